@@ -1,0 +1,232 @@
+# Coppice is built with GNU make and a C11 compiler; `make help` says what can be asked for.
+
+VERSION   := 0.1.0
+SOVERSION := 0
+
+PREFIX     ?= /usr/local
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR     ?= $(PREFIX)/lib
+
+# Each variant has a folder of its own, so that they stand side by side.
+VARIANT := $(or $(SAN),$(ATOMICS))
+BUILD   ?= build$(if $(VARIANT),-$(VARIANT))
+
+OBJCOPY ?= objcopy
+CFLAGS  ?= -O2 -g
+WERROR  ?= -Werror
+Q       := $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+
+# ---------------------------------------------------------------- what there is
+
+LIB_SRC     := $(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c))
+SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
+TEST_SRC    := $(sort $(wildcard tests/*/test_*.c))
+BENCH_SRC   := $(sort $(wildcard tests/bench/*.c))
+DEMO_SRC    := $(sort $(wildcard demos/*/*.c))
+HEADERS     := $(sort $(wildcard include/coppice/*.h))
+FORMATTED    = $(shell find include runtime actors supervisor tests demos -name '*.[ch]')
+
+object       = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+demo_objects = $(call object,$(sort $(wildcard demos/$(1)/*.c)))
+
+ARCHIVE := $(BUILD)/libcoppice.a
+SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
+DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
+BENCH   := $(if $(BENCH_SRC),$(BUILD)/bench)
+
+# What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
+runnable = $(or $(wildcard tests/$(1).sh),$(BUILD)/tests/$(1))
+TESTS   ?= $(patsubst tests/%,%,$(TEST_SRC) $(wildcard tests/*/test_*.sh))
+RUN     := $(foreach test,$(sort $(basename $(TESTS))),$(call runnable,$(test)))
+
+# ---------------------------------------------------------------- how it is compiled
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wundef \
+    -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 \
+    -Wimplicit-fallthrough -Wdouble-promotion
+
+ifneq ($(filter-out c11,$(ATOMICS)),)
+$(error ATOMICS is c11, or nothing for those of Concurrency Kit)
+endif
+
+# Sanitizers cannot see through libck's inline assembly, so they get the C11 operations.
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+DEFINES  := -D_GNU_SOURCE $(if $(VARIANT),-DCOPI_C11_ATOMICS=1)
+
+# The compiler and pkg-config may have to be installed first, so they are asked late, and once.
+once    = $(eval $(1) := $(2))$($(1))
+accepts = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null 2>/dev/null && echo $(1))
+NO_PARTITION = $(call once,NO_PARTITION,$(call accepts,-fno-reorder-blocks-and-partition))
+CHECK_CFLAGS = $(call once,CHECK_CFLAGS,$(shell pkg-config --cflags check))
+CHECK_LIBS   = $(call once,CHECK_LIBS,$(shell pkg-config --libs check))
+
+COMPILE = $(CC) -std=c11 $(DEFINES) $(WARNINGS) $(WERROR) -pthread -fno-omit-frame-pointer \
+    $(SANITIZE) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+LINK    = $(CC) -pthread $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+INSIDE  = -I. -Iinclude
+
+# Initial-exec: finding the current process must not be a function call, nor allocate.
+LIBRARY = -fPIC -fvisibility=hidden -fno-semantic-interposition -ftls-model=initial-exec \
+    -fasynchronous-unwind-tables $(NO_PARTITION)
+
+# All code of the library goes into one section with a name of its own: by the linker's
+# __start_coppice_text and __stop_coppice_text the runtime tells a fault of its own from the
+# application's, also when it is linked statically.  No flags are given: objcopy keeps the
+# section's own, while a list of them without `contents` would leave it zeros instead of code.
+rename = --rename-section $(1)=coppice_text
+OWN_TEXT = $(foreach part,text text.hot text.unlikely text.startup text.exit,$(call rename,.$(part)))
+
+# Bound at load: a crash report must not run the lazy resolver in a signal handler.  Sanitizers may
+# leave symbols open, as clang links their runtime into programs only.
+SHARED_FLAGS = -shared -Wl,-soname,libcoppice.so.$(SOVERSION) \
+    -Wl,--version-script=tests/packaging/coppice.map -Wl,-Bsymbolic-functions -Wl,--as-needed \
+    -Wl,-z,nodelete -Wl,-z,now $(if $(SAN),,-Wl,-z,defs)
+
+# ---------------------------------------------------------------- the library
+
+.PHONY: all
+all: $(ARCHIVE) $(BUILD)/libcoppice.so ## build both libraries into build/ (the default)
+
+$(call object,$(LIB_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) $(LIBRARY) $(INSIDE) -c -o $@ $<
+	$(Q)$(OBJCOPY) $(OWN_TEXT) $@
+
+$(ARCHIVE): $(call object,$(LIB_SRC)) $(BUILD)/sources
+	@echo "  AR    $@" && rm -f $@
+	$(Q)$(AR) qcs $@ $(filter %.o,$^)
+
+$(SHARED): $(call object,$(LIB_SRC)) tests/packaging/coppice.map $(BUILD)/sources
+	@echo "  LD    $@"
+	$(Q)$(LINK) $(SHARED_FLAGS) -o $@ $(filter %.o,$^) -lck
+
+$(BUILD)/libcoppice.so.$(SOVERSION): $(SHARED)
+	$(Q)ln -sf $(<F) $@
+
+$(BUILD)/libcoppice.so: $(BUILD)/libcoppice.so.$(SOVERSION)
+	$(Q)ln -sf $(<F) $@
+
+# Other flags or another set of sources are changes like any other.
+quoted = '$(subst ','\'',$(strip $(1)))'
+define remember
+@mkdir -p $(@D)
+@echo $(call quoted,$(1)) | cmp -s - $@ || echo $(call quoted,$(1)) > $@
+endef
+
+$(BUILD)/flags: FORCE | deps-build
+	$(call remember,$(COMPILE) $(LIBRARY) $(LDFLAGS))
+
+$(BUILD)/sources: FORCE
+	$(call remember,$(LIB_SRC) $(SUPPORT_SRC))
+
+.PHONY: FORCE
+FORCE:
+
+# ---------------------------------------------------------------- tests, demos, benchmarks
+
+.PHONY: test
+test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) ## run the tests, or TESTS="runtime/test_mailbox …"
+	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
+
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) $(INSIDE) $(CHECK_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ -lck $(CHECK_LIBS)
+
+.PHONY: demo
+demo: deps-demo $(DEMOS) ## show the main job: a supervised key-value daemon
+	@BUILD=$(BUILD) demos/kv/demo.sh
+
+.PHONY: run
+run: deps-demo $(BUILD)/demos/kv ## leave the key-value daemon running on port 7379
+	@$(BUILD)/demos/kv --port 7379 $(ARGS)
+
+$(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) -Iinclude -iquote . -c -o $@ $<
+
+$(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ -lck
+
+.PHONY: bench
+bench: $(BENCH) ## measure; ARGS= is passed on
+	@$< $(ARGS)
+
+$(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) $(INSIDE) -c -o $@ $<
+
+$(BUILD)/bench: $(call object,$(BENCH_SRC)) $(ARCHIVE)
+	$(Q)$(LINK) -o $@ $^ -lck
+
+# Everything that can be compiled, nothing run: what another compiler is tried with.
+.PHONY: programs
+programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(DEMOS) $(BENCH)
+
+# ---------------------------------------------------------------- manners
+
+.PHONY: format
+format: deps-format ## lay out every C file
+	$(Q)clang-format -i $(FORMATTED)
+
+.PHONY: lint
+lint: deps-lint check-house ## check layout, clang-tidy, cppcheck, scripts and the rules of the house
+	@FLAGS="-std=c11 $(DEFINES) $(INSIDE)" .ci/lint
+
+.PHONY: check-house
+check-house: all ## check who includes what, which symbols each file uses, and that each has a test
+	@$(if $(VARIANT),echo "check-house reads the plain build only" >&2; exit 1)
+	@BUILD=$(BUILD) CC="$(CC)" WARNINGS="$(WARNINGS)" .ci/check-house
+
+.PHONY: install
+install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
+	install -d "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(LIBDIR)/pkgconfig"
+	install -m 644 include/coppice.h "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/coppice"
+	install -m 644 $(ARCHIVE) $(SHARED) "$(DESTDIR)$(LIBDIR)"
+	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice.so.$(SOVERSION)"
+	ln -sf libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice.so"
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' tests/packaging/coppice.pc.in \
+	    > "$(DESTDIR)$(LIBDIR)/pkgconfig/coppice.pc"
+	$(if $(DESTDIR),,-ldconfig)
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -rf "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(INCLUDEDIR)/coppice.h"
+	rm -f "$(DESTDIR)$(LIBDIR)"/libcoppice.a "$(DESTDIR)$(LIBDIR)"/libcoppice.so \
+	    "$(DESTDIR)$(LIBDIR)"/libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)"/$(notdir $(SHARED)) \
+	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc
+
+.PHONY: clean
+clean: ## remove every variant's build folder
+	rm -rf build build-*
+
+.PHONY: deps
+deps: ## install what building, tests and demo need, where it is missing
+	@CC="$(CC)" .ci/deps build test demo
+
+.PHONY: deps-build deps-test deps-demo deps-format deps-lint
+deps-build deps-test deps-demo deps-format deps-lint: deps-%:
+	@CC="$(CC)" .ci/deps $(sort build $*)
+
+.PHONY: help
+help: ## say this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  SAN=address,undefined   a sanitized variant, in build-address,undefined/; or SAN=thread"
+	@echo "  ATOMICS=c11             C11 atomics in place of Concurrency Kit's, in build-c11/"
+	@echo "  CC=clang  CFLAGS=  WERROR=  BUILD=  V=1   another compiler, other flags, warnings let pass,"
+	@echo "                          another folder, the commands in full"
+
+ALL_SRC := $(LIB_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(DEMO_SRC)
+-include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))

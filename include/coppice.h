@@ -1,0 +1,36 @@
+/*
+ * coppice.h - actors, genservers, agents and supervisors for C: OTP's designs on threads.
+ *
+ * Habits that hold in every header below:
+ *   - A function that can fail returns 0 or a negative errno value; results leave through
+ *     pointers and are written on success only. cop_strerror() says a code in words, cop_why()
+ *     holds the whole reason of the calling process's last failure.
+ *   - Bytes cross an actor's border by copy, or by an explicit move with a drop function.
+ *   - Options are keyword arguments: cop_spawn(&pid, run, .name = "n"). Zero means the default.
+ *   - Durations are cop_time, in nanoseconds: COP_MS(50), COP_SEC(5), COP_FOREVER.
+ *   - "Exit point: yes" marks the functions in which the calling process may end; it ends in no
+ *     others. See coppice/process.h.
+ *   - Any thread may call any function. A thread that the library did not start becomes a process
+ *     of its own at its first call that needs one. No function may be called from a signal
+ *     handler, and none in the child of a fork that does not exec (-EPERM).
+ */
+#ifndef COPPICE_H
+#define COPPICE_H
+
+#include <coppice/agent.h>
+#include <coppice/base.h>
+#include <coppice/context.h>
+#include <coppice/daemon.h>
+#include <coppice/genserver.h>
+#include <coppice/inspect.h>
+#include <coppice/memory.h>
+#include <coppice/message.h>
+#include <coppice/name.h>
+#include <coppice/process.h>
+#include <coppice/reason.h>
+#include <coppice/runtime.h>
+#include <coppice/signal.h>
+#include <coppice/supervisor.h>
+#include <coppice/timer.h>
+
+#endif

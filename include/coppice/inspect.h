@@ -1,0 +1,45 @@
+/*
+ * coppice/inspect.h - what a process is doing, seen without its help: stuck ones, too.
+ */
+#ifndef COPPICE_INSPECT_H
+#define COPPICE_INSPECT_H
+
+#include <coppice/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cop_process_info {
+    char name[64];        /* empty: none */
+    const char *callback; /* in which callback; NULL: waiting for a message */
+    cop_time since;       /* in this state since: to a few milliseconds; 0: not known */
+    cop_time oldest;      /* an upper bound of the oldest message's age; 0: the mailbox is empty */
+    size_t mailbox;       /* messages waiting; exact to a million not yet looked at */
+    size_t messages_handled, owned_bytes;
+    size_t dropped;    /* by a full mailbox */
+    cop_pid waits_for; /* whom it waits for in a call, a start, a stop or a blocking send */
+} cop_process_info;
+
+/*
+ * Look at a process; Process.info. The figures are read one after the other while it runs.
+ *
+ * -ESRCH   no such process, or a name that nobody has; *out is as it was
+ *
+ * Threads: any.  Does not block, whatever the process is doing.  Exit point: no.
+ */
+COP_API int cop_inspect(cop_pid pid, cop_process_info *out);
+
+/*
+ * The processes that live now; Process.list.
+ *
+ *   out, capacity   where their pids go, as many as fit
+ *
+ * Returns how many there are.
+ */
+COP_API size_t cop_processes(cop_pid *out, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,79 @@
+/*
+ * coppice/runtime.h - the library as a whole: its settings, its events, its end.
+ *
+ * Nothing of the library starts a thread or touches the program before its first call.
+ */
+#ifndef COPPICE_RUNTIME_H
+#define COPPICE_RUNTIME_H
+
+#include <coppice/message.h>
+#include <coppice/reason.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum cop_event_kind {
+    COP_EVENT_START,            /* a process is about to run */
+    COP_EVENT_EXIT,             /* a process ended; its links and monitors do not know yet */
+    COP_EVENT_CHILD_TERMINATED, /* and on: a supervisor's reports, with OTP's contexts */
+    COP_EVENT_START_ERROR,
+    COP_EVENT_SHUTDOWN_ERROR,
+    COP_EVENT_GAVE_UP,
+    COP_EVENT_UNEXPECTED_MESSAGE,
+} cop_event_kind;
+
+typedef struct cop_event {
+    cop_event_kind kind;
+    cop_pid pid, supervisor;
+    const char *child; /* its id; NULL: none. Valid during the call */
+    cop_reason reason;
+} cop_event;
+
+typedef struct cop_config {
+    size_t size;            /* sizeof(cop_config) */
+    unsigned max_processes; /* 0: what the system allows, to 1,000,000 */
+    unsigned max_disowned;  /* 0: 8. One more ends the program with status 70 */
+    cop_time kill_grace;    /* between a kill and the disowning; 0: 2 s */
+    int interrupt_signal;   /* 0: SIGURG */
+    bool no_fault_handlers; /* leave SIGSEGV and its like alone: no report, no containment */
+    /*
+     * Sees, at once and in order, every start, exit and supervisor report, on the thread where it
+     * happens. It must not call the library, but for cop_now, and should be quick.
+     */
+    void (*observe)(const cop_event *event, void *env);
+    void *observe_env;
+} cop_config;
+
+/*
+ * Set what the library goes by. Before the first process starts.
+ *
+ * -EBUSY    the library is in use
+ * -EINVAL   a value out of range; nothing changed
+ */
+COP_API int cop_configure(const cop_config *config);
+
+/*
+ * End everything that the library started, and join its threads: supervisors first, in their order,
+ * then the rest. Afterwards the library may be used again.
+ *
+ *   timeout   for the orderly part; what has not ended by then is killed
+ *
+ * -ETIMEDOUT   something had to be killed (all the same it is gone, or disowned)
+ * -EDEADLK     called from a process that the library started
+ * -EPERM       in the child of a fork
+ *
+ * Threads: those that the library did not start.  Blocks.
+ */
+COP_API int cop_shutdown(cop_time timeout);
+
+/* Give caches back: idle threads, and pooled messages that nobody uses. */
+COP_API void cop_trim(void);
+
+/* How many threads had to be disowned and have not ended since. */
+COP_API unsigned cop_disowned(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,174 @@
+/*
+ * coppice/supervisor.h - who restarts what: OTP's supervisor.
+ *
+ * Children start in order, each when the one before it is up, and stop in reverse, each when the
+ * one after it is gone. What ends is restarted as its restart rule and the strategy say, until more
+ * than max_restarts happen within max_seconds: then the supervisor stops its children and ends with
+ * SHUTDOWN, and its own supervisor decides. Requests, child exits and restarts are handled one at a
+ * time, in order of arrival.
+ */
+#ifndef COPPICE_SUPERVISOR_H
+#define COPPICE_SUPERVISOR_H
+
+#include <coppice/agent.h>
+#include <coppice/genserver.h>
+#include <coppice/process.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum cop_strategy {
+    COP_ONE_FOR_ONE,  /* only the one that ended */
+    COP_ONE_FOR_ALL,  /* all are stopped and started again */
+    COP_REST_FOR_ONE, /* it and those started after it */
+} cop_strategy;
+
+typedef enum cop_restart {
+    COP_RESTART_DEFAULT, /* servers, agents, supervisors, commands, start: permanent; workers: transient */
+    COP_PERMANENT, /* always */
+    COP_TRANSIENT, /* after a crash: not after NORMAL or SHUTDOWN */
+    COP_TEMPORARY, /* never; and it is forgotten when it ends */
+} cop_restart;
+
+#define COP_BRUTAL_KILL ((cop_time)-1)
+
+typedef enum cop_auto_shutdown {
+    COP_NEVER,
+    COP_ANY_SIGNIFICANT, /* a significant child that ends by itself ends the supervisor */
+    COP_ALL_SIGNIFICANT, /* the last one does */
+} cop_auto_shutdown;
+
+typedef struct cop_supervisor_spec cop_supervisor_spec;
+
+typedef struct cop_child_spec {
+    const char *id; /* unique among its siblings; 1 to 63 bytes */
+    /* what the child is: exactly one of these */
+    const cop_genserver *genserver;
+    cop_process_fn worker; /* 0: clean exit; negative: a crash */
+    const cop_supervisor_spec *supervisor;
+    /*
+     * An operating-system process: argv, NULL-terminated; argv[0] is looked up in PATH. It leads a
+     * process group of its own; stopping sends SIGTERM to the group, and SIGKILL after the shutdown
+     * time. Exit status 0 is NORMAL, another is FAILED with it as (positive) code and the text
+     * "{exit_status,3}"; an end by a signal is FAILED with 128 plus its number and "{signal,11}".
+     * When the daemon itself is killed with SIGKILL, the kernel kills the command (PR_SET_PDEATHSIG),
+     * but not what the command started in its turn.
+     */
+    const char *const *command;
+    const struct cop_agent_spec *agent;
+    /* A start function of the user's own, run in the supervisor: it starts a process linked to the
+     * caller and returns 0 and the pid, or 0 and COP_NOBODY (ignore), or a negative code, with *why
+     * as the reason if it sets one. It gets `arg`. */
+    int (*start)(cop_pid *out, cop_bytes arg, cop_reason *why);
+    cop_bytes arg;
+    const char *name; /* registered, by each incarnation */
+    cop_restart restart;
+    cop_time shutdown; /* 0: 5 s (a supervisor: for ever); COP_BRUTAL_KILL; COP_FOREVER */
+    bool significant;
+    bool contain_faults;
+    cop_mailbox_opts mailbox;
+    cop_time init_timeout;
+    size_t stack_size;
+    void *reserved[4];
+} cop_child_spec;
+
+struct cop_supervisor_spec {
+    const char *name;
+    cop_strategy strategy;
+    const cop_child_spec *children;
+    size_t child_count;
+    unsigned max_restarts; /* in max_seconds; 0 and 0: 3 in 5 s, as in Elixir (Erlang: 1 in 5 s) */
+    unsigned max_seconds;  /* 0 with max_restarts set: 5 */
+    cop_auto_shutdown auto_shutdown;
+    bool link; /* to the caller */
+    void *reserved[4];
+    cop_time backoff_min,
+        backoff_max; /* beyond OTP: a growing, jittered pause before a restart; 0: none */
+};
+#define COP_CHILDREN(...)                           \
+ .children = (const cop_child_spec[]){__VA_ARGS__}, \
+ .child_count = sizeof((const cop_child_spec[]){__VA_ARGS__}) / sizeof(cop_child_spec)
+
+/*
+ * Start a supervisor and its children; Supervisor.start_link (with .link). Returns when the last
+ * child is up.
+ *
+ * Copies the spec, deeply: children, ids, names, args, commands, nested specs. Only genservers and
+ * functions stay the caller's and must outlive the tree.
+ *
+ * A child that fails to start stops those before it, in reverse, and fails the start with
+ * "{shutdown,{failed_to_start_child,Id,Reason}}" in cop_why() and the child's own code.
+ *
+ * -EINVAL   a spec that is none: cop_why() names the field
+ * -EEXIST   the name is taken
+ * -EAGAIN, -ENOMEM
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
+ */
+COP_API int cop_supervisor_start(cop_pid *out, const cop_supervisor_spec *spec);
+
+/*
+ * Stop a supervisor with SHUTDOWN; Supervisor.stop. Returns when every child is gone. Twice is safe.
+ * Errors as cop_stop_process.
+ */
+COP_API int cop_supervisor_stop(cop_pid supervisor, cop_time timeout);
+
+/*
+ * The requests below are calls to the supervisor: -ESRCH when it is gone, -EPIPE when it ended
+ * meanwhile, -EDEADLK from inside a child that it is starting or stopping, -ECANCELED and
+ * -ETIMEDOUT when the caller's context ends. They wait without limit otherwise: it answers when the
+ * start or stop is done. Exit point: yes.
+ */
+
+/*
+ * Add a child and start it; Supervisor.start_child. The spec is copied, as above.
+ *
+ *   out   the new process, or COP_NOBODY if it ignored; NULL: not wanted
+ *
+ * -EEXIST     it runs already (*out is it)
+ * -EALREADY   it is known and does not run
+ * -EINVAL     a spec that is none: cop_why() names the field
+ * another     its start failed with that; it is not kept
+ */
+COP_API int cop_supervisor_start_child(cop_pid supervisor, const cop_child_spec *child,
+                                       cop_pid *out);
+
+/* Stop a child, by its shutdown rule; a temporary one is forgotten. -ENOENT: unknown. Not running: 0. */
+COP_API int cop_supervisor_terminate_child(cop_pid supervisor, const char *id);
+
+/* Start a child that does not run. -ENOENT: unknown. -EBUSY: it runs. -EINPROGRESS: it is between two
+ * attempts. Another: its start failed with that. */
+COP_API int cop_supervisor_restart_child(cop_pid supervisor, const char *id, cop_pid *out);
+
+/* Forget a child that does not run. Errors as restart_child. */
+COP_API int cop_supervisor_delete_child(cop_pid supervisor, const char *id);
+
+typedef struct cop_child_counts {
+    size_t specs, active, supervisors, workers;
+} cop_child_counts;
+
+/* Supervisor.count_children. */
+COP_API int cop_supervisor_count(cop_pid supervisor, cop_child_counts *out);
+
+typedef struct cop_child_info {
+    char id[64];
+    cop_pid pid; /* COP_NOBODY: not running */
+    bool is_supervisor;
+    bool restarting;
+    size_t restarts; /* how often it was restarted */
+} cop_child_info;
+
+/*
+ * Supervisor.which_children: newest first.
+ *
+ *   out, capacity   where they go, as many as fit
+ *   count           how many there are
+ */
+COP_API int cop_supervisor_children(cop_pid supervisor, cop_child_info *out, size_t capacity,
+                                    size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

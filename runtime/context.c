@@ -1,0 +1,292 @@
+/*
+ * runtime/context.c - cancellation and deadlines.
+ *
+ * Room: runtime/. Any thread.
+ * Touch freely: nothing depends on the list's order. Ask first: what is counted.
+ *
+ * Contexts form a tree. A child holds its parent; a process holds those that it has entered; the
+ * creator holds its own until cop_context_free. So a context that somebody is in is there, whoever
+ * has freed it, and its deadline and its cancellation keep their force.
+ *
+ * A deadline is copied down at creation: the earliest above counts. A cancellation is written into
+ * every descendant, under the lock, and read without it: `cancelled` is set after `cause`, and
+ * whoever reads it set reads the cause. Who sleeps in a context hangs in its list of waiters while it
+ * sleeps; the cancellation unparks them. The root context is NULL: it never ends, so nobody who waits
+ * in it takes the lock.
+ */
+#include "runtime/context.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "runtime/alloc.h"
+#include "runtime/process.h"
+
+struct cop_context {
+    /* any thread, atomic */
+    copi_atomic32 cancelled;
+    /* written before `cancelled`, once */
+    cop_reason cause;
+    /* constant */
+    cop_context *parent;
+    cop_time deadline;
+    /* guarded by lock */
+    unsigned holds;
+    cop_context *first_child, *next_sibling, **sibling_link;
+    struct copi_process *waiters;
+};
+
+/* A stack of what a process has entered. */
+struct copi_entered {
+    struct copi_entered *below;
+    cop_context *context; /* the one that was current before */
+};
+
+static copi_lock lock = COPI_LOCK_INIT;
+
+/* ---------------------------------------------------------------- holds */
+
+static cop_context *
+drop_hold_locked(cop_context *context)
+{
+    if (--context->holds > 0) {
+        return NULL;
+    }
+    if (context->sibling_link) {
+        *context->sibling_link = context->next_sibling;
+        if (context->next_sibling) {
+            context->next_sibling->sibling_link = context->sibling_link;
+        }
+    }
+    return context;
+}
+
+static void
+let_go(cop_context *context)
+{
+    while (context) {
+        copi_lock_take(&lock);
+        cop_context *dead = drop_hold_locked(context);
+        copi_lock_give(&lock);
+        cop_context *parent = dead ? dead->parent : NULL;
+        free(dead);
+        context = parent; /* which the dead one held */
+    }
+}
+
+cop_context *
+copi_context_retain(cop_context *context)
+{
+    if (context) {
+        copi_lock_take(&lock);
+        context->holds++;
+        copi_lock_give(&lock);
+    }
+    return context;
+}
+
+static void
+cancel_locked(cop_context *context, const cop_reason *cause)
+{
+    if (!copi_load_relaxed_32(&context->cancelled)) {
+        context->cause = *cause;
+        copi_store_release_32(&context->cancelled, 1); /* pairs with copi_context_check */
+        for (struct copi_process *p = context->waiters; p; p = p->next_waiter) {
+            copi_unpark(&p->parker);
+        }
+    }
+}
+
+/* Depth first, without a stack: contexts nest as deep as a program likes. */
+static void
+cancel_tree_locked(cop_context *top, const cop_reason *cause)
+{
+    cop_context *at = top;
+    while (at) {
+        cancel_locked(at, cause);
+        if (at->first_child) {
+            at = at->first_child;
+            continue;
+        }
+        while (at != top && !at->next_sibling) {
+            at = at->parent;
+        }
+        at = at == top ? NULL : at->next_sibling;
+    }
+}
+
+static void
+hang_below_locked(cop_context *context, cop_context *parent)
+{
+    parent->holds++;
+    context->next_sibling = parent->first_child;
+    context->sibling_link = &parent->first_child;
+    if (parent->first_child) {
+        parent->first_child->sibling_link = &context->next_sibling;
+    }
+    parent->first_child = context;
+    if (copi_load_relaxed_32(&parent->cancelled)) {
+        cancel_locked(context, &parent->cause);
+    }
+}
+
+static cop_context *
+make(cop_context *parent, cop_time timeout)
+{
+    cop_context *context = copi_zalloc(sizeof *context);
+    if (!context) {
+        copi_fail(-ENOMEM);
+        return NULL;
+    }
+    context->holds = 1;
+    context->parent = parent;
+    context->deadline = copi_deadline(timeout);
+    if (parent) {
+        if (parent->deadline < context->deadline) {
+            context->deadline = parent->deadline;
+        }
+        copi_lock_take(&lock);
+        hang_below_locked(context, parent);
+        copi_lock_give(&lock);
+    }
+    return context;
+}
+
+/* ---------------------------------------------------------------- for the runtime */
+
+int
+copi_context_check(const cop_context *context)
+{
+    if (!context || !copi_load_acquire_32(&context->cancelled)) { /* pairs with cancel_locked */
+        return 0;
+    }
+    return copi_fail_why(&context->cause, -ECANCELED);
+}
+
+cop_time
+copi_context_deadline(const cop_context *context)
+{
+    return context ? context->deadline : COP_FOREVER;
+}
+
+bool
+copi_context_wait_begin(struct copi_process *self)
+{
+    cop_context *context = self->context;
+    if (!context || copi_load_relaxed_32(&self->uncancelled)) {
+        return true;
+    }
+    copi_lock_take(&lock);
+    bool live = !copi_load_relaxed_32(&context->cancelled);
+    if (live) {
+        self->next_waiter = context->waiters;
+        self->waiter_link = &context->waiters;
+        if (context->waiters) {
+            context->waiters->waiter_link = &self->next_waiter;
+        }
+        context->waiters = self;
+    }
+    copi_lock_give(&lock);
+    return live;
+}
+
+void
+copi_context_wait_end(struct copi_process *self)
+{
+    if (self->waiter_link) {
+        copi_lock_take(&lock);
+        *self->waiter_link = self->next_waiter;
+        if (self->next_waiter) {
+            self->next_waiter->waiter_link = self->waiter_link;
+        }
+        self->waiter_link = NULL;
+        copi_lock_give(&lock);
+    }
+}
+
+void
+copi_context_begin(struct copi_process *process, cop_context *context)
+{
+    process->context = copi_context_retain(context);
+    process->entered = NULL;
+}
+
+void
+copi_context_end(struct copi_process *process)
+{
+    while (process->entered) {
+        cop_context_leave(process->context);
+    }
+    let_go(process->context);
+    process->context = NULL;
+}
+
+cop_context *
+copi_context_current(void)
+{
+    struct copi_process *self;
+    return copi_enter(&self) == 0 ? self->context : NULL;
+}
+
+/* ---------------------------------------------------------------- public */
+
+cop_context *
+cop_context_new(cop_time timeout)
+{
+    return make(copi_context_current(), timeout);
+}
+
+cop_context *
+cop_context_detached(cop_time timeout)
+{
+    return make(NULL, timeout);
+}
+
+void
+cop_context_cancel(cop_context *context, cop_reason cause)
+{
+    if (context) {
+        copi_lock_take(&lock);
+        cancel_tree_locked(context, &cause);
+        copi_lock_give(&lock);
+    }
+}
+
+void
+cop_context_free(cop_context *context)
+{
+    let_go(context);
+}
+
+int
+cop_context_enter(cop_context *context)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r == 0 && !context) {
+        r = -EINVAL;
+    }
+    struct copi_entered *entered = r ? NULL : copi_alloc(sizeof *entered);
+    if (!entered) {
+        return copi_fail(r ? r : -ENOMEM);
+    }
+    *entered = (struct copi_entered){.below = self->entered, .context = self->context};
+    self->entered = entered;
+    self->context = copi_context_retain(context);
+    return 0;
+}
+
+int
+cop_context_leave(cop_context *context)
+{
+    struct copi_process *self = copi_here.process;
+    if (!self || !self->entered || self->context != context) {
+        return copi_fail(-EINVAL);
+    }
+    struct copi_entered *entered = self->entered;
+    self->context = entered->context;
+    self->entered = entered->below;
+    free(entered);
+    let_go(context);
+    return 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * runtime/context.h - cancellation and deadlines: what waiting needs to know.
+ *
+ * Room: runtime/.
+ */
+#ifndef COPI_RUNTIME_CONTEXT_H
+#define COPI_RUNTIME_CONTEXT_H
+
+#include <coppice/context.h>
+
+struct copi_process;
+
+/* NULL is the root context, which never ends. */
+
+/* 0, or -ECANCELED with its cause in cop_why(). A deadline is copi_context_deadline's affair. */
+int copi_context_check(const cop_context *context);
+
+/* The earliest deadline of it and those above it. */
+cop_time copi_context_deadline(const cop_context *context);
+
+/*
+ * The process is about to sleep: a cancellation of its context wakes it from here to _end. false: it
+ * is cancelled already, and nothing has to be ended.
+ */
+bool copi_context_wait_begin(struct copi_process *self);
+void copi_context_wait_end(struct copi_process *self);
+
+/* One more hold on it; NULL stays NULL. */
+cop_context *copi_context_retain(cop_context *context);
+
+/* The process starts in it, and holds it; ends, and lets go of all that it has entered. */
+void copi_context_begin(struct copi_process *process, cop_context *context);
+void copi_context_end(struct copi_process *process);
+
+/* The calling process's current context, not retained; NULL: the root. */
+cop_context *copi_context_current(void);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * runtime/cycle.c - who waits for whom.
+ *
+ * Room: runtime/.
+ * Touch freely: the text of the circle. Ask first: the order of publishing and walking.
+ *
+ * Each process that waits for another publishes it in one word, `waits_for`: the reference it waits
+ * under, whose upper bits are the other's index. First it publishes, with a full barrier, then it
+ * walks from the other along the published words. Two that close a circle at the same moment both
+ * publish before either walks, so at least one of them sees the whole circle; both may, and both are
+ * then refused, which is allowed; never neither.
+ *
+ * An edge is taken away by whoever answers: before an answer is sent, or when a callback returns
+ * without one, the server clears the caller's word, if it is still this reference. So a server that
+ * has answered may call its caller back at once, though the caller has not woken yet.
+ *
+ * The walk looks at records without a lock. What it sees may be older than now: an edge that is being
+ * taken away. So a circle counts only when a second walk finds it, too.
+ */
+#include "runtime/cycle.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "runtime/inspect.h"
+#include "runtime/table.h"
+
+enum {
+    LONGEST = 1 << COPI_INDEX_BITS
+};
+
+static uint32_t
+waits_for(uint32_t index)
+{
+    struct copi_process *process = copi_table_at(index);
+    uint64_t ref = process ? copi_load_acquire_64(&process->waits_for) : 0;
+    return ref ? copi_ref_target((cop_ref){ref}) : 0;
+}
+
+static bool
+reaches(uint32_t from, uint32_t self)
+{
+    uint32_t at = from;
+    for (int steps = 0; at != 0 && steps < LONGEST; steps++) {
+        if (at == self) {
+            return true;
+        }
+        at = waits_for(at);
+    }
+    return false;
+}
+
+/* "a -> b -> a", as far as it fits. */
+static void
+draw(cop_reason *why, uint32_t self, uint32_t target)
+{
+    char name[COPI_LABEL_SIZE];
+    copi_label(copi_table_at(self), name);
+    int used = snprintf(why->text, sizeof why->text, "%s", name);
+    for (uint32_t at = target; at != 0 && used >= 0; at = waits_for(at)) {
+        size_t room = sizeof why->text - (size_t)used;
+        copi_label(copi_table_at(at), name);
+        int more = snprintf(why->text + used, room, " -> %s", name);
+        if (more < 0 || (size_t)more >= room || at == self) {
+            break;
+        }
+        used += more;
+    }
+}
+
+static int
+refuse(struct copi_process *self, uint32_t target)
+{
+    cop_reason why = {.kind = COP_FAILED, .code = -EDEADLK};
+    draw(&why, self->index, target);
+    copi_cycle_end(self);
+    return copi_fail_why(&why, -EDEADLK);
+}
+
+int
+copi_cycle_begin(struct copi_process *self, cop_pid target, cop_ref ref)
+{
+    uint32_t other = copi_ref_target(ref);
+    copi_store_relaxed_64(&self->waits_for_pid, target.id);
+    copi_exchange_64(&self->waits_for, ref.id); /* before the walk: pairs with the other's */
+    if (reaches(other, self->index) && reaches(other, self->index)) {
+        return refuse(self, other);
+    }
+    return 0;
+}
+
+void
+copi_cycle_end(struct copi_process *self)
+{
+    copi_store_release_64(&self->waits_for, 0);
+    copi_store_relaxed_64(&self->waits_for_pid, 0);
+}
+
+void
+copi_cycle_release(struct copi_process *waiter, cop_ref ref)
+{
+    uint64_t expected = ref.id;
+    if (copi_load_relaxed_64(&waiter->waits_for) == expected) {
+        copi_cas_64(&waiter->waits_for, &expected, 0);
+    }
+}

@@ -1,0 +1,21 @@
+/*
+ * runtime/cycle.h - who waits for whom, and the refusal to close a circle.
+ *
+ * Room: runtime/.
+ */
+#ifndef COPI_RUNTIME_CYCLE_H
+#define COPI_RUNTIME_CYCLE_H
+
+#include "runtime/process.h"
+
+/*
+ * Say that the caller waits for `target` under `ref`, which names it. -EDEADLK: it waits, directly or
+ * through others, for the caller; cop_why() shows the circle, and nothing has to be ended.
+ */
+int copi_cycle_begin(struct copi_process *self, cop_pid target, cop_ref ref);
+void copi_cycle_end(struct copi_process *self);
+
+/* Any thread: `waiter` waits under this reference no more, though it may not know yet. */
+void copi_cycle_release(struct copi_process *waiter, cop_ref ref);
+
+#endif

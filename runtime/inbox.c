@@ -1,0 +1,347 @@
+/*
+ * runtime/inbox.c - what a process has taken in, and how it receives.
+ *
+ * Room: runtime/. The owner thread only.
+ * Touch freely: nothing. Ask first: what acts at once and what waits its turn.
+ *
+ * The mailbox is taken whole and sorted here. Exit signals act when they are taken in, before the
+ * messages that wait behind others, as in OTP; so a process that has messages left looks into the
+ * mailbox again only when `signals` says that a signal was sent. An answer goes to who waits for its
+ * reference, or nowhere. Everything else joins the inbox, in order.
+ */
+#include "runtime/inbox.h"
+
+#include <errno.h>
+
+#include "runtime/exit.h"
+#include "runtime/request.h"
+#include "runtime/send.h"
+#include "runtime/signals.h"
+#include "runtime/wait.h"
+
+void
+copi_list_init(struct copi_list *list)
+{
+    list->first = NULL;
+    list->end = &list->first;
+    list->count = 0;
+}
+
+void
+copi_list_append(struct copi_list *list, struct copi_message *message)
+{
+    message->next = NULL;
+    *list->end = message;
+    list->end = &message->next;
+    list->count++;
+}
+
+struct copi_message *
+copi_list_remove(struct copi_list *list, struct copi_message **link)
+{
+    struct copi_message *message = *link;
+    *link = message->next;
+    if (list->end == &message->next) {
+        list->end = link;
+    }
+    list->count--;
+    return message;
+}
+
+/* ---------------------------------------------------------------- letting go */
+
+void
+copi_refuse(struct copi_message *message, int code)
+{
+    if (message->kind == COPI_CALL) {
+        copi_request_refuse(message, code, NULL);
+    } else {
+        copi_signals_discard(message);
+    }
+}
+
+void
+copi_refuse_all(struct copi_message *chain, int code)
+{
+    while (chain) {
+        struct copi_message *next = chain->next;
+        copi_refuse(chain, code);
+        chain = next;
+    }
+}
+
+/* ---------------------------------------------------------------- taking in */
+
+static void
+append(struct copi_process *self, struct copi_message *message)
+{
+    if (self->inbox.count == 0) {
+        copi_store_relaxed_64(&self->inside_since, copi_load_relaxed_64(&self->news_since));
+    }
+    copi_list_append(&self->inbox, message);
+}
+
+static void
+sort(struct copi_process *self, struct copi_message *message)
+{
+    if (message->generation != copi_load_relaxed_32(&self->generation)) {
+        copi_refuse(message, -ESRCH); /* it was for who lived here before */
+        return;
+    }
+    switch ((enum copi_kind)message->kind) {
+    case COPI_CALL:
+        if (!self->behaviour->is_server) {
+            copi_request_refuse(message, -EOPNOTSUPP, NULL);
+            return;
+        }
+        append(self, message);
+        return;
+    case COPI_STOP:
+        if (!self->behaviour->is_server) {
+            copi_signals_stop(self, message);
+            return;
+        }
+        append(self, message);
+        return;
+    case COPI_SEND:
+    case COPI_CAST:
+    case COPI_KIND_SIGNAL:
+        append(self, message);
+        return;
+    case COPI_REPLY:
+    case COPI_REFUSAL:
+    case COPI_ANSWERED:
+        copi_request_arrived(self, message);
+        return;
+    case COPI_DOWN:
+    case COPI_EXIT:
+    case COPI_SIGNAL: {
+        struct copi_message *told = copi_signals_arrived(self, message);
+        if (told && !copi_request_is_awaited(self, told)) {
+            append(self, told);
+        }
+        return;
+    }
+    }
+}
+
+/* Only the receiver evicts, so that senders need nothing but a count. */
+static void
+evict_oldest(struct copi_process *self)
+{
+    struct copi_message **link = &self->inbox.first;
+    while (*link && copi_load_relaxed_32(&self->counted) > self->limit) {
+        if ((*link)->flags & COPI_COUNTED) {
+            struct copi_message *message = copi_list_remove(&self->inbox, link);
+            copi_send_uncount(self, message);
+            copi_send_count_dropped(self);
+            copi_refuse(message, -EAGAIN);
+        } else {
+            link = &(*link)->next;
+        }
+    }
+}
+
+void
+copi_take_in_signals(struct copi_process *self)
+{
+    if (copi_load_relaxed_32(&self->signals)) {
+        /* Cleared before the mailbox is looked at, by a full barrier: a signal that is pushed later
+         * sets it again. Pairs with copi_send_signal's store. */
+        copi_exchange_32(&self->signals, 0);
+    }
+    struct copi_message *message = copi_mailbox_take(&self->mailbox);
+    while (message) {
+        struct copi_message *next = message->next;
+        sort(self, message);
+        message = next;
+    }
+    if (self->limit && self->when_full == COP_FULL_DROP_OLD) {
+        evict_oldest(self);
+    }
+    copi_store_relaxed_64(&self->inside, self->inbox.count);
+}
+
+void
+copi_take_in(struct copi_process *self)
+{
+    copi_take_in_signals(self);
+    if (copi_load_relaxed_32(&self->life) != COPI_ALIVE) {
+        copi_exit_disowned(self);
+    }
+    copi_exit_point(self);
+}
+
+struct copi_message *
+copi_next_message(struct copi_process *self)
+{
+    if (self->inbox.count == 0 || copi_load_relaxed_32(&self->signals)) {
+        copi_take_in(self);
+    }
+    if (self->inbox.count == 0) {
+        return NULL;
+    }
+    return copi_list_remove(&self->inbox, &self->inbox.first);
+}
+
+void
+copi_message_handled(struct copi_process *self, struct copi_message *message)
+{
+    copi_store_relaxed_64(&self->handled, copi_load_relaxed_64(&self->handled) + 1);
+    copi_store_relaxed_64(&self->inside, self->inbox.count);
+    if (message->flags & COPI_COUNTED) {
+        copi_send_uncount(self, message);
+    }
+}
+
+/* ---------------------------------------------------------------- public */
+
+static void
+receive(struct copi_process *self, struct copi_message *message, cop_msg *out)
+{
+    copi_message_handled(self, message);
+    self->received = message;
+    *out = copi_message_view(message);
+}
+
+static void
+let_received_go(struct copi_process *self)
+{
+    struct copi_message *message = self->received;
+    self->received = NULL;
+    if (message) {
+        copi_message_free(message);
+    }
+}
+
+int
+cop_receive(cop_msg *out, cop_time timeout)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    if (r) {
+        return r;
+    }
+    let_received_go(self);
+    struct copi_wait wait = COPI_WAIT(timeout);
+    do {
+        if (copi_load_relaxed_32(&self->signals)) {
+            copi_take_in(self);
+        }
+        copi_exit_point(self);
+        if (timeout > 0 && (r = copi_interrupted(self))) {
+            return r;
+        }
+        struct copi_message *message = copi_next_message(self);
+        if (message) {
+            receive(self, message, out);
+            return 0;
+        }
+    } while ((r = copi_pause(self, &wait)) == 0);
+    return r;
+}
+
+struct predicate {
+    bool (*wanted)(const cop_msg *msg, void *env);
+    void *env;
+    const struct copi_message *message;
+    bool accepted;
+};
+
+static void
+ask(void *arg)
+{
+    struct predicate *predicate = arg;
+    cop_msg view = copi_message_view(predicate->message);
+    predicate->accepted = predicate->wanted(&view, predicate->env);
+}
+
+/* Look at the inbox from *link on; leaves *link at its end, so that no message is asked about twice. */
+static struct copi_message *
+find(struct copi_process *self, struct copi_message ***link, struct predicate *predicate)
+{
+    while (**link) {
+        predicate->message = **link;
+        if (self->jump) {
+            copi_run_held(self, ask, predicate);
+        } else {
+            ask(predicate);
+        }
+        if (predicate->accepted) {
+            return copi_list_remove(&self->inbox, *link);
+        }
+        *link = &(**link)->next;
+    }
+    return NULL;
+}
+
+int
+cop_receive_match(cop_msg *out, bool (*wanted)(const cop_msg *msg, void *env), void *env,
+                  cop_time timeout)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    if (r) {
+        return r;
+    }
+    let_received_go(self);
+    struct predicate predicate = {.wanted = wanted, .env = env};
+    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_message **link = &self->inbox.first;
+    uint64_t dropped = copi_load_relaxed_64(&self->dropped);
+    do {
+        copi_take_in(self);
+        if (timeout > 0 && (r = copi_interrupted(self))) {
+            return r;
+        }
+        if (dropped != copi_load_relaxed_64(&self->dropped)) {
+            dropped = copi_load_relaxed_64(&self->dropped);
+            link = &self->inbox.first; /* the message that link is in may be gone */
+        }
+        struct copi_message *message = find(self, &link, &predicate);
+        if (message) {
+            receive(self, message, out);
+            return 0;
+        }
+    } while ((r = copi_pause(self, &wait)) == 0);
+    return r;
+}
+
+const void *
+cop_body(cop_msg msg, size_t size)
+{
+    if (msg.body.size != size) {
+        cop_exit(cop_failed(-EMSGSIZE, "message %u has a body of %zu bytes, not %zu", msg.tag,
+                            msg.body.size, size));
+    }
+    return msg.body.data;
+}
+
+static bool
+is_body_of(const struct copi_message *message, const cop_msg *msg)
+{
+    return message && (message->flags & (COPI_OUTSIDE | COPI_COPIED)) == COPI_OUTSIDE
+           && copi_message_view(message).body.data == msg->body.data;
+}
+
+void *
+cop_msg_take(cop_msg *msg)
+{
+    if (!msg->drop || copi_message_is_inside(msg)) {
+        return NULL;
+    }
+    struct copi_process *self = copi_here.process;
+    struct copi_message *held[2] = {self ? self->current : NULL, self ? self->received : NULL};
+    for (size_t i = 0; i < 2; i++) {
+        if (is_body_of(held[i], msg)) {
+            held[i]->flags &= (uint8_t)~COPI_OUTSIDE;
+            held[i]->size = 0;
+        }
+    }
+    union {
+        const void *in;
+        void *out;
+    } data = {.in = msg->body.data};
+    msg->drop = NULL;
+    return data.out;
+}

@@ -1,0 +1,38 @@
+/*
+ * runtime/inbox.h - what a process has taken in from its mailbox, and how it receives.
+ *
+ * Room: runtime/. The owner thread only.
+ */
+#ifndef COPI_RUNTIME_INBOX_H
+#define COPI_RUNTIME_INBOX_H
+
+#include "runtime/process.h"
+
+void copi_list_init(struct copi_list *list);
+void copi_list_append(struct copi_list *list, struct copi_message *message);
+
+/* Take out the message that *link points to. */
+struct copi_message *copi_list_remove(struct copi_list *list, struct copi_message **link);
+
+/*
+ * Take in what has been sent: signals act, answers reach who waits, messages join the inbox. An exit
+ * point.
+ */
+void copi_take_in(struct copi_process *self);
+
+/* The same where the process must not end. */
+void copi_take_in_signals(struct copi_process *self);
+
+/* The oldest message, out of the inbox; NULL: none. Signals act first: an exit point. */
+struct copi_message *copi_next_message(struct copi_process *self);
+
+/* It is in the hands of the user from now on: bounds count it no more. */
+void copi_message_handled(struct copi_process *self, struct copi_message *message);
+
+/* Let go of a message that nobody will get: a request is refused with `code`. */
+void copi_refuse(struct copi_message *message, int code);
+
+/* As copi_refuse for all in a chain. */
+void copi_refuse_all(struct copi_message *chain, int code);
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * runtime/inspect.c - what a process is doing, seen without its help.
+ *
+ * Room: runtime/. Any thread.
+ *
+ * All of it are words that the process and its senders write as they go, read here one after the
+ * other. The pid is compared before and after, so the figures of two processes that had one record
+ * never mix.
+ */
+#include "runtime/inspect.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "runtime/name.h"
+#include "runtime/process.h"
+#include "runtime/table.h"
+
+const char *
+copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
+{
+    if (!process) {
+        snprintf(out, COPI_LABEL_SIZE, "<nobody>");
+        return out;
+    }
+    copi_name_of(process, out);
+    if (!out[0]) {
+        snprintf(out, COPI_LABEL_SIZE, "<%u.%u>", process->index,
+                 copi_load_relaxed_32(&process->generation));
+    }
+    return out;
+}
+
+const char *
+copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE])
+{
+    return copi_label(copi_table_find(copi_resolve(pid)), out);
+}
+
+/* The older of what has been taken in and what has not. */
+static cop_time
+age_of_oldest(const struct copi_process *process, size_t inside, size_t outside)
+{
+    uint64_t since = inside    ? copi_load_relaxed_64(&process->inside_since)
+                     : outside ? copi_load_relaxed_64(&process->news_since)
+                               : 0;
+    cop_time age = since ? copi_clock_coarse() - (cop_time)since : 0;
+    return age > 0 ? age : inside + outside > 0 ? 1 : 0;
+}
+
+int
+cop_inspect(cop_pid pid, cop_process_info *out)
+{
+    cop_pid resolved = copi_resolve(pid);
+    struct copi_process *process = copi_table_find(resolved);
+    if (!process) {
+        return copi_fail(-ESRCH);
+    }
+    size_t inside = copi_load_relaxed_64(&process->inside);
+    size_t outside = copi_mailbox_count(copi_load_relaxed_64(&process->mailbox.word));
+    cop_process_info info = {
+        .callback = copi_load_relaxed_ptr(&process->callback),
+        .since = (cop_time)copi_load_relaxed_64(&process->since),
+        .mailbox = inside + outside,
+        .oldest = age_of_oldest(process, inside, outside),
+        .messages_handled = copi_load_relaxed_64(&process->handled),
+        .owned_bytes = copi_load_relaxed_64(&process->owned_bytes),
+        .dropped = copi_load_relaxed_64(&process->dropped),
+        .waits_for = {copi_load_relaxed_64(&process->waits_for_pid)},
+    };
+    copi_name_of(process, info.name);
+    if (copi_table_find(resolved) != process) {
+        return copi_fail(-ESRCH);
+    }
+    *out = info;
+    return 0;
+}
+
+size_t
+cop_processes(cop_pid *out, size_t capacity)
+{
+    size_t count = 0;
+    for (uint32_t i = 1; i < copi_table_end(); i++) {
+        struct copi_process *process = copi_table_at(i);
+        cop_pid pid = copi_pid(process);
+        if (pid.id != 0 && count++ < capacity) {
+            out[count - 1] = pid;
+        }
+    }
+    return count;
+}
+
+bool
+cop_alive(cop_pid pid)
+{
+    return copi_table_find(copi_resolve(pid)) != NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * runtime/inspect.h - how a process is called in reports.
+ *
+ * Room: runtime/. Any thread.
+ */
+#ifndef COPI_RUNTIME_INSPECT_H
+#define COPI_RUNTIME_INSPECT_H
+
+#include <coppice/inspect.h>
+
+struct copi_process;
+
+enum {
+    COPI_LABEL_SIZE = 64
+};
+
+/* Its name, or "<index.generation>" when it has none. NULL: "<nobody>". */
+const char *copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE]);
+const char *copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE]);
+
+#endif

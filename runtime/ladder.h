@@ -1,0 +1,20 @@
+/*
+ * runtime/ladder.h - the stop that always finishes.
+ *
+ * Room: runtime/. Any thread.
+ */
+#ifndef COPI_RUNTIME_LADDER_H
+#define COPI_RUNTIME_LADDER_H
+
+#include <coppice/message.h>
+
+/* It has been asked to stop, or been killed: see that it does. */
+void copi_ladder_begin(cop_pid pid, bool killed);
+
+/* How it goes about it: 0 is the default. */
+void copi_ladder_configure(cop_time kill_grace, unsigned max_disowned);
+
+/* A disowned thread has come back and ended. */
+void copi_ladder_returned(void);
+
+#endif

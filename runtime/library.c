@@ -1,0 +1,163 @@
+/*
+ * runtime/library.c - the library as a whole: its settings, its beginning, its end.
+ *
+ * Room: runtime/. Any thread.
+ */
+#include "runtime/library.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <coppice/runtime.h>
+#include <coppice/signal.h>
+
+#include "runtime/fault.h"
+#include "runtime/ladder.h"
+#include "runtime/limit.h"
+#include "runtime/message.h"
+#include "runtime/process.h"
+#include "runtime/report.h"
+#include "runtime/spawner.h"
+#include "runtime/table.h"
+#include "runtime/timer.h"
+
+static struct {
+    pthread_once_t once;
+    copi_atomic32 begun;
+    bool no_fault_handlers;
+} library = {.once = PTHREAD_ONCE_INIT};
+
+/* The child has one thread, and locks that nobody will give. */
+static void
+forked(void)
+{
+    copi_here.forked = true;
+    copi_here.process = NULL;
+    copi_here.thread = NULL;
+}
+
+static void
+begin(void)
+{
+    copi_store_relaxed_32(&library.begun, 1);
+    copi_thread_at_end(copi_pool_leave);
+    pthread_atfork(NULL, NULL, forked);
+    if (!library.no_fault_handlers) {
+        copi_fault_install();
+    }
+}
+
+void
+copi_library_begin(void)
+{
+    pthread_once(&library.once, begin);
+}
+
+int
+cop_configure(const cop_config *config)
+{
+    if (copi_load_relaxed_32(&library.begun)) {
+        return -EBUSY;
+    }
+    cop_config known = {0};
+    memcpy(&known, config, config->size < sizeof known ? config->size : sizeof known);
+    if (config->size == 0 || known.kill_grace < 0 || known.interrupt_signal < 0
+        || known.interrupt_signal >= NSIG) {
+        return -EINVAL;
+    }
+    copi_limit_configure(known.max_processes);
+    copi_ladder_configure(known.kill_grace, known.max_disowned);
+    copi_report_observer(known.observe, known.observe_env);
+    if (known.interrupt_signal) {
+        copi_thread_set_interrupt(known.interrupt_signal);
+    }
+    library.no_fault_handlers = known.no_fault_handlers;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the end */
+
+/* Those whose parent is a process of ours are their parent's to stop. */
+static bool
+is_top(struct copi_process *process)
+{
+    struct copi_process *parent = copi_table_find(process->parent);
+    return !parent || parent->foreign;
+}
+
+static unsigned
+signal_all(cop_reason reason, bool top_only)
+{
+    unsigned count = 0;
+    for (uint32_t i = 1; i < copi_table_end(); i++) {
+        struct copi_process *process = copi_table_at(i);
+        cop_pid pid = copi_pid(process);
+        if (pid.id != 0 && !process->foreign) {
+            count++;
+            if (!top_only || is_top(process)) {
+                cop_exit_signal(pid, reason);
+            }
+        }
+    }
+    return count;
+}
+
+static bool
+all_ended(void)
+{
+    for (uint32_t i = 1; i < copi_table_end(); i++) {
+        struct copi_process *process = copi_table_at(i);
+        if (copi_pid(process).id != 0 && !process->foreign) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Polling, at growing intervals: this happens once, and nobody has to announce himself for it. */
+static bool
+await_end(cop_time deadline)
+{
+    struct copi_parker pause;
+    copi_parker_init(&pause);
+    for (cop_time step = COP_US(50); !all_ended(); step += step < COP_MS(5) ? step : 0) {
+        if (copi_clock() >= deadline) {
+            return false;
+        }
+        copi_park(&pause, copi_deadline(step));
+    }
+    return true;
+}
+
+int
+cop_shutdown(cop_time timeout)
+{
+    if (copi_here.forked) {
+        return -EPERM;
+    }
+    if (copi_here.thread) {
+        return copi_fail(-EDEADLK);
+    }
+    if (!copi_load_relaxed_32(&library.begun)) {
+        return 0;
+    }
+    cop_time deadline = copi_deadline(timeout);
+    signal_all(COP_REASON_SHUTDOWN, true);
+    bool orderly = await_end(deadline);
+    while (!all_ended()) {
+        signal_all(COP_REASON_KILLED, false);
+        await_end(copi_deadline(COP_MS(50)));
+    }
+    copi_spawner_stop();
+    copi_thread_drained(cop_disowned(), COP_FOREVER);
+    copi_timer_stop();
+    return orderly ? 0 : copi_fail(-ETIMEDOUT);
+}
+
+void
+cop_trim(void)
+{
+    copi_thread_trim();
+    copi_pool_trim();
+}

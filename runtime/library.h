@@ -1,0 +1,12 @@
+/*
+ * runtime/library.h - the library as a whole: set up at its first call.
+ *
+ * Room: runtime/. Any thread.
+ */
+#ifndef COPI_RUNTIME_LIBRARY_H
+#define COPI_RUNTIME_LIBRARY_H
+
+/* Before the first process: handlers, hooks. Afterwards cop_configure says -EBUSY. */
+void copi_library_begin(void);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * runtime/mailbox.c - a mailbox: many senders, one receiver.
+ *
+ * Room: runtime/.
+ * Touch freely: nothing. Ask first: everything.
+ *
+ * The algorithm is Concurrency Kit's ck_stack as ck_stack_push_upmc and ck_stack_batch_pop_upmc have
+ * it: senders push with a compare-and-swap, the receiver takes the whole stack with one exchange and
+ * turns it round. Since nobody ever pops a single node there is no ABA: a head that is the same
+ * pointer again is the same fact again. What is ours is what else the one word carries:
+ *
+ *     63                    22 21                 2       1        0
+ *     | newest node's address | how many are there | CLOSED | ASLEEP |
+ *
+ * A node is 64-aligned and its address has 48 bits (Linux gives no others without being asked), so
+ * 42 bits name it. So a sender learns from the operation that sends all that it must know:
+ *
+ *   ASLEEP   the receiver sleeps. It sets the bit, with a compare-and-swap from the empty word, just
+ *            before it parks; the push that finds it clears it, so exactly one sender wakes it. A
+ *            push before the bit makes the receiver's compare-and-swap fail: no wake-up is lost.
+ *   CLOSED   the process has ended: the push does not happen.
+ *   count    saturates at 2^20 - 1. It is what cop_inspect shows and what the report of a growing
+ *            mailbox goes by; bounds have an exact count of their own.
+ *
+ * Memory: the push's compare-and-swap releases the node's contents, the exchanges in take and close
+ * acquire them. One receiver at a time. Whoever ends the process closes: the process itself, or
+ * whoever disowns it; a disowned receiver that comes to take finds CLOSED and puts it back.
+ */
+#include "runtime/mailbox.h"
+
+static struct copi_message *
+oldest_first(struct copi_message *newest)
+{
+    struct copi_message *list = NULL;
+    while (newest) {
+        struct copi_message *older = newest->next;
+        newest->next = list;
+        list = newest;
+        newest = older;
+    }
+    return list;
+}
+
+struct copi_message *
+copi_mailbox_take(struct copi_mailbox *mailbox)
+{
+    if (!copi_mailbox_has_news(mailbox)) {
+        return NULL;
+    }
+    uint64_t word = copi_exchange_64(&mailbox->word, 0); /* pairs with copi_mailbox_push() */
+    if (word & COPI_MAILBOX_CLOSED) {
+        return copi_mailbox_close(mailbox); /* disowned under our feet: it stays closed */
+    }
+    return oldest_first(copi_mailbox_node(word));
+}
+
+bool
+copi_mailbox_sleep(struct copi_mailbox *mailbox)
+{
+    uint64_t empty = 0;
+    return copi_cas_64(&mailbox->word, &empty, COPI_MAILBOX_ASLEEP); /* pairs with push */
+}
+
+void
+copi_mailbox_wake(struct copi_mailbox *mailbox)
+{
+    uint64_t asleep = COPI_MAILBOX_ASLEEP;
+    copi_cas_64(&mailbox->word, &asleep, 0); /* fails when a push has cleared it */
+}
+
+struct copi_message *
+copi_mailbox_close(struct copi_mailbox *mailbox)
+{
+    /* Pairs with copi_mailbox_push(): what was pushed before is here, later pushes see CLOSED. */
+    return oldest_first(copi_mailbox_node(copi_exchange_64(&mailbox->word, COPI_MAILBOX_CLOSED)));
+}
+
+void
+copi_mailbox_open(struct copi_mailbox *mailbox)
+{
+    copi_store_release_64(&mailbox->word, 0);
+}

@@ -1,0 +1,550 @@
+/*
+ * runtime/message.c - messages, and the pools they come from.
+ *
+ * Room: runtime/. Any thread.
+ * Touch freely: the figures. Ask first: who may touch which list.
+ *
+ * A node comes from the pool of the thread that sends and is freed by the thread that receives. It
+ * goes home in batches: the receiver collects what belongs to one pool and returns it with one
+ * atomic operation, which the owner takes back, all at once, when its own list has run dry. So in
+ * steady state nothing is allocated and the two threads share a line once a batch.
+ *
+ * Nodes are cut from slabs of 64 KiB that are aligned to their size, so that a node's slab, its pool
+ * and its size class are found from its address. Pools are not freed with their thread: nodes of
+ * theirs may be anywhere. An orphaned pool is adopted by the next thread that needs one.
+ *
+ *   free lists, slabs    the owner only
+ *   returned             any thread pushes a chain (compare-and-swap); the owner takes all
+ *                        (exchange). The links of a chain are written before the push and read after
+ *                        the exchange: both are full barriers.
+ *   pools, orphans       under the lock
+ */
+#include "runtime/message.h"
+
+#include <stdlib.h>
+
+#include "runtime/alloc.h"
+#include "runtime/process.h"
+#include "runtime/thread.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define POISON(at, size)   ASAN_POISON_MEMORY_REGION((at), (size))
+#define UNPOISON(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))
+#else
+#define POISON(at, size)   ((void)0)
+#define UNPOISON(at, size) ((void)0)
+#endif
+
+enum {
+    SLAB_SIZE = 64 * 1024,
+    CLASSES = 4,
+    BATCH = 32,       /* nodes that go home together */
+    BATCHES = 4,      /* pools that a thread collects for at a time */
+};
+static const uint16_t class_size[CLASSES] = {64, 128, 384, 1024};
+#define HEADER     sizeof(struct copi_message)
+#define LARGEST    ((size_t)1024 - HEADER) /* of a body inside */
+
+_Static_assert(sizeof(struct copi_message) == 40, "with 24 bytes of body a message is one line");
+_Static_assert(sizeof(struct copi_outside) <= 24, "fits where the smallest body does");
+
+struct slab {
+    struct copi_pool *pool;
+    struct slab *next;
+    uint32_t class, used; /* used: bytes cut off so far */
+    uint32_t at_home;     /* while trimming: nodes found in the pool */
+};
+
+struct batch {
+    struct copi_pool *home;
+    struct copi_message *first, *last;
+    unsigned count;
+};
+
+struct copi_pool {
+    /* owner only */
+    struct copi_message *free[CLASSES];
+    struct slab *slabs[CLASSES]; /* the first is the one that is cut */
+    struct batch batches[BATCHES];
+    /* guarded by pools.lock */
+    struct copi_pool *next;
+    /* any thread, atomic; a line of its own */
+    _Alignas(64) copi_atomic_ptr returned;
+};
+
+static struct {
+    copi_lock lock;
+    struct copi_pool *orphans;
+} pools = {.lock = COPI_LOCK_INIT};
+
+static struct slab *
+slab_of(const struct copi_message *node)
+{
+    return (struct slab *)((uintptr_t)node & ~(uintptr_t)(SLAB_SIZE - 1));
+}
+
+/* ---------------------------------------------------------------- a thread's pool */
+
+static struct copi_pool *
+adopt_orphan(void)
+{
+    copi_lock_take(&pools.lock);
+    struct copi_pool *pool = pools.orphans;
+    if (pool) {
+        pools.orphans = pool->next;
+    }
+    copi_lock_give(&pools.lock);
+    return pool;
+}
+
+static struct copi_pool *
+make_pool(void)
+{
+    struct copi_pool *pool = adopt_orphan();
+    if (!pool) {
+        pool = copi_aligned_alloc(64, sizeof *pool);
+        if (!pool) {
+            return NULL;
+        }
+        memset(pool, 0, sizeof *pool);
+    }
+    copi_here.pool = pool;
+    return pool;
+}
+
+void
+copi_pool_leave(void)
+{
+    struct copi_pool *pool = copi_here.pool;
+    if (!pool) {
+        return;
+    }
+    copi_pool_flush();
+    copi_here.pool = NULL;
+    copi_lock_take(&pools.lock);
+    pool->next = pools.orphans;
+    pools.orphans = pool;
+    copi_lock_give(&pools.lock);
+}
+
+/* ---------------------------------------------------------------- nodes come home */
+
+static void
+give_back(struct batch *batch)
+{
+    void *top = copi_load_relaxed_ptr(&batch->home->returned);
+    do {
+        batch->last->next = top;
+    } while (!copi_cas_ptr(&batch->home->returned, &top, batch->first)); /* pairs with take_returned */
+    *batch = (struct batch){0};
+}
+
+static void
+collect(struct copi_pool *mine, struct copi_pool *home, struct copi_message *node)
+{
+    struct batch *batch = &mine->batches[((uintptr_t)home / sizeof *home) % BATCHES];
+    if (batch->home != home && batch->count > 0) {
+        give_back(batch);
+    }
+    if (batch->count == 0) {
+        *batch = (struct batch){.home = home, .last = node};
+    }
+    node->next = batch->first;
+    batch->first = node;
+    if (++batch->count == BATCH) {
+        give_back(batch);
+    }
+}
+
+void
+copi_pool_flush(void)
+{
+    struct copi_pool *pool = copi_here.pool;
+    for (unsigned i = 0; pool && i < BATCHES; i++) {
+        if (pool->batches[i].count > 0) {
+            give_back(&pool->batches[i]);
+        }
+    }
+}
+
+static void
+put(struct copi_pool *pool, struct copi_message *node)
+{
+    uint32_t class = slab_of(node)->class;
+    node->next = pool->free[class];
+    pool->free[class] = node;
+}
+
+static void
+take_returned(struct copi_pool *pool)
+{
+    struct copi_message *node = copi_exchange_ptr(&pool->returned, NULL); /* pairs with give_back */
+    while (node) {
+        struct copi_message *next = node->next;
+        put(pool, node);
+        node = next;
+    }
+}
+
+/* A thread without a pool, and no memory for one: the node goes home by itself. */
+static void
+return_alone(struct copi_pool *home, struct copi_message *node)
+{
+    struct batch batch = {.home = home, .first = node, .last = node, .count = 1};
+    give_back(&batch);
+}
+
+static void
+release_node(struct copi_message *node)
+{
+    POISON(node->body, class_size[slab_of(node)->class] - HEADER);
+    struct copi_pool *home = slab_of(node)->pool, *mine = copi_here.pool;
+    if (home == mine) {
+        put(mine, node);
+    } else if (mine || (mine = make_pool())) {
+        collect(mine, home, node);
+    } else {
+        return_alone(home, node);
+    }
+}
+
+/* ---------------------------------------------------------------- nodes go out */
+
+static struct copi_message *
+cut(struct slab *slab)
+{
+    uint32_t size = class_size[slab->class];
+    if (slab->used + size > SLAB_SIZE) {
+        return NULL;
+    }
+    struct copi_message *node = (struct copi_message *)((char *)slab + slab->used);
+    slab->used += size;
+    return node;
+}
+
+static struct slab *
+add_slab(struct copi_pool *pool, uint32_t class)
+{
+    struct slab *slab = copi_aligned_alloc(SLAB_SIZE, SLAB_SIZE);
+    if (slab) {
+        *slab = (struct slab){.pool = pool, .next = pool->slabs[class], .class = class};
+        slab->used = class_size[class] > 64 ? class_size[class] : 64; /* the header's place */
+        pool->slabs[class] = slab;
+    }
+    return slab;
+}
+
+static struct copi_message *
+refill(struct copi_pool *pool, uint32_t class)
+{
+    struct copi_message *node = pool->slabs[class] ? cut(pool->slabs[class]) : NULL;
+    if (node) {
+        return node;
+    }
+    take_returned(pool);
+    node = pool->free[class];
+    if (node) {
+        pool->free[class] = node->next;
+        return node;
+    }
+    struct slab *slab = add_slab(pool, class);
+    return slab ? cut(slab) : NULL;
+}
+
+static struct copi_message *
+take_node(size_t body)
+{
+    struct copi_pool *pool = copi_here.pool;
+    if (!pool && !(pool = make_pool())) {
+        return NULL;
+    }
+    uint32_t class = body <= 24 ? 0 : body <= 128 - HEADER ? 1 : body <= 384 - HEADER ? 2 : 3;
+    struct copi_message *node = pool->free[class];
+    if (node) {
+        pool->free[class] = node->next;
+    } else {
+        node = refill(pool, class);
+    }
+    if (node) {
+        UNPOISON(node->body, class_size[class] - HEADER);
+    }
+    return node;
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static struct copi_outside *
+outside(struct copi_message *message)
+{
+    return (struct copi_outside *)(void *)message->body;
+}
+
+static const struct copi_outside *
+outside_const(const struct copi_message *message)
+{
+    return (const struct copi_outside *)(const void *)message->body;
+}
+
+static void
+set(struct copi_message *message, enum copi_kind kind, uint32_t tag, size_t inside)
+{
+    message->next = NULL;
+    message->from = COP_NOBODY;
+    message->ref.id = 0;
+    message->tag = tag;
+    message->kind = (uint8_t)kind;
+    message->flags = 0;
+    message->size = (uint16_t)inside;
+}
+
+struct copi_message *
+copi_message_new(enum copi_kind kind, uint32_t tag, size_t size)
+{
+    if (size > LARGEST) {
+        return NULL;
+    }
+    struct copi_message *message = take_node(size);
+    if (message) {
+        set(message, kind, tag, size);
+    }
+    return message;
+}
+
+struct copi_message *
+copi_message_blank(enum copi_kind kind, uint32_t tag, size_t size, void **body)
+{
+    struct copi_message *message;
+    if (size <= LARGEST) {
+        message = copi_message_new(kind, tag, size);
+        *body = message ? message->body : NULL;
+        return message;
+    }
+    void *data = copi_alloc(size);
+    message = data ? copi_message_new(kind, tag, sizeof(struct copi_outside)) : NULL;
+    if (!message) {
+        free(data);
+        return NULL;
+    }
+    message->flags |= COPI_OUTSIDE | COPI_COPIED;
+    *outside(message) = (struct copi_outside){data, size, free};
+    *body = data;
+    return message;
+}
+
+static int
+move_outside(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
+{
+    struct copi_message *message = copi_message_new(kind, msg->tag, sizeof(struct copi_outside));
+    if (!message) {
+        return -ENOMEM;
+    }
+    message->flags |= COPI_OUTSIDE;
+    union {
+        const void *in;
+        void *out;
+    } data = {.in = msg->body.data}; /* the receiver's from now on, so no longer const */
+    *outside(message) = (struct copi_outside){data.out, msg->body.size, msg->drop};
+    *out = message;
+    return 0;
+}
+
+int
+copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
+{
+    if ((!msg->body.data && (msg->body.size > 0 || msg->drop)) || msg->tag >= COP_MSG_RESERVED) {
+        return -EINVAL;
+    }
+    if (msg->drop) {
+        return move_outside(out, kind, msg);
+    }
+    void *body;
+    struct copi_message *message = copi_message_blank(kind, msg->tag, msg->body.size, &body);
+    if (!message) {
+        return -ENOMEM;
+    }
+    if (msg->body.size > 0) {
+        memcpy(body, msg->body.data, msg->body.size);
+    }
+    *out = message;
+    return 0;
+}
+
+cop_msg
+copi_message_view(const struct copi_message *message)
+{
+    cop_msg view = {.tag = message->tag, .from = message->from};
+    if (message->flags & COPI_OUTSIDE) {
+        const struct copi_outside *body = outside_const(message);
+        view.body = (cop_bytes){body->data, body->size};
+        view.drop = message->flags & COPI_COPIED ? NULL : body->drop;
+    } else {
+        view.body = (cop_bytes){message->body, message->size};
+    }
+    return view;
+}
+
+/* A drop function is a user's, and we are in the middle of something: the process must not end. */
+static void
+run_drop(struct copi_outside body)
+{
+    struct copi_process *self = copi_here.process;
+    if (body.drop == free || !self || !self->jump) {
+        body.drop(body.data);
+    } else {
+        copi_run_held(self, body.drop, body.data);
+    }
+}
+
+void
+copi_message_drop_body(struct copi_message *message)
+{
+    if (message->flags & COPI_OUTSIDE) {
+        struct copi_outside body = *outside(message);
+        message->flags &= (uint8_t) ~(COPI_OUTSIDE | COPI_COPIED);
+        run_drop(body);
+    }
+    message->size = 0;
+}
+
+void
+copi_message_free(struct copi_message *message)
+{
+    if (message->flags & COPI_OUTSIDE) {
+        copi_message_drop_body(message);
+    }
+    release_node(message);
+}
+
+/* The user's msg.drop for a body that lies in its node. */
+static void
+free_by_body(void *body)
+{
+    release_node((struct copi_message *)(void *)((char *)body - HEADER));
+}
+
+bool
+copi_message_is_inside(const cop_msg *msg)
+{
+    return msg->drop == free_by_body;
+}
+
+cop_msg
+copi_message_give(struct copi_message *message)
+{
+    cop_msg given = copi_message_view(message);
+    if (message->flags & COPI_OUTSIDE) {
+        given.drop = outside(message)->drop;
+        release_node(message);
+    } else if (message->size > 0) {
+        given.drop = free_by_body;
+    } else {
+        given.body.data = NULL;
+        release_node(message);
+    }
+    return given;
+}
+
+void
+cop_msg_release(cop_msg *msg)
+{
+    cop_msg gone = *msg;
+    *msg = (cop_msg){0};
+    if (gone.drop) {
+        union {
+            const void *in;
+            void *out;
+        } data = {.in = gone.body.data};
+        gone.drop(data.out);
+    }
+}
+
+/* ---------------------------------------------------------------- trimming */
+
+static unsigned
+nodes_cut(const struct slab *slab)
+{
+    uint32_t size = class_size[slab->class], first = size > 64 ? size : 64;
+    return (slab->used - first) / size;
+}
+
+static bool
+all_at_home(const struct slab *slab)
+{
+    return slab->at_home == nodes_cut(slab);
+}
+
+static void
+forget_nodes_at_home(struct copi_pool *pool, uint32_t class)
+{
+    struct copi_message **link = &pool->free[class];
+    while (*link) {
+        if (all_at_home(slab_of(*link))) {
+            *link = (*link)->next;
+        } else {
+            link = &(*link)->next;
+        }
+    }
+}
+
+static void
+free_slabs_at_home(struct copi_pool *pool, uint32_t class)
+{
+    struct slab **link = &pool->slabs[class];
+    while (*link) {
+        struct slab *slab = *link;
+        if (all_at_home(slab)) {
+            *link = slab->next;
+            UNPOISON(slab, SLAB_SIZE);
+            free(slab);
+        } else {
+            slab->at_home = 0;
+            link = &slab->next;
+        }
+    }
+}
+
+static void
+trim(struct copi_pool *pool)
+{
+    take_returned(pool);
+    for (uint32_t class = 0; class < CLASSES; class++) {
+        for (struct copi_message *node = pool->free[class]; node; node = node->next) {
+            slab_of(node)->at_home++;
+        }
+        forget_nodes_at_home(pool, class);
+        free_slabs_at_home(pool, class);
+    }
+}
+
+static bool
+is_empty(const struct copi_pool *pool)
+{
+    for (uint32_t class = 0; class < CLASSES; class++) {
+        if (pool->slabs[class]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+copi_pool_trim(void)
+{
+    copi_pool_flush();
+    if (copi_here.pool) {
+        trim(copi_here.pool);
+    }
+    copi_lock_take(&pools.lock);
+    for (struct copi_pool **link = &pools.orphans; *link;) {
+        struct copi_pool *pool = *link;
+        trim(pool);
+        if (is_empty(pool)) {
+            *link = pool->next;
+            free(pool);
+        } else {
+            link = &pool->next;
+        }
+    }
+    copi_lock_give(&pools.lock);
+}

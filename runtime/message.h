@@ -1,0 +1,99 @@
+/*
+ * runtime/message.h - messages as they lie in memory, and the pools they come from.
+ *
+ * Room: runtime/. Knows the seam.
+ * Touch freely: class sizes. Ask first: the layout of the first 40 bytes; with 24 bytes of body it is
+ * one cache line.
+ */
+#ifndef COPI_RUNTIME_MESSAGE_H
+#define COPI_RUNTIME_MESSAGE_H
+
+#include <coppice/message.h>
+#include <coppice/reason.h>
+
+#include "runtime/atomic.h"
+
+/* What a node in a mailbox is. Below KIND_SIGNAL: delivered, in order. From it on: taken in by the
+ * process itself, before anything that waits. */
+enum copi_kind {
+    COPI_SEND,     /* a plain message, a DOWN, an EXIT, a timer's */
+    COPI_CAST,     /* for handle_cast */
+    COPI_CALL,     /* a request: whoever releases it unanswered refuses it */
+    COPI_STOP,     /* cop_stop_process: the body is the reason */
+    COPI_KIND_SIGNAL,
+    COPI_REPLY,    /* to a request: the body is the answer */
+    COPI_REFUSAL,  /* to a request: the body is struct copi_refusal */
+    COPI_ANSWERED, /* a request of the reference was answered by somebody else */
+    COPI_DOWN,     /* embedded in a watch (runtime/signal.h) */
+    COPI_EXIT,     /* the same */
+    COPI_SIGNAL,   /* cop_exit_signal: the body is struct cop_exited */
+};
+
+enum {
+    COPI_OUTSIDE = 1, /* the body is struct copi_outside */
+    COPI_COPIED = 2,  /* outside, but a copy of ours: the receiver may not keep it */
+    COPI_COUNTED = 4, /* in the count of a bounded mailbox */
+};
+
+struct copi_message {
+    struct copi_message *next;
+    cop_pid from;
+    cop_ref ref;         /* of a request and its answer */
+    uint32_t generation; /* of the receiver: a slot's next tenant must not get it */
+    uint32_t tag;
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t size; /* of a body inside */
+    uint32_t spare;
+    unsigned char body[]; /* 8-aligned */
+};
+
+struct copi_outside {
+    void *data;
+    size_t size;
+    void (*drop)(void *data);
+};
+
+/* Why a request was not answered. */
+struct copi_refusal {
+    int code;
+    cop_reason reason; /* of the server; NORMAL where there is none */
+};
+
+/*
+ * A message with room for `size` bytes of body, which are not set. NULL: out of memory.
+ */
+struct copi_message *copi_message_new(enum copi_kind kind, uint32_t tag, size_t size);
+
+/* The same for any size, and where the body is to be written: a large one lies outside the node. */
+struct copi_message *copi_message_blank(enum copi_kind kind, uint32_t tag, size_t size,
+                                        void **body);
+
+/* A message as the user gave it: copied, or its body taken when *out is set. -EINVAL, -ENOMEM. */
+int copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg *msg);
+
+/* What the user sees of it. */
+cop_msg copi_message_view(const struct copi_message *message);
+
+/* Let the body go: drop it if it was moved. The message then has none. */
+void copi_message_drop_body(struct copi_message *message);
+
+/* Let the body go and send the node home. */
+void copi_message_free(struct copi_message *message);
+
+/* Hand the message to a user who owns it from now on: cop_msg_release lets it go. */
+cop_msg copi_message_give(struct copi_message *message);
+
+/* Whether such a message's body lies in its node, so that nobody can keep it. */
+bool copi_message_is_inside(const cop_msg *msg);
+
+/* Send what this thread has collected for others home. Before a long wait. */
+void copi_pool_flush(void);
+
+/* The calling thread's pool is for whoever comes next. At the end of a thread. */
+void copi_pool_leave(void);
+
+/* Free what no pool has in use. Only of pools that no thread uses, and the caller's. */
+void copi_pool_trim(void);
+
+#endif

@@ -1,0 +1,624 @@
+/*
+ * runtime/process.c - a process's life: spawned, run, ended.
+ *
+ * Room: runtime/.
+ * Touch freely: nothing. Ask first: the order in which a process ends.
+ *
+ * The life of a record: taken from the table, filled in, named, watched if the starter asked, then
+ * published: from there on its pid finds it. Then a thread runs it.
+ *
+ * The end, on its own thread, after the jump to its start (exit.c):
+ *
+ *   1. terminate, if the process left by its own cop_exit and the behaviour has one
+ *   2. the deferred calls of the process
+ *   3. its memory, its contexts
+ *   4. its pid, name and timers: nobody finds it any more
+ *   5. its requests are refused, its mailbox is closed
+ *   6. the observer sees the exit
+ *   7. who watches it is told, then who waits for its start
+ *   8. the record is free
+ *
+ * `life` decides who does 4 to 7. The process's own thread turns ALIVE into ENDED; whoever disowns it
+ * turns ALIVE into DISOWNED, and does them from outside, leaving alone what belongs to the thread.
+ * The thread of a disowned process finds that out at its next call, runs 2 and 3, which nobody else
+ * could, and gives the record back.
+ *
+ * Foreign threads get a record at their first call, without a jump point: they end when the thread
+ * does.
+ */
+#include "runtime/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "runtime/alloc.h"
+#include "runtime/context.h"
+#include "runtime/cycle.h"
+#include "runtime/exit.h"
+#include "runtime/fault.h"
+#include "runtime/inbox.h"
+#include "runtime/inspect.h"
+#include "runtime/ladder.h"
+#include "runtime/library.h"
+#include "runtime/limit.h"
+#include "runtime/memory.h"
+#include "runtime/name.h"
+#include "runtime/report.h"
+#include "runtime/request.h"
+#include "runtime/send.h"
+#include "runtime/signals.h"
+#include "runtime/table.h"
+#include "runtime/timer.h"
+#include "runtime/wait.h"
+
+/* ---------------------------------------------------------------- small things */
+
+int
+copi_fail(int code)
+{
+    struct copi_process *self = copi_here.process;
+    if (self) {
+        self->why.kind = COP_FAILED;
+        self->why.code = code;
+        self->why.text[0] = '\0';
+    }
+    return code;
+}
+
+int
+copi_fail_why(const cop_reason *why, int code)
+{
+    struct copi_process *self = copi_here.process;
+    if (self) {
+        self->why = *why;
+    }
+    return code;
+}
+
+cop_ref
+copi_make_ref(struct copi_process *self, uint32_t target)
+{
+    enum { BLOCK = 1 << 16 };
+    static copi_atomic64 next_block;
+    if (self->next_ref == self->last_ref) {
+        self->next_ref = copi_fetch_add_64(&next_block, BLOCK) + 1;
+        self->last_ref = self->next_ref + BLOCK - 1;
+    }
+    const uint64_t mask = (UINT64_C(1) << COPI_REF_SEQUENCE_BITS) - 1;
+    return (cop_ref){((uint64_t)target << COPI_REF_SEQUENCE_BITS) | (self->next_ref++ & mask)};
+}
+
+cop_pid
+cop_self(void)
+{
+    struct copi_process *self;
+    return copi_enter(&self) == 0 ? self->pid : COP_NOBODY;
+}
+
+void
+copi_callback_begin(struct copi_process *self, const char *name)
+{
+    union {
+        const char *in;
+        void *out;
+    } text = {.in = name};
+    copi_store_relaxed_64(&self->since, (uint64_t)copi_clock_coarse());
+    copi_store_relaxed_ptr(&self->callback, text.out);
+    self->in_user_code = name != NULL;
+}
+
+void
+copi_callback_end(struct copi_process *self)
+{
+    copi_store_relaxed_ptr(&self->callback, NULL);
+    self->in_user_code = false;
+}
+
+void
+copi_callback_over(struct copi_process *self)
+{
+    if (self->callback_defers.count > 0) {
+        copi_defers_run(self, &self->callback_defers);
+    }
+    struct copi_message *message = self->current;
+    if (message && message->kind == COPI_CALL) {
+        copi_request_defer(self);
+    } else if (message) {
+        self->current = NULL;
+        copi_message_free(message);
+    }
+}
+
+/* ---------------------------------------------------------------- the record */
+
+/* What a new process finds. What senders of the last one may still touch is left as it is. */
+static void
+clear(struct copi_process *process)
+{
+    char *first = (char *)&process->inbox, *end = (char *)&process->lock;
+    memset(first, 0, (size_t)(end - first));
+    copi_list_init(&process->inbox);
+    copi_parker_init(&process->parker);
+    copi_store_relaxed_64(&process->waits_for, 0);
+    copi_store_relaxed_64(&process->waits_for_pid, 0);
+    copi_store_relaxed_32(&process->counted, 0);
+    copi_store_relaxed_32(&process->signals, 0);
+    copi_store_relaxed_32(&process->traps, 0);
+    copi_store_relaxed_32(&process->uncancelled, 0);
+    copi_store_relaxed_ptr(&process->callback, NULL);
+    copi_store_relaxed_64(&process->since, 0);
+    copi_store_relaxed_64(&process->handled, 0);
+    copi_store_relaxed_64(&process->inside, 0);
+    copi_store_relaxed_64(&process->owned_bytes, 0);
+    copi_store_relaxed_64(&process->dropped, 0);
+    copi_store_relaxed_64(&process->longest, 0);
+    process->limit = 0;
+    process->foreign = false;
+
+    copi_lock_take(&process->lock);
+    process->thread = NULL;
+    process->started_ack = NULL;
+    process->stop_phase = 0;
+    copi_lock_give(&process->lock);
+    process->buried = false;
+}
+
+static void
+publish(struct copi_process *process)
+{
+    copi_store_release_32(&process->life, COPI_ALIVE);
+    copi_table_publish(process);
+}
+
+/* ---------------------------------------------------------------- the end */
+
+void
+copi_acknowledge(struct copi_process *self, int code, const cop_reason *reason)
+{
+    copi_lock_take(&self->lock);
+    struct copi_message *ack = self->started_ack;
+    self->started_ack = NULL;
+    copi_lock_give(&self->lock);
+    if (!ack) {
+        return;
+    }
+    struct copi_started started = {.code = code, .reason = *reason};
+    memcpy(ack->body, &started, sizeof started);
+    struct copi_process *starter = copi_table_find(self->starter);
+    if (starter) {
+        copi_cycle_release(starter, ack->ref);
+    }
+    copi_post(self->starter, ack);
+}
+
+/* Steps 4 to 7, by whoever ends it. */
+static void
+serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself)
+{
+    /* Who waits for the start learns of the end by that, not by a link of it as well. */
+    cop_pid starter = process->started_ack ? process->starter : COP_NOBODY;
+    copi_table_withdraw(process);
+    copi_name_release(process);
+    copi_timer_process_ends(process);
+    if (by_itself) {
+        copi_request_refuse_in_hand(process);
+        copi_refuse_all(process->inbox.first, -ESRCH);
+        copi_list_init(&process->inbox);
+    } else {
+        copi_request_refuse_waiting_for(process);
+    }
+    copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH);
+    copi_report_exit(process, reason);
+    copi_signals_bury(process);
+    copi_signals_tell(process, reason, starter);
+    copi_send_wake_blocked(process);
+    copi_acknowledge(process, process->declined ? COPI_DECLINED : cop_reason_error(*reason), reason);
+}
+
+static void
+release_own(struct copi_process *self)
+{
+    struct copi_message *held[]
+        = {self->received, self->current, self->answer, self->outgoing, self->held_reply, self->token};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        if (held[i]) {
+            copi_refuse(held[i], -EPIPE);
+        }
+    }
+    self->received = self->current = self->answer = NULL;
+    self->outgoing = self->held_reply = self->token = NULL;
+    free(self->arg_copy);
+    self->arg_copy = NULL;
+}
+
+/* A contained fault: what the incarnation had is suspect, and kept as it is. */
+static void
+keep_own(struct copi_process *self)
+{
+    copi_memory_keep_all(self);
+    self->received = NULL;
+    self->outgoing = self->held_reply = self->token = NULL;
+    self->arg_copy = NULL;
+    if (self->current && self->current->kind != COPI_CALL) {
+        self->current = NULL;
+    }
+    copi_thread_retire();
+}
+
+static void
+give_record_back(struct copi_process *self)
+{
+    copi_lock_take(&self->lock);
+    self->thread = NULL;
+    copi_lock_give(&self->lock);
+    copi_parker_fini(&self->parker);
+    copi_pool_flush();
+    copi_here.process = NULL;
+    copi_store_relaxed_32(&self->life, COPI_FREE);
+    copi_table_give(self);
+}
+
+static void
+end(struct copi_process *self)
+{
+    copi_store_relaxed_32(&self->uncancelled, 1);
+    self->held = 1;
+    if (self->contained) {
+        keep_own(self);
+    } else {
+        copi_memory_free_all(self);
+    }
+    copi_context_end(self);
+
+    uint32_t alive = COPI_ALIVE;
+    if (copi_cas_32(&self->life, &alive, COPI_ENDED)) { /* pairs with copi_process_disown */
+        copi_thread_finishing();
+        serve_end(self, &self->reason, true);
+    } else {
+        copi_ladder_returned();
+        copi_thread_retire();
+        copi_request_refuse_in_hand(self);
+        copi_refuse_all(self->inbox.first, -ESRCH);
+    }
+    release_own(self);
+    give_record_back(self);
+}
+
+bool
+copi_process_disown(struct copi_process *process)
+{
+    uint32_t alive = COPI_ALIVE;
+    if (!copi_cas_32(&process->life, &alive, COPI_DISOWNED)) { /* pairs with end */
+        return false;
+    }
+    serve_end(process, &COP_REASON_KILLED, false);
+    return true;
+}
+
+/* ---------------------------------------------------------------- running */
+
+/* Its own decision to end: terminate runs, as OTP has it. What it decides by cop_exit counts. */
+static void
+finish(struct copi_process *self, struct copi_jump *start)
+{
+    if (!self->left_by_exit || !self->behaviour->finish || self->finished) {
+        return;
+    }
+    self->finished = true;
+    copi_store_relaxed_32(&self->uncancelled, 1);
+    if (copi_jump_here(start) == 0) {
+        self->held = 1;
+        self->behaviour->finish(self, &self->reason);
+    }
+    self->held = 0;
+}
+
+/* Each call is taken off before it runs, so one that leaves by cop_exit is not run again. */
+static void
+run_deferred(struct copi_process *self, struct copi_jump *start)
+{
+    copi_store_relaxed_32(&self->uncancelled, 1);
+    copi_jump_here(start);
+    self->held = 0;
+    copi_defers_run(self, &self->callback_defers);
+    copi_defers_run(self, &self->process_defers);
+}
+
+static void
+live(struct copi_process *self)
+{
+    struct copi_jump start;
+    self->jump = &start;
+    if (copi_jump_here(&start) == 0) {
+        self->reason = self->behaviour->run(self);
+    }
+    copi_callback_end(self);
+    self->held = 0;
+    self->shielded = false;
+    finish(self, &start);
+    run_deferred(self, &start);
+}
+
+static void
+run_job(struct copi_job *job)
+{
+    struct copi_process *self
+        = (struct copi_process *)(void *)((char *)job - offsetof(struct copi_process, job));
+    char name[COPI_LABEL_SIZE];
+    copi_here.process = self;
+    copi_thread_name(copi_label(self, name));
+    copi_lock_take(&self->lock);
+    self->thread = copi_here.thread;
+    copi_lock_give(&self->lock);
+    live(self);
+    end(self);
+}
+
+/* ---------------------------------------------------------------- foreign threads */
+
+static cop_reason
+never_run(struct copi_process *self)
+{
+    (void)self;
+    return COP_REASON_NORMAL;
+}
+
+static const struct copi_behaviour foreign_thread = {.kind = "thread", .run = never_run};
+
+static void
+foreign_ended(struct copi_process *self)
+{
+    copi_here.process = self;
+    self->reason = COP_REASON_NORMAL;
+    copi_defers_run(self, &self->callback_defers);
+    copi_defers_run(self, &self->process_defers);
+    end(self);
+    copi_pool_leave();
+}
+
+static int
+adopt(struct copi_process **out)
+{
+    if (copi_here.thread) {
+        return -EPERM; /* one of ours, between two processes */
+    }
+    copi_library_begin();
+    struct copi_process *process;
+    int r = copi_table_take(&process);
+    if (r) {
+        return r;
+    }
+    clear(process);
+    process->behaviour = &foreign_thread;
+    process->foreign = true;
+    r = copi_thread_adopt(process, foreign_ended);
+    if (r) {
+        copi_table_give(process);
+        return r;
+    }
+    publish(process);
+    *out = process;
+    return 0;
+}
+
+int
+copi_enter_slow(struct copi_process **out)
+{
+    if (copi_here.forked) {
+        return -EPERM;
+    }
+    struct copi_process *self = copi_here.process;
+    if (!self) {
+        return adopt(out);
+    }
+    if (copi_load_relaxed_32(&self->life) == COPI_DISOWNED) {
+        return -ECANCELED;
+    }
+    *out = self; /* a drop function that runs while it ends */
+    return 0;
+}
+
+int
+copi_enter_exit_point(struct copi_process **out)
+{
+    struct copi_process *self = copi_here.process;
+    if (self && copi_load_relaxed_32(&self->life) == COPI_DISOWNED && self->jump
+        && self->held == 0) {
+        copi_exit_disowned(self);
+    }
+    return copi_enter(out);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+static int
+fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_start_opts *opts)
+{
+    clear(process);
+    process->behaviour = spawn->behaviour;
+    process->what = spawn->what;
+    process->limit = (uint32_t)(opts->mailbox.limit > INT32_MAX ? INT32_MAX : opts->mailbox.limit);
+    process->when_full = opts->mailbox.when_full;
+    process->contain_faults = opts->contain_faults || copi_fault_contained_by_default();
+    process->job = (struct copi_job){
+        .run = run_job,
+        .stack_size = opts->stack_size,
+        .fresh = opts->fresh_thread,
+    };
+    if (opts->arg.size > 0) {
+        process->arg_copy = copi_alloc(opts->arg.size);
+        if (!process->arg_copy) {
+            return -ENOMEM;
+        }
+        memcpy(process->arg_copy, opts->arg.data, opts->arg.size);
+        process->arg = (cop_bytes){process->arg_copy, opts->arg.size};
+    }
+    copi_context_begin(process, opts->context);
+    return 0;
+}
+
+static int
+prepare_acknowledgement(struct copi_process *self, struct copi_process *process, cop_ref *ref)
+{
+    struct copi_message *ack = copi_message_new(COPI_REPLY, 0, sizeof(struct copi_started));
+    if (!ack) {
+        return -ENOMEM;
+    }
+    *ref = ack->ref = copi_make_ref(self, process->index);
+    process->started_ack = ack;
+    process->starter = self->pid;
+    return 0;
+}
+
+/* All that can fail of a start, but the thread. Its pid finds it from here on. */
+static int
+introduce(struct copi_process *self, struct copi_process *process, cop_ref *ref,
+          const struct copi_spawn *spawn, const cop_start_opts *opts)
+{
+    publish(process);
+    int r = opts->name ? copi_name_claim(process, opts->name) : 0;
+    if (r == 0 && spawn->acknowledged) {
+        r = prepare_acknowledgement(self, process, ref);
+    }
+    if (r == 0 && opts->link) {
+        process->parent = self->pid;
+        r = copi_signals_link_new(self, process);
+    }
+    if (r == 0 && opts->monitor) {
+        r = copi_signals_monitor_new(self, process, opts->monitor);
+    }
+    return r;
+}
+
+/* It never ran. */
+static void
+abandon(struct copi_process *process)
+{
+    copi_table_withdraw(process);
+    copi_name_release(process);
+    copi_timer_process_ends(process);
+    copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH);
+    copi_signals_cancel_new(process);
+    if (process->started_ack) {
+        copi_message_free(process->started_ack);
+        process->started_ack = NULL;
+    }
+    copi_context_end(process);
+    free(process->arg_copy);
+    copi_store_relaxed_32(&process->life, COPI_FREE);
+    copi_table_give(process);
+}
+
+static int
+check(const struct copi_spawn *spawn, const cop_start_opts *opts)
+{
+    bool valid = spawn->behaviour && spawn->what && copi_name_check(opts->name) == 0
+                 && (opts->arg.size == 0 || opts->arg.data)
+                 && opts->mailbox.when_full <= COP_FULL_DROP_OLD && opts->init_timeout >= 0;
+    return valid ? copi_limit_admit(copi_table_used()) : -EINVAL;
+}
+
+static int
+start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
+      const struct copi_spawn *spawn, const cop_start_opts *opts)
+{
+    int r = fill_in(process, spawn, opts);
+    if (r) {
+        copi_table_give(process);
+        return r;
+    }
+    r = introduce(self, process, ref, spawn, opts);
+    if (r == 0) {
+        if (spawn->acknowledged) {
+            copi_cycle_begin(self, process->pid, *ref); /* before it runs: there is no circle yet */
+        }
+        copi_report_start(process);
+        r = copi_thread_run(&process->job);
+        if (r) {
+            copi_limit_refused(copi_table_used());
+            copi_report_event(&(cop_event){
+                .kind = COP_EVENT_EXIT, .pid = process->pid, .reason = cop_failed(r, NULL)});
+        }
+    }
+    if (r) {
+        copi_cycle_end(self);
+        abandon(process);
+    }
+    return r;
+}
+
+int
+copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
+{
+    struct copi_process *self, *process;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    /* A caller compiled against an older, shorter struct. */
+    cop_start_opts opts = {0};
+    size_t known = spawn->opts->size < sizeof opts ? spawn->opts->size : sizeof opts;
+    memcpy(&opts, spawn->opts, known);
+
+    r = check(spawn, &opts);
+    if (r == 0) {
+        r = copi_table_take(&process);
+    }
+    if (r) {
+        return copi_fail(r);
+    }
+    cop_pid pid = process->pid;
+    r = start(self, process, ref, spawn, &opts);
+    if (r) {
+        return copi_fail(r);
+    }
+    if (out) {
+        *out = pid;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- plain processes */
+
+/* What a function that returns an int has said. */
+static cop_reason
+reason_of(const struct copi_process *self, int code)
+{
+    if (code == 0 || code == -ECANCELED) {
+        if (self->pending == COPI_ASKED) {
+            return self->pending_reason;
+        }
+        if (self->pending > COPI_ASKED && self->pending_reason.kind != COP_NORMAL) {
+            return self->pending_reason; /* it held the signal back, and ended before it acted */
+        }
+    }
+    return code == 0   ? COP_REASON_NORMAL
+           : code < 0  ? cop_failed(code, NULL)
+                       : cop_failed(-EINVAL, "a process returned %d", code);
+}
+
+static cop_reason
+run_function(struct copi_process *self)
+{
+    union {
+        const void *data;
+        cop_process_fn run;
+    } what = {.data = self->what};
+    copi_callback_begin(self, "run");
+    int code = what.run(self->arg);
+    copi_callback_end(self);
+    return reason_of(self, code);
+}
+
+static const struct copi_behaviour plain = {.kind = "process", .run = run_function};
+
+int
+cop_spawn_with(cop_pid *out, cop_process_fn run, const cop_start_opts *opts)
+{
+    union {
+        cop_process_fn run;
+        const void *data;
+    } what = {.run = run};
+    return copi_spawn(out, NULL,
+                      &(struct copi_spawn){.behaviour = &plain, .what = what.data, .opts = opts});
+}

@@ -1,0 +1,236 @@
+/*
+ * runtime/process.h - what a process is, and its life: spawned, run, ended.
+ *
+ * Room: runtime/. Every file of the runtime shares the record; who may touch which field stands in it.
+ * Touch freely: cold fields. Ask first: the order in which a process ends (process.c).
+ *
+ * Lock order: none of the runtime's locks is held while another is taken, with two exceptions:
+ * signal.c's, which guards the graph of links and monitors, may be held while a process's is not; and
+ * context.c's may be held while a process is unparked. No lock is held while user code runs, a
+ * message is freed, or a thread is started.
+ */
+#ifndef COPI_RUNTIME_PROCESS_H
+#define COPI_RUNTIME_PROCESS_H
+
+#include <coppice/context.h>
+#include <coppice/message.h>
+#include <coppice/process.h>
+#include <coppice/reason.h>
+
+#include "runtime/defer.h"
+#include "runtime/mailbox.h"
+#include "runtime/thread.h"
+
+struct copi_process;
+struct copi_watch;
+struct copi_timer;
+struct copi_memory;
+struct copi_entered;
+
+/* A FIFO of messages that its owner has taken in. */
+struct copi_list {
+    struct copi_message *first, **end;
+    size_t count;
+};
+
+/* What runs in a process. */
+struct copi_behaviour {
+    const char *kind; /* "process", "genserver": for reports */
+    cop_reason (*run)(struct copi_process *self);
+    /* After `run` was left by the process's own cop_exit: may replace the reason. NULL: nothing. */
+    void (*finish)(struct copi_process *self, cop_reason *reason);
+    bool is_server; /* takes requests and casts */
+};
+
+enum copi_life {
+    COPI_FREE,
+    COPI_ALIVE,
+    COPI_ENDED,    /* by its own thread, which is on its way out */
+    COPI_DISOWNED, /* by another; its thread is still somewhere */
+};
+
+enum copi_pending {
+    COPI_NONE,
+    COPI_ASKED,     /* to stop: blocking calls return -ECANCELED */
+    COPI_EXITING,   /* by an exit signal: at the next exit point */
+    COPI_KILLED_BY, /* the same, and it cannot be refused */
+};
+
+struct copi_process {
+    /* --- any thread, atomic: what senders touch */
+    _Alignas(64) copi_atomic64 id; /* its pid; 0: nobody lives here */
+    struct copi_mailbox mailbox;
+    struct copi_parker parker;
+    copi_atomic64 waits_for; /* the reference it waits under, which names the other; 0: nobody */
+    copi_atomic64 news_since; /* when the mailbox last became non-empty: by that sender */
+    copi_atomic32 life;       /* enum copi_life */
+    copi_atomic32 counted;   /* application messages in a bounded mailbox */
+    uint32_t limit;          /* 0: unbounded. Written before the id */
+    uint32_t when_full;
+
+    /* --- any thread, atomic: news that is not in the mailbox; on a line that senders leave alone */
+    _Alignas(64) copi_atomic32 signals; /* signals are in the mailbox: take in before the next message */
+    copi_atomic32 blocked_senders;
+    copi_atomic32 traps, uncancelled; /* set by the owner; the ladder looks */
+    copi_atomic32 generation; /* written before the id */
+    uint32_t index;           /* of the slot: constant */
+    cop_pid pid;              /* its own, also when nobody finds it any more; written before the id */
+
+    /* --- written by the owner, read by anybody: cop_inspect */
+    copi_atomic_ptr callback;
+    copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
+    copi_atomic64 longest; /* mailbox that was reported */
+    copi_atomic64 waits_for_pid;
+
+    /* --- owner thread only */
+    struct copi_list inbox;         /* taken in, not yet received */
+    struct copi_message *received;  /* cop_receive's, until the next one */
+    struct copi_message *current;   /* the callback's */
+    struct copi_list_head {
+        struct copi_message *first, *last;
+    } deferred_requests;            /* whose callbacks have returned without an answer */
+    cop_ref awaited;                /* the reference whose answer is wanted */
+    struct copi_message *answer;    /* it */
+    struct copi_message *outgoing;  /* waits for room in a mailbox */
+    uint64_t next_ref, last_ref;    /* a block of references */
+    struct copi_spin spin;
+    enum copi_pending pending;
+    cop_reason pending_reason;
+    bool foreign; /* written before the id */
+    bool shielded, contained, in_user_code, left_by_exit, finished, declined;
+    unsigned held; /* > 0: inside a deferred call, terminate, a drop function, a predicate */
+    struct copi_jump *jump;
+    cop_reason reason; /* why it ends */
+    cop_reason why;    /* cop_why() */
+    struct copi_defers callback_defers, process_defers;
+    struct copi_memory *memory;
+    cop_context *context;
+    struct copi_entered *entered;
+    void *state; /* of the behaviour */
+    cop_pid parent; /* who started it, if linked */
+    struct copi_message *held_reply; /* cop_reply_stop's */
+    cop_pid held_reply_to; /* its reference is in the message */
+    struct copi_message *token; /* cop_ok_continue's */
+    cop_reason step_reason;     /* cop_stop's */
+
+    /* --- written before the id, constant while it lives */
+    const struct copi_behaviour *behaviour;
+    const void *what; /* the behaviour's: a function, a cop_genserver */
+    cop_bytes arg;
+    void *arg_copy;
+    struct copi_job job;
+    bool contain_faults;
+
+    /* --- guarded by `lock` */
+    copi_lock lock;
+    struct copi_thread *thread; /* while it runs on one of ours */
+    struct copi_message *started_ack; /* tells the starter; NULL: told, or nobody waits */
+    cop_pid starter;
+    unsigned stop_phase; /* ladder.c's */
+    cop_time stop_deadline, stop_step;
+    struct copi_process *blocked; /* senders that wait for room: send.c's */
+
+    /* --- guarded by the lock of whom it wants to send to */
+    struct copi_process *next_blocked;
+
+    /* --- guarded by signal.c's lock */
+    struct copi_watch *watchers, *watching;
+    bool buried; /* watchers that come now are told at once */
+
+    /* --- guarded by name.c's lock */
+    struct copi_name *name;
+
+    /* --- guarded by timer.c's lock */
+    struct copi_timer *timers; /* addressed to it */
+
+    /* --- guarded by context.c's lock */
+    struct copi_process *next_waiter, **waiter_link;
+
+    /* --- guarded by table.c's lock */
+    uint32_t next_free;
+};
+
+static inline cop_pid
+copi_pid(const struct copi_process *process)
+{
+    return (cop_pid){copi_load_relaxed_64(&process->id)};
+}
+
+/*
+ * The calling process. Adopts the thread if it must.
+ *
+ * -EPERM in the child of a fork; -ECANCELED when it is disowned; -EAGAIN, -ENOMEM: no place for it.
+ */
+int copi_enter_slow(struct copi_process **out);
+static inline int
+copi_enter(struct copi_process **out)
+{
+    struct copi_process *self = copi_here.process;
+    if (self && copi_load_relaxed_32(&self->life) == COPI_ALIVE) {
+        *out = self;
+        return 0;
+    }
+    return copi_enter_slow(out);
+}
+
+/* The same at an exit point: a disowned process ends here. */
+int copi_enter_exit_point(struct copi_process **out);
+
+/* Note why a call fails, and return its code. */
+int copi_fail(int code);
+int copi_fail_why(const cop_reason *why, int code);
+
+/* A fresh reference that names `target` (a table index), for messages to come back under. */
+cop_ref copi_make_ref(struct copi_process *self, uint32_t target);
+enum {
+    COPI_REF_SEQUENCE_BITS = 44
+};
+static inline uint32_t
+copi_ref_target(cop_ref ref)
+{
+    return (uint32_t)(ref.id >> COPI_REF_SEQUENCE_BITS);
+}
+
+struct copi_spawn {
+    const struct copi_behaviour *behaviour;
+    const void *what;
+    const cop_start_opts *opts;
+    bool acknowledged; /* the caller waits for copi_started() or the end */
+};
+
+/*
+ * Start a process. With `acknowledged`, *ref is the reference of the answer: a COPI_REPLY whose body
+ * is struct copi_started, from copi_acknowledge or from its end.
+ *
+ * Errors as cop_spawn_with.
+ */
+int copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn);
+
+/* The body of an acknowledgement. code 0: it is up; COPI_DECLINED: it does not want to, and has ended;
+ * else an error. */
+struct copi_started {
+    int code;
+    cop_reason reason;
+};
+
+enum {
+    COPI_DECLINED = 1
+};
+
+/* Tell whoever waits for the start; once. */
+void copi_acknowledge(struct copi_process *self, int code, const cop_reason *reason);
+
+/* End `process` from outside: its thread will not. Only ladder.c. */
+bool copi_process_disown(struct copi_process *process);
+
+/* In a callback of the user's from here to copi_callback_end: for cop_inspect and for containment. */
+void copi_callback_begin(struct copi_process *self, const char *name);
+void copi_callback_end(struct copi_process *self);
+
+/* A callback is over: its deferred calls run, its message goes. */
+void copi_callback_over(struct copi_process *self);
+
+/* Run a user's function inside which the process does not end: a cop_exit in it comes later. */
+void copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg);
+
+#endif

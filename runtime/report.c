@@ -1,0 +1,109 @@
+/*
+ * runtime/report.c - what the library has to say.
+ *
+ * Room: runtime/. Any thread.
+ * Touch freely: the words. Ask first: when the observer is called; conformance traces hang on it.
+ *
+ * Lines are formatted on the stack and leave in one write(2), so that those of two threads do not
+ * mix, and a full or closed standard error costs nothing but the line.
+ */
+#include "runtime/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runtime/inspect.h"
+#include "runtime/process.h"
+
+static struct {
+    copi_lock lock; /* one event after the other, also from two threads */
+    /* written before the first process */
+    void (*observe)(const cop_event *event, void *env);
+    void *env;
+} observer = {.lock = COPI_LOCK_INIT};
+
+void
+copi_report_observer(void (*observe)(const cop_event *event, void *env), void *env)
+{
+    observer.observe = observe;
+    observer.env = env;
+}
+
+static const char *
+in_words(enum copi_severity severity)
+{
+    switch (severity) {
+    case COPI_ERROR:
+        return "error";
+    case COPI_WARNING:
+        return "warning";
+    case COPI_NOTICE:
+        return "notice";
+    }
+    return "";
+}
+
+void
+copi_report(enum copi_severity severity, const char *format, ...)
+{
+    char line[1024];
+    int kept = errno;
+    int used = snprintf(line, sizeof line, "coppice: %s: ", in_words(severity));
+    va_list arguments;
+    va_start(arguments, format);
+    int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, arguments);
+    va_end(arguments);
+    size_t room = sizeof line - (size_t)used - 2;
+    size_t length = (size_t)used + (more < 0 ? 0 : (size_t)more < room ? (size_t)more : room);
+    line[length++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, length);
+    (void)written; /* there is nobody to tell */
+    errno = kept;
+}
+
+void
+copi_report_event(const cop_event *event)
+{
+    if (observer.observe) {
+        copi_lock_take(&observer.lock);
+        observer.observe(event, observer.env);
+        copi_lock_give(&observer.lock);
+    }
+}
+
+void
+copi_report_start(struct copi_process *process)
+{
+    copi_report_event(&(cop_event){.kind = COP_EVENT_START, .pid = copi_pid(process)});
+}
+
+void
+copi_report_exit(struct copi_process *process, const cop_reason *reason)
+{
+    copi_report_event(
+        &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
+    if (cop_is_crash(*reason) && reason->kind != COP_KILLED) {
+        char name[COPI_LABEL_SIZE], words[sizeof reason->text];
+        copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind,
+                    copi_label(process, name), cop_reason_string(*reason, words, sizeof words));
+    }
+}
+
+void
+copi_report_long_mailbox(struct copi_process *process, uint64_t count)
+{
+    char name[COPI_LABEL_SIZE];
+    copi_report(COPI_WARNING, "the mailbox of %s holds %llu messages or more",
+                copi_label(process, name), (unsigned long long)count);
+}
+
+void
+copi_report_fatal(const char *what, const cop_reason *reason)
+{
+    char words[sizeof reason->text];
+    copi_report(COPI_ERROR, "%s: %s", what, cop_reason_string(*reason, words, sizeof words));
+    exit(EXIT_FAILURE);
+}

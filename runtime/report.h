@@ -1,0 +1,37 @@
+/*
+ * runtime/report.h - what the library has to say: events to the observer, lines to standard error.
+ *
+ * Room: runtime/. Any thread.
+ */
+#ifndef COPI_RUNTIME_REPORT_H
+#define COPI_RUNTIME_REPORT_H
+
+#include <coppice/runtime.h>
+
+struct copi_process;
+
+enum copi_severity {
+    COPI_ERROR,
+    COPI_WARNING,
+    COPI_NOTICE,
+};
+
+/* One line, "coppice: error: …", in one write. */
+void copi_report(enum copi_severity severity, const char *format, ...) COP_PRINTF(2, 3);
+
+/* Tell the observer, at once and in order with all other events. */
+void copi_report_event(const cop_event *event);
+
+/* The same, and a line for people when it is a supervisor's report or a crash. */
+void copi_report_exit(struct copi_process *process, const cop_reason *reason);
+void copi_report_start(struct copi_process *process);
+
+void copi_report_long_mailbox(struct copi_process *process, uint64_t count);
+
+/* Say so and end the program with status 1. */
+void copi_report_fatal(const char *what, const cop_reason *reason) __attribute__((noreturn));
+
+/* The observer that cop_configure was given. */
+void copi_report_observer(void (*observe)(const cop_event *event, void *env), void *env);
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * runtime/request.c - requests and their answers.
+ *
+ * Room: runtime/.
+ * Touch freely: how deferred requests are looked up. Ask first: who owes an answer.
+ *
+ * The caller makes a reference, publishes whom it waits for, sends a COPI_CALL and takes in its
+ * mailbox until an answer under that reference is there. An answer under another reference, late or
+ * stray, is let go when it is taken in and never seen.
+ *
+ * Nobody monitors anybody for a call. Instead a request is a debt of whoever holds its node:
+ *
+ *   in a mailbox or inbox     refused with -ESRCH when the server ends: it was not begun
+ *   in the callback's hands   or deferred by it: -EPIPE, with the server's reason
+ *   dropped on the way        -ESRCH, by whoever finds that nobody is there
+ *
+ * so that every request has an outcome, with two messages and without a lock. A deferred request
+ * stays with the server, in a list, until it is answered; if another process answers it, that one
+ * tells the server (the reference names it), which strikes it off.
+ *
+ * The list is searched from both ends: those who answer in order, or in reverse, find theirs at once.
+ */
+#include "runtime/request.h"
+
+#include <errno.h>
+
+#include "runtime/cycle.h"
+#include "runtime/inbox.h"
+#include "runtime/send.h"
+#include "runtime/table.h"
+#include "runtime/wait.h"
+
+/* ---------------------------------------------------------------- the caller */
+
+static int
+outcome(struct copi_message *message, struct copi_message **answer)
+{
+    if (message->kind != COPI_REFUSAL) {
+        *answer = message;
+        return 0;
+    }
+    struct copi_refusal refusal = {0};
+    bool whole = message->size == sizeof refusal;
+    memcpy(&refusal, message->body, whole ? sizeof refusal : sizeof refusal.code);
+    copi_message_free(message);
+    if (!whole || refusal.reason.kind == COP_NORMAL) {
+        return copi_fail(refusal.code);
+    }
+    return copi_fail_why(&refusal.reason, refusal.code);
+}
+
+static void
+forget_answer(struct copi_process *self)
+{
+    if (self->answer) {
+        copi_message_free(self->answer);
+        self->answer = NULL;
+    }
+}
+
+int
+copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
+                   struct copi_message **answer)
+{
+    struct copi_wait wait = COPI_WAIT(timeout);
+    int r;
+    if (self->awaited.id != ref.id) {
+        forget_answer(self);
+        self->awaited = ref;
+    }
+    do {
+        copi_take_in(self);
+        if (self->answer) {
+            struct copi_message *message = self->answer;
+            self->answer = NULL;
+            r = outcome(message, answer);
+            break;
+        }
+    } while ((r = copi_pause(self, &wait)) == 0);
+    self->awaited.id = 0;
+    copi_cycle_end(self);
+    return r;
+}
+
+static int
+submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
+       struct copi_message *message)
+{
+    int r = copi_send_admit(self, server, pid, message);
+    if (r == 0) {
+        r = copi_deliver(server, (uint32_t)(pid.id >> COPI_INDEX_BITS), message);
+        if (r && message->flags & COPI_COUNTED) {
+            copi_send_uncount(server, message);
+        }
+    }
+    return r == -ENOBUFS ? -EAGAIN : r;
+}
+
+int
+copi_request(struct copi_process *self, cop_pid to, struct copi_message *message,
+             cop_time timeout, struct copi_message **answer)
+{
+    cop_pid pid = copi_resolve(to);
+    struct copi_process *server = copi_table_find(pid);
+    if (!server) {
+        copi_message_free(message);
+        return copi_fail(-ESRCH);
+    }
+    forget_answer(self);
+    message->from = copi_pid(self);
+    message->ref = copi_make_ref(self, server->index);
+    cop_ref ref = message->ref;
+    int r = copi_interrupted(self);
+    if (r == 0) {
+        r = copi_cycle_begin(self, pid, ref);
+    }
+    if (r) {
+        copi_message_free(message);
+        return r;
+    }
+    self->awaited = ref;
+    r = submit(self, server, pid, message);
+    if (r) {
+        self->awaited.id = 0;
+        copi_cycle_end(self);
+        copi_message_free(message);
+        return r == -ECANCELED || r == -ETIMEDOUT || r == -EDEADLK ? r : copi_fail(r);
+    }
+    return copi_request_await(self, ref, timeout, answer);
+}
+
+/* ---------------------------------------------------------------- what the server owes */
+
+/* While a request is deferred its body is gone, and its place holds the link back. */
+static struct copi_message **
+previous(struct copi_message *request)
+{
+    return (struct copi_message **)(void *)request->body;
+}
+
+static bool
+is_request_of(const struct copi_message *request, cop_pid pid, cop_ref ref)
+{
+    return request->kind == COPI_CALL && request->ref.id == ref.id
+           && cop_pid_eq(request->from, pid);
+}
+
+static struct copi_message *
+find_deferred(struct copi_process *self, cop_pid pid, cop_ref ref)
+{
+    struct copi_message *old = self->deferred_requests.first, *new = self->deferred_requests.last;
+    while (old) {
+        if (is_request_of(old, pid, ref)) {
+            return old;
+        }
+        if (is_request_of(new, pid, ref)) {
+            return new;
+        }
+        if (old == new || old->next == new) {
+            return NULL;
+        }
+        old = old->next;
+        new = *previous(new);
+    }
+    return NULL;
+}
+
+static void
+strike_off(struct copi_process *self, struct copi_message *request)
+{
+    struct copi_list_head *list = &self->deferred_requests;
+    struct copi_message *before = *previous(request), *after = request->next;
+    *(before ? &before->next : &list->first) = after;
+    *(after ? previous(after) : &list->last) = before;
+    copi_message_free(request);
+}
+
+void
+copi_request_defer(struct copi_process *self)
+{
+    struct copi_message *request = self->current;
+    struct copi_process *caller = copi_table_find(request->from);
+    self->current = NULL;
+    copi_message_drop_body(request);
+    if (caller) {
+        copi_cycle_release(caller, request->ref);
+    }
+    struct copi_list_head *list = &self->deferred_requests;
+    request->next = NULL;
+    *previous(request) = list->last;
+    *(list->last ? &list->last->next : &list->first) = request;
+    list->last = request;
+}
+
+void
+copi_request_arrived(struct copi_process *self, struct copi_message *message)
+{
+    if (message->kind == COPI_ANSWERED) {
+        struct copi_message *request = find_deferred(self, message->from, message->ref);
+        if (request) {
+            strike_off(self, request);
+        } else if (self->current && is_request_of(self->current, message->from, message->ref)) {
+            self->current->kind = COPI_SEND; /* nothing is owed any more */
+        }
+    } else if (message->ref.id == self->awaited.id && !self->answer) {
+        self->answer = message;
+        return;
+    }
+    copi_message_free(message);
+}
+
+bool
+copi_request_is_awaited(struct copi_process *self, struct copi_message *message)
+{
+    cop_ref ref;
+    memcpy(&ref, message->body, sizeof ref);
+    if (message->tag != COP_MSG_DOWN || ref.id != self->awaited.id || self->answer) {
+        return false;
+    }
+    self->answer = message;
+    return true;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static void
+send_answer(cop_pid pid, cop_ref ref, struct copi_message *answer)
+{
+    struct copi_process *caller = copi_table_find(pid);
+    if (caller) {
+        copi_cycle_release(caller, ref);
+    }
+    answer->ref = ref;
+    copi_post(pid, answer);
+}
+
+/* The server has to know that another has answered for it: else it would hold the request for ever. */
+static void
+tell_server(cop_pid pid, cop_ref ref)
+{
+    struct copi_process *server = copi_table_at(copi_ref_target(ref));
+    struct copi_message *note = server ? copi_message_new(COPI_ANSWERED, 0, 0) : NULL;
+    if (note) {
+        note->from = pid;
+        note->ref = ref;
+        copi_post(copi_pid(server), note);
+    }
+}
+
+void
+copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
+                    struct copi_message *answer)
+{
+    struct copi_message *deferred = NULL;
+    bool is_ours = copi_ref_target(ref) == self->index;
+    if (self->current && is_request_of(self->current, pid, ref)) {
+        self->current->kind = COPI_SEND; /* answered; its body lives until the callback returns */
+    } else if ((deferred = find_deferred(self, pid, ref))) {
+        strike_off(self, deferred);
+    } else if (is_ours) {
+        copi_message_free(answer); /* answered before */
+        return;
+    } else {
+        tell_server(pid, ref);
+    }
+    answer->from = copi_pid(self);
+    send_answer(pid, ref, answer);
+}
+
+/* With the whole reason if there is memory for it, else in the request's own node. */
+void
+copi_request_refuse(struct copi_message *request, int code, const cop_reason *why)
+{
+    cop_pid pid = request->from;
+    cop_ref ref = request->ref;
+    struct copi_refusal refusal = {.code = code};
+    struct copi_message *answer = NULL;
+    copi_message_drop_body(request);
+    if (why && (answer = copi_message_new(COPI_REFUSAL, 0, sizeof refusal))) {
+        refusal.reason = *why;
+        memcpy(answer->body, &refusal, sizeof refusal);
+        request->kind = COPI_SEND;
+        copi_message_free(request);
+    } else {
+        answer = request;
+        answer->kind = COPI_REFUSAL;
+        answer->size = sizeof refusal.code;
+        memcpy(answer->body, &refusal.code, sizeof refusal.code);
+    }
+    send_answer(pid, ref, answer);
+}
+
+void
+copi_request_refuse_in_hand(struct copi_process *self)
+{
+    if (self->current && self->current->kind == COPI_CALL) {
+        copi_request_refuse(self->current, -EPIPE, &self->reason);
+        self->current = NULL;
+    }
+    struct copi_message *request = self->deferred_requests.first;
+    self->deferred_requests = (struct copi_list_head){0};
+    while (request) {
+        struct copi_message *next = request->next;
+        copi_request_refuse(request, -EPIPE, &self->reason);
+        request = next;
+    }
+}
+
+/* Its lists are its thread's, which is lost. But who waits for it has published that. */
+void
+copi_request_refuse_waiting_for(struct copi_process *server)
+{
+    for (uint32_t i = 1; i < copi_table_end(); i++) {
+        struct copi_process *waiter = copi_table_at(i);
+        cop_ref ref = {copi_load_acquire_64(&waiter->waits_for)};
+        if (ref.id == 0 || copi_ref_target(ref) != server->index) {
+            continue;
+        }
+        struct copi_message *answer = copi_message_new(COPI_REFUSAL, 0, sizeof(int));
+        if (answer) {
+            const int code = -EPIPE;
+            memcpy(answer->body, &code, sizeof code);
+            send_answer(copi_pid(waiter), ref, answer);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/*
+ * runtime/request.h - requests and their answers.
+ *
+ * Room: runtime/.
+ */
+#ifndef COPI_RUNTIME_REQUEST_H
+#define COPI_RUNTIME_REQUEST_H
+
+#include "runtime/process.h"
+
+/*
+ * Send a request and wait for the answer. Takes `message` on every outcome. 0: *answer is the
+ * caller's. Errors as cop_call. An exit point.
+ */
+int copi_request(struct copi_process *self, cop_pid to, struct copi_message *message,
+                 cop_time timeout, struct copi_message **answer);
+
+/* Wait for what comes under `ref`, for which an edge to `target` is published: as above, without the
+ * sending. The reference may be a monitor's: then *answer is its DOWN. */
+int copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
+                       struct copi_message **answer);
+
+/* The owner has taken in a COPI_REPLY, COPI_REFUSAL or COPI_ANSWERED. */
+void copi_request_arrived(struct copi_process *self, struct copi_message *message);
+
+/* Whether a DOWN is what copi_request_await waits for; then it is taken. */
+bool copi_request_is_awaited(struct copi_process *self, struct copi_message *message);
+
+/* Answer the request that `pid` waits for under `ref`. Takes `answer`. */
+void copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
+                         struct copi_message *answer);
+
+/* Refuse a request, whose node is used up. `why`: the server's reason; NULL: none. */
+void copi_request_refuse(struct copi_message *request, int code, const cop_reason *why);
+
+/* The callback of self->current, a request, has returned without an answer: it is deferred. */
+void copi_request_defer(struct copi_process *self);
+
+/* The server ends: what it has in hand is refused. */
+void copi_request_refuse_in_hand(struct copi_process *self);
+
+/* Refuse what a disowned server has in hand, seen from outside. */
+void copi_request_refuse_waiting_for(struct copi_process *server);
+
+#endif

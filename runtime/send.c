@@ -1,0 +1,284 @@
+/*
+ * runtime/send.c - how a message gets into a mailbox, and bounds.
+ *
+ * Room: runtime/. Any thread.
+ * Touch freely: when a long mailbox is reported. Ask first: what is counted.
+ *
+ * The path of a message: a node from the sender's pool, the copy, one compare-and-swap on the
+ * receiver's word; a system call only if the receiver sleeps. No lock.
+ *
+ * A bounded mailbox has a count of the application's messages in it. A sender adds one before it
+ * pushes and takes it back if that was too many; the receiver takes one off when it hands the
+ * message to the user, or evicts it. So the bound is exact: `limit` senders succeed, no more.
+ *
+ * A sender that must wait for room puts itself into the receiver's list, under the receiver's lock,
+ * and looks at the count once more before it sleeps: its addition to `blocked_senders` and the
+ * receiver's subtraction from `counted` are both full barriers, so either it sees the room or the
+ * receiver sees that somebody waits.
+ */
+#include "runtime/send.h"
+
+#include <errno.h>
+
+#include "runtime/cycle.h"
+#include "runtime/inbox.h"
+#include "runtime/report.h"
+#include "runtime/table.h"
+#include "runtime/wait.h"
+
+enum {
+    LONG_MAILBOX = 10000 /* reported, and then at each doubling */
+};
+
+static bool
+is_doubling(uint64_t count)
+{
+    return count >= LONG_MAILBOX && count % LONG_MAILBOX == 0
+           && ((count / LONG_MAILBOX) & (count / LONG_MAILBOX - 1)) == 0;
+}
+
+/* A mailbox that fills and empties again and again is reported once for each length. */
+static bool
+is_longest(struct copi_process *to, uint64_t count)
+{
+    uint64_t longest = copi_load_relaxed_64(&to->longest);
+    return count > longest && copi_cas_64(&to->longest, &longest, count);
+}
+
+int
+copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *message)
+{
+    uint64_t count = 0;
+    message->generation = generation;
+    enum copi_push pushed = copi_mailbox_push(&to->mailbox, message, &count);
+    if (pushed == COPI_REFUSED) {
+        return -ESRCH;
+    }
+    if (count == 1) {
+        copi_store_relaxed_64(&to->news_since, (uint64_t)copi_clock_coarse());
+    }
+    if (pushed == COPI_PUSHED_ASLEEP) {
+        copi_unpark(&to->parker);
+    }
+    if (is_doubling(count) && is_longest(to, count)) {
+        copi_report_long_mailbox(to, count);
+    }
+    return 0;
+}
+
+static uint32_t
+generation_of(cop_pid pid)
+{
+    return (uint32_t)(pid.id >> COPI_INDEX_BITS);
+}
+
+void
+copi_post(cop_pid to, struct copi_message *message)
+{
+    struct copi_process *process = copi_table_find(to);
+    if (!process || copi_deliver(process, generation_of(to), message) != 0) {
+        copi_refuse(message, -ESRCH);
+    }
+}
+
+void
+copi_post_signal(cop_pid to, struct copi_message *message)
+{
+    struct copi_process *process = copi_table_find(to);
+    if (process && copi_deliver(process, generation_of(to), message) == 0) {
+        /* After the push, so that whoever sees it set finds the signal. Pairs with copi_take_in's
+         * exchange. */
+        copi_store_release_32(&process->signals, 1);
+    } else {
+        copi_refuse(message, -ESRCH);
+    }
+}
+
+/* ---------------------------------------------------------------- bounds */
+
+static bool
+take_place(struct copi_process *to)
+{
+    if (copi_fetch_add_32(&to->counted, 1) < to->limit) {
+        return true;
+    }
+    copi_fetch_add_32(&to->counted, (uint32_t)-1);
+    return false;
+}
+
+static void
+wake_blocked(struct copi_process *process)
+{
+    copi_lock_take(&process->lock);
+    for (struct copi_process *p = process->blocked; p; p = p->next_blocked) {
+        copi_unpark(&p->parker);
+    }
+    copi_lock_give(&process->lock);
+}
+
+void
+copi_send_wake_blocked(struct copi_process *process)
+{
+    if (copi_load_relaxed_32(&process->blocked_senders) > 0) {
+        wake_blocked(process);
+    }
+}
+
+void
+copi_send_uncount(struct copi_process *to, struct copi_message *message)
+{
+    message->flags &= (uint8_t)~COPI_COUNTED;
+    copi_fetch_add_32(&to->counted, (uint32_t)-1); /* pairs with enlist's addition */
+    copi_send_wake_blocked(to);
+}
+
+void
+copi_send_count_dropped(struct copi_process *to)
+{
+    copi_fetch_add_64(&to->dropped, 1);
+}
+
+static void
+enlist(struct copi_process *self, struct copi_process *to)
+{
+    copi_lock_take(&to->lock);
+    self->next_blocked = to->blocked;
+    to->blocked = self;
+    copi_lock_give(&to->lock);
+    copi_fetch_add_32(&to->blocked_senders, 1); /* pairs with copi_send_uncount's subtraction */
+}
+
+static void
+delist(struct copi_process *self, struct copi_process *to)
+{
+    copi_fetch_add_32(&to->blocked_senders, (uint32_t)-1);
+    copi_lock_take(&to->lock);
+    struct copi_process **link = &to->blocked;
+    while (*link != self) {
+        link = &(*link)->next_blocked;
+    }
+    *link = self->next_blocked;
+    copi_lock_give(&to->lock);
+}
+
+/* Between enlist and delist the process cannot end: signals are taken in outside. */
+static int
+wait_for_place(struct copi_process *self, struct copi_process *to, cop_pid pid)
+{
+    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
+    for (;;) {
+        copi_take_in(self);
+        if (copi_table_find(pid) != to) {
+            return -ESRCH;
+        }
+        enlist(self, to);
+        bool placed = take_place(to);
+        int r = placed ? 0 : copi_pause(self, &wait);
+        delist(self, to);
+        if (placed || r) {
+            return r;
+        }
+    }
+}
+
+/* A request that waits for room has published its edge already. */
+static int
+block(struct copi_process *self, struct copi_process *to, cop_pid pid,
+      struct copi_message *message)
+{
+    bool is_request = message->kind == COPI_CALL;
+    int r = is_request ? 0 : copi_cycle_begin(self, pid, copi_make_ref(self, to->index));
+    if (r) {
+        return r;
+    }
+    self->outgoing = message; /* the process may end while it waits */
+    r = wait_for_place(self, to, pid);
+    self->outgoing = NULL;
+    if (!is_request) {
+        copi_cycle_end(self);
+    }
+    return r;
+}
+
+int
+copi_send_admit(struct copi_process *self, struct copi_process *to, cop_pid pid,
+                struct copi_message *message)
+{
+    if (to->limit == 0) {
+        return 0;
+    }
+    int r = 0;
+    switch ((enum cop_when_full)to->when_full) {
+    case COP_FULL_REJECT:
+        r = take_place(to) ? 0 : -EAGAIN;
+        break;
+    case COP_FULL_DROP_NEW:
+        r = take_place(to) ? 0 : -ENOBUFS;
+        break;
+    case COP_FULL_BLOCK:
+        r = take_place(to) ? 0 : block(self, to, pid, message);
+        break;
+    case COP_FULL_DROP_OLD:
+        copi_fetch_add_32(&to->counted, 1);
+        break;
+    }
+    if (r == 0) {
+        message->flags |= COPI_COUNTED;
+    } else if (r == -EAGAIN || r == -ENOBUFS) {
+        copi_send_count_dropped(to);
+    }
+    return r;
+}
+
+/* ---------------------------------------------------------------- public */
+
+/* The send failed: a moved body is still the sender's. */
+static int
+take_back(struct copi_message *message, int code)
+{
+    if (!(message->flags & COPI_COPIED)) {
+        message->flags &= (uint8_t)~COPI_OUTSIDE;
+    }
+    copi_message_free(message);
+    return code == -ECANCELED || code == -ETIMEDOUT || code == -EDEADLK ? code : copi_fail(code);
+}
+
+int
+copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *message)
+{
+    cop_pid pid = copi_resolve(to);
+    if (pid.id == 0 && to.id != 0) {
+        return take_back(message, -ESRCH);
+    }
+    message->from = self->pid;
+    struct copi_process *process = copi_table_find(pid);
+    int r = process ? copi_send_admit(self, process, pid, message) : -ESRCH;
+    if (r == 0) {
+        r = copi_deliver(process, generation_of(pid), message);
+    } else if (r != -ESRCH && r != -ENOBUFS) {
+        return take_back(message, r);
+    }
+    if (r) {
+        copi_message_free(message); /* nobody gets it, and that is no error */
+    }
+    return 0;
+}
+
+int
+copi_send(cop_pid to, enum copi_kind kind, const cop_msg *msg)
+{
+    struct copi_process *self;
+    struct copi_message *message;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    r = copi_message_from(&message, kind, msg);
+    return r ? copi_fail(r) : copi_send_message(self, to, message);
+}
+
+int
+cop_send(cop_pid to, cop_msg msg)
+{
+    return copi_send(to, COPI_SEND, &msg);
+}

@@ -1,0 +1,45 @@
+/*
+ * runtime/send.h - how a message gets into a mailbox, and bounds.
+ *
+ * Room: runtime/. Any thread.
+ */
+#ifndef COPI_RUNTIME_SEND_H
+#define COPI_RUNTIME_SEND_H
+
+#include "runtime/process.h"
+
+/* Put a message into the mailbox of a process: 0, or -ESRCH and the message is still the caller's. */
+int copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *message);
+
+/* The same by pid, and the message is let go when nobody is there. Of the library's own messages. */
+void copi_post(cop_pid to, struct copi_message *message);
+
+/* A signal: looked at before the messages that wait. */
+void copi_post_signal(cop_pid to, struct copi_message *message);
+
+/*
+ * A place for an application's message in a mailbox that may be bounded; the message is marked. May
+ * wait, if the mailbox says so: an exit point then.
+ *
+ * -EAGAIN full; -ENOBUFS full, and to be dropped; -EDEADLK; -ECANCELED, -ETIMEDOUT; -ESRCH it ended
+ */
+int copi_send_admit(struct copi_process *self, struct copi_process *to, cop_pid pid,
+                    struct copi_message *message);
+
+/* A marked message is not in the mailbox any more, or never got there. */
+void copi_send_uncount(struct copi_process *to, struct copi_message *message);
+
+/* One message of `to` was dropped. */
+void copi_send_count_dropped(struct copi_process *to);
+
+/* The process ends: who waits for room in its mailbox is woken. */
+void copi_send_wake_blocked(struct copi_process *process);
+
+/*
+ * Send an application's message. 0: it is in the mailbox, or nobody was there; else as cop_send, and
+ * the message is gone but a moved body of it is still the sender's.
+ */
+int copi_send(cop_pid to, enum copi_kind kind, const cop_msg *msg);
+int copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *message);
+
+#endif

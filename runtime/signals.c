@@ -1,0 +1,573 @@
+/*
+ * runtime/signals.c - links, monitors and exit signals.
+ *
+ * Room: runtime/. Any thread.
+ * Touch freely: nothing. Ask first: when a watch is freed, and by whom.
+ *
+ * A watch is what one process, its owner, is told when another, its target, ends. It is the message
+ * itself: made when the link or monitor is, so that an end needs no memory to be told. A monitor is
+ * one watch; a link is two, one each way.
+ *
+ *   armed     in the target's list and in the owner's
+ *   flying    taken out of the target's list by its end, posted, still in the owner's list
+ *   landed    taken in by the owner, and in no list: an ordinary message from then on
+ *
+ * One lock guards all the lists. It is taken to make and unmake watches and when a process ends, and
+ * held for pointers only: nothing is posted or freed under it. An armed watch is freed by whoever
+ * takes it out of both lists; a flying one by whoever ends up with the message: the owner, or, when
+ * the owner is gone, whoever tried to deliver it.
+ *
+ * An exit signal to a named process (cop_exit_signal) is a message like any other, with the reason as
+ * its body. All of them travel the mailbox, so the order between two processes holds.
+ */
+#include "runtime/signals.h"
+
+#include <errno.h>
+
+#include "runtime/inbox.h"
+#include "runtime/ladder.h"
+#include "runtime/send.h"
+#include "runtime/table.h"
+
+struct ends {
+    struct copi_watch *next, **link; /* link: NULL: not in the list */
+};
+
+/* It lies in the message's body, and what the user will see of it comes first. */
+struct copi_watch {
+    struct cop_down down; /* of a link, without the reference */
+    cop_pid owner;
+    struct ends of_target, of_owner;
+    bool is_link, is_cancelled; /* cancelled: not wanted any more, but flying */
+};
+
+static copi_lock lock = COPI_LOCK_INIT;
+
+/* ---------------------------------------------------------------- lists */
+
+static void
+insert(struct ends *ends, struct copi_watch *watch, struct copi_watch **list, size_t offset)
+{
+    ends->next = *list;
+    ends->link = list;
+    if (*list) {
+        ((struct ends *)(void *)((char *)*list + offset))->link = &ends->next;
+    }
+    *list = watch;
+}
+
+static void
+unlink_ends(struct ends *ends, size_t offset)
+{
+    if (ends->link) {
+        *ends->link = ends->next;
+        if (ends->next) {
+            ((struct ends *)(void *)((char *)ends->next + offset))->link = ends->link;
+        }
+        ends->link = NULL;
+    }
+}
+
+static void
+arm_locked(struct copi_watch *watch, struct copi_process *owner, struct copi_process *target)
+{
+    insert(&watch->of_target, watch, &target->watchers, offsetof(struct copi_watch, of_target));
+    insert(&watch->of_owner, watch, &owner->watching, offsetof(struct copi_watch, of_owner));
+}
+
+static void
+leave_target_locked(struct copi_watch *watch)
+{
+    unlink_ends(&watch->of_target, offsetof(struct copi_watch, of_target));
+}
+
+static void
+leave_owner_locked(struct copi_watch *watch)
+{
+    unlink_ends(&watch->of_owner, offsetof(struct copi_watch, of_owner));
+}
+
+static struct copi_watch *
+as_watch(struct copi_message *message)
+{
+    return (struct copi_watch *)(void *)message->body;
+}
+
+static struct copi_message *
+message_of(struct copi_watch *watch)
+{
+    return (struct copi_message *)(void *)((char *)watch - offsetof(struct copi_message, body));
+}
+
+static struct copi_watch *
+new_watch(enum copi_kind kind, cop_pid owner, cop_pid target, cop_ref ref)
+{
+    struct copi_message *message = copi_message_new(kind, 0, sizeof(struct copi_watch));
+    if (!message) {
+        return NULL;
+    }
+    message->from = target;
+    struct copi_watch *watch = as_watch(message);
+    *watch = (struct copi_watch){
+        .down = {.ref = ref, .pid = target},
+        .owner = owner,
+        .is_link = kind == COPI_EXIT,
+    };
+    return watch;
+}
+
+static void
+free_watch(struct copi_watch *watch)
+{
+    if (watch) {
+        copi_message_free(message_of(watch));
+    }
+}
+
+/* Free a list that was collected through of_target.next. */
+static void
+free_watches(struct copi_watch *list)
+{
+    while (list) {
+        struct copi_watch *next = list->of_target.next;
+        free_watch(list);
+        list = next;
+    }
+}
+
+/* ---------------------------------------------------------------- making */
+
+/* The record, if that incarnation has not been buried: it may have ended, but can still be watched. */
+static struct copi_process *
+watchable_locked(cop_pid pid)
+{
+    if (pid.id == 0 || pid.id & COPI_NAME_BIT) {
+        return NULL;
+    }
+    struct copi_process *process = copi_table_at((uint32_t)(pid.id & COPI_INDEX_MASK));
+    bool same = process && copi_load_relaxed_32(&process->generation) == (uint32_t)(pid.id >> COPI_INDEX_BITS);
+    return same && !process->buried ? process : NULL;
+}
+
+static void
+post_at_once(struct copi_process *self, struct copi_watch *watch)
+{
+    watch->down.reason = (cop_reason){.kind = COP_NOPROC, .text = "noproc"};
+    copi_post_signal(copi_pid(self), message_of(watch));
+}
+
+static int
+monitor(struct copi_process *self, cop_pid target, cop_ref *ref)
+{
+    cop_ref made = copi_make_ref(self, (uint32_t)(target.id & COPI_INDEX_MASK));
+    struct copi_watch *watch = new_watch(COPI_DOWN, copi_pid(self), target, made);
+    if (!watch) {
+        return -ENOMEM;
+    }
+    copi_lock_take(&lock);
+    struct copi_process *process = watchable_locked(target);
+    if (process) {
+        arm_locked(watch, self, process);
+    } else {
+        insert(&watch->of_owner, watch, &self->watching, offsetof(struct copi_watch, of_owner));
+    }
+    copi_lock_give(&lock);
+    if (!process) {
+        post_at_once(self, watch);
+    }
+    *ref = made;
+    return 0;
+}
+
+static struct copi_watch *
+find_link_locked(struct copi_process *self, cop_pid other)
+{
+    struct copi_watch *watch = self->watching;
+    while (watch && !(watch->is_link && !watch->is_cancelled && cop_pid_eq(watch->down.pid, other))) {
+        watch = watch->of_owner.next;
+    }
+    return watch;
+}
+
+/* 0; 1: it was linked before; -ESRCH: nobody is there. */
+static int
+link_locked(struct copi_process *self, cop_pid other, struct copi_watch *mine,
+            struct copi_watch *theirs)
+{
+    if (find_link_locked(self, other)) {
+        return 1;
+    }
+    struct copi_process *process = watchable_locked(other);
+    if (!process) {
+        insert(&mine->of_owner, mine, &self->watching, offsetof(struct copi_watch, of_owner));
+        return -ESRCH;
+    }
+    arm_locked(mine, self, process);
+    arm_locked(theirs, process, self);
+    return 0;
+}
+
+static int
+link_to(struct copi_process *self, cop_pid other)
+{
+    cop_pid me = copi_pid(self);
+    struct copi_watch *mine = new_watch(COPI_EXIT, me, other, (cop_ref){0});
+    struct copi_watch *theirs = new_watch(COPI_EXIT, other, me, (cop_ref){0});
+    if (!mine || !theirs) {
+        free_watch(mine);
+        free_watch(theirs);
+        return -ENOMEM;
+    }
+    copi_lock_take(&lock);
+    int r = link_locked(self, other, mine, theirs);
+    copi_lock_give(&lock);
+    if (r != 0) {
+        free_watch(theirs);
+        if (r > 0) {
+            free_watch(mine);
+        } else {
+            post_at_once(self, mine);
+        }
+    }
+    return 0;
+}
+
+int
+copi_signals_link_new(struct copi_process *self, struct copi_process *child)
+{
+    return link_to(self, copi_pid(child));
+}
+
+int
+copi_signals_monitor_new(struct copi_process *self, struct copi_process *child, cop_ref *ref)
+{
+    return monitor(self, copi_pid(child), ref);
+}
+
+void
+copi_signals_cancel_new(struct copi_process *child)
+{
+    copi_signals_bury(child);
+    copi_lock_take(&lock);
+    struct copi_watch *list = child->watchers;
+    child->watchers = NULL;
+    for (struct copi_watch *watch = list; watch; watch = watch->of_target.next) {
+        watch->of_target.link = NULL;
+        leave_owner_locked(watch);
+    }
+    copi_lock_give(&lock);
+    free_watches(list);
+}
+
+/* ---------------------------------------------------------------- ending */
+
+/*
+ * What it watched goes; what watches it is kept for copi_signals_tell, out of reach of others: an
+ * owner that ends or unwatches meanwhile still finds its watch through its own list and takes it out
+ * of this one.
+ */
+void
+copi_signals_bury(struct copi_process *process)
+{
+    struct copi_watch *gone = NULL;
+    copi_lock_take(&lock);
+    process->buried = true;
+    for (struct copi_watch *watch; (watch = process->watching);) {
+        leave_owner_locked(watch);
+        if (watch->of_target.link) { /* armed; a flying one is freed by who gets the message */
+            leave_target_locked(watch);
+            watch->of_target.next = gone;
+            gone = watch;
+        }
+    }
+    copi_lock_give(&lock);
+    free_watches(gone);
+}
+
+static struct copi_watch *
+next_to_tell(struct copi_process *process, cop_pid unlinked)
+{
+    copi_lock_take(&lock);
+    struct copi_watch *watch = process->watchers;
+    if (watch) {
+        leave_target_locked(watch); /* flying */
+        watch->is_cancelled |= watch->is_link && cop_pid_eq(watch->owner, unlinked);
+    }
+    copi_lock_give(&lock);
+    return watch;
+}
+
+void
+copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pid unlinked)
+{
+    for (struct copi_watch *watch; (watch = next_to_tell(process, unlinked));) {
+        watch->down.reason = *reason;
+        copi_post_signal(watch->owner, message_of(watch));
+    }
+}
+
+void
+copi_signals_discard(struct copi_message *message)
+{
+    if (message->kind == COPI_DOWN || message->kind == COPI_EXIT) {
+        copi_lock_take(&lock);
+        leave_owner_locked(as_watch(message));
+        copi_lock_give(&lock);
+    }
+    copi_message_free(message);
+}
+
+/* ---------------------------------------------------------------- arriving */
+
+static struct copi_message *
+as_exit_message(struct copi_message *message, cop_pid from, const cop_reason *reason)
+{
+    struct cop_exited exited = {.pid = from, .reason = *reason};
+    memcpy(message->body, &exited, sizeof exited);
+    message->kind = COPI_SEND;
+    message->tag = COP_MSG_EXIT;
+    message->size = sizeof exited;
+    message->from = from;
+    return message;
+}
+
+static void
+set_pending(struct copi_process *self, enum copi_pending pending, const cop_reason *reason)
+{
+    if (self->pending < COPI_EXITING) { /* of two exit signals the first decides */
+        self->pending = pending;
+        self->pending_reason = *reason;
+    }
+}
+
+/* Takes the message; returns it if the user is to see it. */
+static struct copi_message *
+act(struct copi_process *self, struct copi_message *message, cop_pid from, cop_reason reason,
+    bool is_kill)
+{
+    if (self->foreign) {
+        return as_exit_message(message, from, &reason);
+    }
+    if (is_kill) {
+        set_pending(self, COPI_KILLED_BY, &COP_REASON_KILLED);
+    } else if (copi_load_relaxed_32(&self->traps)) {
+        return as_exit_message(message, from, &reason);
+    } else if (reason.kind == COP_SHUTDOWN) {
+        if (self->pending == COPI_NONE) {
+            set_pending(self, COPI_ASKED, &reason);
+        }
+    } else if (reason.kind != COP_NORMAL || cop_pid_eq(from, copi_pid(self))) {
+        set_pending(self, COPI_EXITING, &reason);
+    }
+    copi_message_free(message);
+    return NULL;
+}
+
+struct copi_message *
+copi_signals_arrived(struct copi_process *self, struct copi_message *message)
+{
+    if (message->kind == COPI_SIGNAL) {
+        struct cop_exited exited;
+        memcpy(&exited, message->body, sizeof exited);
+        return act(self, message, exited.pid, exited.reason, exited.reason.kind == COP_KILLED);
+    }
+    struct copi_watch *watch = as_watch(message);
+    copi_lock_take(&lock);
+    leave_owner_locked(watch);
+    copi_lock_give(&lock);
+    if (watch->is_cancelled) {
+        copi_message_free(message);
+        return NULL;
+    }
+    if (message->kind == COPI_DOWN) {
+        message->kind = COPI_SEND;
+        message->tag = COP_MSG_DOWN;
+        message->size = sizeof(struct cop_down);
+        return message;
+    }
+    return act(self, message, watch->down.pid, watch->down.reason, false);
+}
+
+void
+copi_signals_stop(struct copi_process *self, struct copi_message *message)
+{
+    cop_reason reason;
+    memcpy(&reason, message->body, sizeof reason);
+    if (reason.kind == COP_NORMAL) {
+        reason.kind = COP_SHUTDOWN; /* an exit signal NORMAL would be ignored */
+    }
+    struct copi_message *told = act(self, message, message->from, reason, false);
+    if (told) {
+        copi_list_append(&self->inbox, told);
+    }
+}
+
+/* ---------------------------------------------------------------- unmaking */
+
+/* true: it is armed no more, and the caller's to free. Else it is flying, and will be ignored. */
+static bool
+disarm_locked(struct copi_watch *watch)
+{
+    watch->is_cancelled = true;
+    if (!watch->of_target.link) {
+        return false;
+    }
+    leave_target_locked(watch);
+    leave_owner_locked(watch);
+    return true;
+}
+
+/* What has been taken in already: this monitor's DOWN (ref), or this process's EXIT (pid). */
+static bool
+is_told(const struct copi_message *message, cop_ref ref, cop_pid pid)
+{
+    if (message->kind != COPI_SEND) {
+        return false;
+    }
+    cop_ref told_ref;
+    cop_pid told_pid;
+    memcpy(&told_ref, message->body, sizeof told_ref);
+    memcpy(&told_pid, message->body, sizeof told_pid);
+    return (ref.id && message->tag == COP_MSG_DOWN && told_ref.id == ref.id)
+           || (pid.id && message->tag == COP_MSG_EXIT && cop_pid_eq(told_pid, pid));
+}
+
+static bool
+remove_told(struct copi_process *self, cop_ref ref, cop_pid pid)
+{
+    for (struct copi_message **link = &self->inbox.first; *link; link = &(*link)->next) {
+        if (is_told(*link, ref, pid)) {
+            copi_message_free(copi_list_remove(&self->inbox, link));
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+copi_signals_demonitor(struct copi_process *self, cop_ref ref)
+{
+    copi_lock_take(&lock);
+    struct copi_watch *watch = self->watching;
+    while (watch && (watch->is_link || watch->down.ref.id != ref.id)) {
+        watch = watch->of_owner.next;
+    }
+    bool found = watch && !watch->is_cancelled;
+    bool armed = found && disarm_locked(watch);
+    copi_lock_give(&lock);
+    if (armed) {
+        free_watch(watch);
+    }
+    return found || remove_told(self, ref, COP_NOBODY);
+}
+
+static void
+unlink_from(struct copi_process *self, cop_pid other)
+{
+    copi_lock_take(&lock);
+    struct copi_watch *mine = find_link_locked(self, other), *theirs = self->watchers;
+    bool armed = mine && disarm_locked(mine);
+    while (theirs && !(theirs->is_link && cop_pid_eq(theirs->owner, other))) {
+        theirs = theirs->of_target.next;
+    }
+    if (theirs) {
+        disarm_locked(theirs);
+    }
+    copi_lock_give(&lock);
+    if (armed) {
+        free_watch(mine);
+    }
+    free_watch(theirs);
+    if (!mine) {
+        remove_told(self, (cop_ref){0}, other);
+    }
+}
+
+/* ---------------------------------------------------------------- public */
+
+int
+cop_exit_signal(cop_pid to, cop_reason reason)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    cop_pid pid = copi_resolve(to);
+    if (pid.id == 0) {
+        return to.id ? copi_fail(-ESRCH) : 0;
+    }
+    struct copi_message *message = copi_message_new(COPI_SIGNAL, 0, sizeof(struct cop_exited));
+    if (!message) {
+        return copi_fail(-ENOMEM);
+    }
+    struct cop_exited exited = {.pid = copi_pid(self), .reason = reason};
+    memcpy(message->body, &exited, sizeof exited);
+    copi_post_signal(pid, message);
+    if (reason.kind == COP_KILLED || reason.kind == COP_SHUTDOWN) {
+        copi_ladder_begin(pid, reason.kind == COP_KILLED);
+    }
+    return 0;
+}
+
+int
+cop_link(cop_pid pid)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    cop_pid other = copi_resolve(pid);
+    if (other.id == 0) {
+        return copi_fail(-ESRCH);
+    }
+    r = cop_pid_eq(other, copi_pid(self)) ? 0 : link_to(self, other);
+    return r ? copi_fail(r) : 0;
+}
+
+int
+cop_unlink(cop_pid pid)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r == 0) {
+        unlink_from(self, copi_resolve(pid));
+    }
+    return r;
+}
+
+bool
+cop_trap_exits(bool on)
+{
+    struct copi_process *self;
+    if (copi_enter(&self) != 0) {
+        return false;
+    }
+    bool was = copi_load_relaxed_32(&self->traps);
+    copi_store_relaxed_32(&self->traps, on);
+    return was;
+}
+
+cop_ref
+cop_monitor(cop_pid pid)
+{
+    struct copi_process *self;
+    cop_ref ref = {0};
+    int r = copi_enter(&self);
+    if (r == 0 && (r = monitor(self, copi_resolve(pid), &ref))) {
+        copi_fail(r);
+    }
+    return ref;
+}
+
+int
+cop_demonitor(cop_ref ref)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    return copi_signals_demonitor(self, ref) ? 0 : copi_fail(-ENOENT);
+}

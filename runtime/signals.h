@@ -1,0 +1,40 @@
+/*
+ * runtime/signals.h - links, monitors and exit signals: what the rest of the runtime needs of them.
+ *
+ * Room: runtime/. (The public header of the same matter is coppice/signal.h.)
+ */
+#ifndef COPI_RUNTIME_SIGNALS_H
+#define COPI_RUNTIME_SIGNALS_H
+
+#include <coppice/signal.h>
+
+#include "runtime/process.h"
+
+/* Link or monitor a process that does not run yet. -ENOMEM. */
+int copi_signals_link_new(struct copi_process *self, struct copi_process *child);
+int copi_signals_monitor_new(struct copi_process *self, struct copi_process *child, cop_ref *ref);
+
+/* Take such a link and monitor back: the process was not started after all. */
+void copi_signals_cancel_new(struct copi_process *child);
+
+/* The owner has taken in a COPI_DOWN, COPI_EXIT or COPI_SIGNAL. What the user is to see of it, or
+ * NULL. */
+struct copi_message *copi_signals_arrived(struct copi_process *self, struct copi_message *message);
+
+/* The owner has taken in a COPI_STOP and is no server: it acts as an exit signal. */
+void copi_signals_stop(struct copi_process *self, struct copi_message *message);
+
+/* Let go of a message that may be a watch. */
+void copi_signals_discard(struct copi_message *message);
+
+/*
+ * The process has ended. First nobody can watch it any more, and it watches nobody; what is to be
+ * told is kept. Then, when everything else is done, it is told, but not `unlinked` by its link.
+ */
+void copi_signals_bury(struct copi_process *process);
+void copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pid unlinked);
+
+/* The monitor `ref` of the caller's is not wanted any more; its DOWN is removed. false: none. */
+bool copi_signals_demonitor(struct copi_process *self, cop_ref ref);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * runtime/table.c - the table pid -> process.
+ *
+ * Room: runtime/. Any thread.
+ *
+ * A pid is the record's index (20 bits) and a generation (32 bits), which is one more for each process
+ * that lives there. Records lie in chunks that are never freed, so a sender may look at one at any
+ * time without a lock. What it sees may be out of date a moment later: the process may end and its
+ * record go to another. Three things make that harmless:
+ *
+ *   - a closed mailbox takes nothing;
+ *   - each message carries the generation that it is for, and a receiver refuses what is not for it
+ *     as the dead would have;
+ *   - free records are taken in the order in which they were given, so that one is reused as late as
+ *     possible.
+ *
+ * Index 0 stays empty, so that no pid is 0.
+ */
+#include "runtime/table.h"
+
+#include <errno.h>
+
+#include "runtime/alloc.h"
+#include "runtime/name.h"
+
+copi_atomic_ptr copi_table[COPI_TABLE_CHUNKS];
+
+static struct {
+    copi_lock lock;
+    /* guarded by lock */
+    uint32_t oldest_free, newest_free; /* a list through next_free; 0: empty */
+    unsigned used;
+    /* any thread, atomic */
+    copi_atomic32 end;
+} table = {.lock = COPI_LOCK_INIT};
+
+static void
+append_free_locked(struct copi_process *process)
+{
+    process->next_free = 0;
+    if (table.newest_free) {
+        copi_table_at(table.newest_free)->next_free = process->index;
+    } else {
+        table.oldest_free = process->index;
+    }
+    table.newest_free = process->index;
+}
+
+/* A generation is never 0. */
+static void
+give_pid(struct copi_process *process)
+{
+    uint32_t generation = copi_load_relaxed_32(&process->generation) + 1;
+    generation += generation == 0;
+    copi_store_relaxed_32(&process->generation, generation);
+    process->pid.id = ((uint64_t)generation << COPI_INDEX_BITS) | process->index;
+}
+
+static struct copi_process *
+take_free_locked(void)
+{
+    struct copi_process *process = table.oldest_free ? copi_table_at(table.oldest_free) : NULL;
+    if (process) {
+        table.oldest_free = process->next_free;
+        if (!table.oldest_free) {
+            table.newest_free = 0;
+        }
+        table.used++;
+        give_pid(process);
+    }
+    return process;
+}
+
+static int
+add_chunk_locked(void)
+{
+    uint32_t first = copi_load_relaxed_32(&table.end);
+    if (first == COPI_TABLE_CHUNK * COPI_TABLE_CHUNKS) {
+        return -EAGAIN;
+    }
+    /* Zeroed pages of the system's: what is not used costs nothing. */
+    char *memory = copi_zalloc(COPI_TABLE_CHUNK * sizeof(struct copi_process) + 63);
+    if (!memory) {
+        return -ENOMEM;
+    }
+    struct copi_process *chunk
+        = (struct copi_process *)(void *)(memory + (-(uintptr_t)memory & 63));
+    copi_store_release_ptr(&copi_table[first / COPI_TABLE_CHUNK], chunk); /* pairs with _at */
+    copi_store_release_32(&table.end, first + COPI_TABLE_CHUNK);
+    for (uint32_t i = first == 0; i < COPI_TABLE_CHUNK; i++) {
+        chunk[i].index = first + i;
+        copi_lock_init(&chunk[i].lock);
+        chunk[i].mailbox.word = COPI_MAILBOX_CLOSED;
+        append_free_locked(&chunk[i]);
+    }
+    return 0;
+}
+
+int
+copi_table_take(struct copi_process **out)
+{
+    copi_lock_take(&table.lock);
+    struct copi_process *process = take_free_locked();
+    int r = process ? 0 : add_chunk_locked();
+    if (!process && r == 0) {
+        process = take_free_locked();
+    }
+    copi_lock_give(&table.lock);
+    if (r == 0) {
+        *out = process;
+    }
+    return r;
+}
+
+void
+copi_table_publish(struct copi_process *process)
+{
+    copi_mailbox_open(&process->mailbox);
+    copi_store_release_64(&process->id, process->pid.id); /* pairs with copi_table_find() */
+}
+
+void
+copi_table_withdraw(struct copi_process *process)
+{
+    copi_store_release_64(&process->id, 0);
+}
+
+void
+copi_table_give(struct copi_process *process)
+{
+    copi_lock_take(&table.lock);
+    table.used--;
+    append_free_locked(process);
+    copi_lock_give(&table.lock);
+}
+
+uint32_t
+copi_table_end(void)
+{
+    return copi_load_acquire_32(&table.end);
+}
+
+unsigned
+copi_table_used(void)
+{
+    copi_lock_take(&table.lock);
+    unsigned used = table.used;
+    copi_lock_give(&table.lock);
+    return used;
+}
+
+cop_pid
+copi_resolve(cop_pid pid)
+{
+    return pid.id & COPI_NAME_BIT ? copi_name_holder(pid) : pid;
+}

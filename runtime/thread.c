@@ -1,0 +1,596 @@
+/*
+ * runtime/thread.c - threads, and the cache of idle ones.
+ *
+ * Room: runtime/, behind the seam. Any thread.
+ * Touch freely: sizes. Ask first: the order in which a thread ends.
+ *
+ * A thread runs one job after another. Between two it makes itself clean, waits in the cache for the
+ * next, and ends when the cache is full or is trimmed. Making a thread costs tens of microseconds,
+ * waking one costs a few.
+ *
+ * Stacks are our own mappings: 64 KiB of guard, the stack, and above it, out of reach of an
+ * overflow, the alternate stack on which faults are looked at. Two kernel mappings a thread. It is
+ * unmapped by whoever joins the thread: each thread that ends joins the one that ended before it, so
+ * at most one ended thread waits to be joined, and nobody has to be there to do it.
+ *
+ * A thread that is about to finish its job is counted (`finishing`), and whoever needs a thread then
+ * waits for it a little, never longer than making one would take: a supervisor that restarts a child
+ * usually gets the thread that the child has just left.
+ *
+ * The lock guards the cache and the counters. Nothing is called with it held.
+ */
+#include "runtime/thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <locale.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/alloc.h"
+
+enum {
+    GUARD_SIZE = 64 * 1024,
+    ALTERNATE_SIZE = 64 * 1024,
+    DEFAULT_STACK = 256 * 1024,
+    LEAST_STACK = 64 * 1024,
+    KEPT_STACK = 16 * 1024, /* of a cached thread's stack, what is not given back */
+    CACHE_MOST = 128,
+};
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZER_STACK (512 * 1024) /* frames are larger, and their thread data lives there, too */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZER_STACK (512 * 1024)
+#endif
+#endif
+#ifndef SANITIZER_STACK
+#define SANITIZER_STACK 0
+#endif
+
+struct copi_thread {
+    pthread_t id;
+    struct copi_parker parker;
+    struct copi_job *next_job; /* handed over while it is in the cache; NULL: end */
+    struct copi_thread *below; /* in the cache */
+    char *mapping;             /* guard, stack, alternate stack */
+    size_t mapping_size, stack_size;
+    copi_atomic32 called; /* next_job has been set */
+    bool retired;
+    bool is_finishing;
+};
+
+_Thread_local struct copi_here copi_here;
+
+static struct {
+    copi_lock lock;
+    /* guarded by lock */
+    struct copi_thread *idle; /* last in, first out: the warmest stack */
+    unsigned idle_count, count;
+    struct copi_thread *ended; /* waits to be joined */
+    /* any thread, atomic */
+    copi_atomic32 finishing;
+    copi_atomic32 interrupt_signal;
+    /* written once, before the first thread */
+    void (*at_end)(void);
+    cpu_set_t affinity;
+    sigset_t job_signals;
+} threads = {.lock = COPI_LOCK_INIT};
+
+/* ---------------------------------------------------------------- locks, jumps, adoption */
+
+void
+copi_lock_init(copi_lock *lock)
+{
+    pthread_mutex_init(&lock->mutex, NULL); /* cannot fail without attributes */
+}
+
+void
+copi_lock_take(copi_lock *lock)
+{
+    pthread_mutex_lock(&lock->mutex);
+}
+
+void
+copi_lock_give(copi_lock *lock)
+{
+    pthread_mutex_unlock(&lock->mutex);
+}
+
+void
+copi_jump_to(struct copi_jump *jump)
+{
+    _longjmp(jump->buffer, 1);
+}
+
+static struct {
+    pthread_key_t key;
+    pthread_once_t once;
+    int error;
+    void (*ended)(struct copi_process *process);
+} foreign = {.once = PTHREAD_ONCE_INIT};
+
+static void
+foreign_thread_ended(void *process)
+{
+    foreign.ended(process);
+    copi_here.process = NULL;
+    copi_blocking_begin(); /* it is not awake any more */
+}
+
+static void
+make_foreign_key(void)
+{
+    foreign.error = -pthread_key_create(&foreign.key, foreign_thread_ended);
+}
+
+int
+copi_thread_adopt(struct copi_process *process, void (*ended)(struct copi_process *process))
+{
+    pthread_once(&foreign.once, make_foreign_key);
+    if (foreign.error) {
+        return foreign.error;
+    }
+    foreign.ended = ended; /* always the same function */
+    int r = -pthread_setspecific(foreign.key, process);
+    if (r == 0) {
+        copi_here.process = process;
+        copi_blocking_end(); /* counts it among those awake */
+    }
+    return r;
+}
+
+/* ---------------------------------------------------------------- one thread */
+
+static void
+nothing(int signal)
+{
+    (void)signal; /* its arrival is what interrupts */
+}
+
+static int
+interrupt_signal(void)
+{
+    uint32_t set = copi_load_relaxed_32(&threads.interrupt_signal);
+    return set ? (int)set : SIGURG;
+}
+
+void
+copi_thread_set_interrupt(int signal)
+{
+    copi_store_relaxed_32(&threads.interrupt_signal, (uint32_t)signal);
+}
+
+/* What every thread of ours starts from: read once, before the first. */
+static void
+remember_origin(void)
+{
+    sched_getaffinity(0, sizeof threads.affinity, &threads.affinity);
+
+    sigfillset(&threads.job_signals);
+    const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++) {
+        sigdelset(&threads.job_signals, synchronous[i]);
+    }
+    sigdelset(&threads.job_signals, interrupt_signal());
+
+    struct sigaction action = {.sa_handler = nothing}; /* without SA_RESTART */
+    sigemptyset(&action.sa_mask);
+    sigaction(interrupt_signal(), &action, NULL);
+}
+
+void
+copi_thread_interrupt(struct copi_thread *thread)
+{
+    pthread_kill(thread->id, interrupt_signal());
+}
+
+void
+copi_thread_name(const char *name)
+{
+    prctl(PR_SET_NAME, name, 0, 0, 0); /* cuts it to 15 characters */
+}
+
+void
+copi_thread_at_end(void (*fn)(void))
+{
+    threads.at_end = fn;
+}
+
+bool
+copi_thread_guard(const void **low, const void **high)
+{
+    const struct copi_thread *self = copi_here.thread;
+    if (!self) {
+        return false;
+    }
+    *low = self->mapping;
+    *high = self->mapping + GUARD_SIZE;
+    return true;
+}
+
+static int
+map_stack(struct copi_thread *thread, size_t wanted)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (wanted == 0) {
+        wanted = DEFAULT_STACK;
+    } else if (wanted < LEAST_STACK) {
+        wanted = LEAST_STACK;
+    } else if (wanted > SIZE_MAX / 4) {
+        return -EAGAIN;
+    }
+    thread->retired = wanted < DEFAULT_STACK; /* too small for whoever does not ask for small */
+    thread->stack_size = (wanted + SANITIZER_STACK + page - 1) & ~(page - 1);
+    thread->mapping_size = GUARD_SIZE + thread->stack_size + ALTERNATE_SIZE;
+    void *mapping = mmap(NULL, thread->mapping_size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED) {
+        return -EAGAIN;
+    }
+    thread->mapping = mapping;
+    if (mprotect(mapping, GUARD_SIZE, PROT_NONE) != 0) {
+        munmap(mapping, thread->mapping_size);
+        return -EAGAIN;
+    }
+    return 0;
+}
+
+static void
+discard(struct copi_thread *thread)
+{
+    munmap(thread->mapping, thread->mapping_size);
+    free(thread);
+}
+
+static void
+join_and_discard(struct copi_thread *thread)
+{
+    if (thread) {
+        pthread_join(thread->id, NULL);
+        discard(thread);
+    }
+}
+
+/* The floating-point environment of a new thread. fesetenv would need libm for four instructions. */
+static void
+reset_floating_point(void)
+{
+#if defined(__x86_64__)
+    __asm__ __volatile__("fninit");
+    __builtin_ia32_ldmxcsr(0x1f80);
+#elif defined(__aarch64__)
+    __asm__ __volatile__("msr fpcr, xzr\n\tmsr fpsr, xzr");
+#endif
+}
+
+/* A process may have changed any of these; the next one must not find it. */
+static void
+make_clean(void)
+{
+    pthread_sigmask(SIG_SETMASK, &threads.job_signals, NULL);
+    sched_setaffinity(0, sizeof threads.affinity, &threads.affinity);
+    struct sched_param normal = {0};
+    sched_setscheduler(0, SCHED_OTHER, &normal);
+    uselocale(LC_GLOBAL_LOCALE);
+    reset_floating_point();
+    errno = 0;
+}
+
+/* Give a deep stack's pages back before a long sleep. */
+static void
+trim_stack(struct copi_thread *self)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t low = (uintptr_t)self->mapping + GUARD_SIZE;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t keep = (here - KEPT_STACK) & ~(page - 1);
+    if (here > low && keep > low && keep < here) {
+        madvise((void *)low, keep - low, MADV_DONTNEED);
+    }
+}
+
+static void
+count_finished(struct copi_thread *self)
+{
+    if (self->is_finishing) {
+        self->is_finishing = false;
+        copi_fetch_add_32(&threads.finishing, (uint32_t)-1);
+    }
+}
+
+/* Into the cache, and the next job out of it; NULL: this thread is to end. */
+static struct copi_job *
+next_job(struct copi_thread *self)
+{
+    copi_lock_take(&threads.lock);
+    bool room = !self->retired && threads.idle_count < CACHE_MOST;
+    if (room) {
+        copi_store_relaxed_32(&self->called, 0);
+        self->next_job = NULL;
+        self->below = threads.idle;
+        threads.idle = self;
+        threads.idle_count++;
+    }
+    count_finished(self);
+    copi_lock_give(&threads.lock);
+
+    if (!room) {
+        return NULL;
+    }
+    for (struct copi_spin look = {.budget = 64};;) {
+        unsigned rounds = copi_spin_rounds(&look);
+        for (unsigned i = 0; i < rounds; i++) {
+            if (copi_load_acquire_32(&self->called)) { /* pairs with hand_over's release */
+                return self->next_job;
+            }
+            copi_spin_hint();
+        }
+        break;
+    }
+    trim_stack(self);
+    while (!copi_load_acquire_32(&self->called)) { /* pairs with hand_over's release */
+        copi_park(&self->parker, COP_FOREVER);
+    }
+    return self->next_job;
+}
+
+static void
+use_alternate_stack(struct copi_thread *self, stack_t *before)
+{
+    stack_t alternate = {
+        .ss_sp = self->mapping + GUARD_SIZE + self->stack_size,
+        .ss_size = ALTERNATE_SIZE,
+    };
+    sigaltstack(&alternate, before);
+}
+
+static void *
+thread_main(void *arg)
+{
+    struct copi_thread *self = arg;
+    copi_here.thread = self;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    stack_t before;
+    use_alternate_stack(self, &before);
+
+    for (struct copi_job *job = self->next_job; job; job = next_job(self)) {
+        bool fresh = job->fresh;
+        job->run(job);
+        self->retired |= fresh; /* the job may be gone by now */
+        make_clean();
+    }
+
+    threads.at_end();
+    sigaltstack(&before, NULL); /* a sanitizer unmaps its own here, and must find it */
+    copi_blocking_begin();      /* not awake any more */
+    copi_lock_take(&threads.lock);
+    struct copi_thread *ended_before = threads.ended;
+    threads.ended = self;
+    threads.count--;
+    copi_lock_give(&threads.lock);
+    join_and_discard(ended_before);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- starting */
+
+static int
+create(struct copi_thread *thread)
+{
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) {
+        return -ENOMEM;
+    }
+    pthread_attr_setstack(&attributes, thread->mapping + GUARD_SIZE, thread->stack_size);
+
+    /* Born with its signals blocked, so that none is delivered before it is ready. */
+    sigset_t mine;
+    pthread_sigmask(SIG_SETMASK, &threads.job_signals, &mine);
+    int r = pthread_create(&thread->id, &attributes, thread_main, thread);
+    pthread_sigmask(SIG_SETMASK, &mine, NULL);
+    pthread_attr_destroy(&attributes);
+    return r == 0 ? 0 : -EAGAIN;
+}
+
+static void join_ended(void);
+
+static void
+prepare(void)
+{
+    remember_origin();
+    atexit(join_ended); /* so that a checker of threads finds none that nobody has joined */
+}
+
+static int
+start_new(struct copi_job *job)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, prepare);
+
+    struct copi_thread *thread = copi_zalloc(sizeof *thread);
+    if (!thread) {
+        return -ENOMEM;
+    }
+    copi_parker_init(&thread->parker);
+    thread->next_job = job;
+    int r = map_stack(thread, job->stack_size);
+    if (r) {
+        free(thread);
+        return r;
+    }
+
+    copi_lock_take(&threads.lock);
+    threads.count++;
+    copi_lock_give(&threads.lock);
+    copi_blocking_end(); /* it is awake from now on */
+    r = create(thread);
+    if (r) {
+        copi_blocking_begin();
+        copi_lock_take(&threads.lock);
+        threads.count--;
+        copi_lock_give(&threads.lock);
+        discard(thread);
+    }
+    return r;
+}
+
+static struct copi_thread *
+take_idle(void)
+{
+    copi_lock_take(&threads.lock);
+    struct copi_thread *thread = threads.idle;
+    if (thread) {
+        threads.idle = thread->below;
+        threads.idle_count--;
+    }
+    copi_lock_give(&threads.lock);
+    return thread;
+}
+
+static void
+hand_over(struct copi_thread *thread, struct copi_job *job)
+{
+    thread->next_job = job;
+    copi_store_release_32(&thread->called, 1); /* pairs with next_job's acquire */
+    copi_unpark(&thread->parker);
+}
+
+/* A thread that is about to be free, if there is one: cheaper than a new one. */
+static struct copi_thread *
+await_finishing(void)
+{
+    enum { MOST_ROUNDS = 400 };
+    for (int i = 0; i < MOST_ROUNDS && copi_load_relaxed_32(&threads.finishing) != 0; i++) {
+        copi_spin_hint();
+    }
+    return take_idle();
+}
+
+int
+copi_thread_run(struct copi_job *job)
+{
+    bool any = !job->fresh && job->stack_size <= DEFAULT_STACK;
+    struct copi_thread *thread = any ? take_idle() : NULL;
+    if (!thread && any && copi_load_relaxed_32(&threads.finishing) != 0) {
+        thread = await_finishing();
+    }
+    if (!thread) {
+        return start_new(job);
+    }
+    hand_over(thread, job);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- ending */
+
+void
+copi_thread_retire(void)
+{
+    if (copi_here.thread) {
+        copi_here.thread->retired = true;
+    }
+}
+
+void
+copi_thread_finishing(void)
+{
+    struct copi_thread *self = copi_here.thread;
+    if (self && !self->retired && !self->is_finishing) {
+        self->is_finishing = true;
+        copi_fetch_add_32(&threads.finishing, 1);
+    }
+}
+
+unsigned
+copi_thread_count(void)
+{
+    copi_lock_take(&threads.lock);
+    unsigned count = threads.count;
+    copi_lock_give(&threads.lock);
+    return count;
+}
+
+static void
+join_ended(void)
+{
+    copi_lock_take(&threads.lock);
+    struct copi_thread *ended = threads.ended;
+    threads.ended = NULL;
+    copi_lock_give(&threads.lock);
+    join_and_discard(ended);
+}
+
+void
+copi_thread_trim(void)
+{
+    for (struct copi_thread *thread; (thread = take_idle());) {
+        hand_over(thread, NULL);
+    }
+    join_ended();
+}
+
+bool
+copi_thread_drained(unsigned left, cop_time deadline)
+{
+    struct copi_parker pause;
+    copi_parker_init(&pause);
+    for (cop_time step = COP_US(50);; step = step < COP_MS(10) ? step * 2 : step) {
+        copi_thread_trim();
+        if (copi_thread_count() <= left) {
+            join_ended(); /* the last one counts itself out before it is joined */
+            return true;
+        }
+        if (copi_clock() >= deadline) {
+            return false;
+        }
+        copi_park(&pause, copi_deadline(step));
+    }
+}
+
+/* ---------------------------------------------------------------- the library's own */
+
+static void *
+library_thread_main(void *arg)
+{
+    struct copi_library_thread *self = arg;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    copi_thread_name(self->name);
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* timers are to be late by no more than a wake-up */
+    self->run(self->arg);
+    threads.at_end();
+    copi_blocking_begin();
+    return NULL;
+}
+
+int
+copi_library_thread_start(struct copi_library_thread *thread, const char *name,
+                          void (*run)(void *arg), void *arg)
+{
+    thread->run = run;
+    thread->arg = arg;
+    strncpy(thread->name, name, sizeof thread->name - 1);
+    thread->name[sizeof thread->name - 1] = '\0';
+
+    sigset_t all, mine;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mine);
+    copi_blocking_end();
+    int r = -pthread_create(&thread->id, NULL, library_thread_main, thread);
+    if (r) {
+        copi_blocking_begin();
+    }
+    pthread_sigmask(SIG_SETMASK, &mine, NULL);
+    return r;
+}
+
+void
+copi_library_thread_join(struct copi_library_thread *thread)
+{
+    pthread_join(thread->id, NULL);
+}

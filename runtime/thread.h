@@ -1,0 +1,173 @@
+/*
+ * runtime/thread.h - the seam: all that the library asks of the machine.
+ *
+ * Room: runtime/. Knows nobody; what runs on a thread is a job, and the current process is an opaque
+ * pointer that it keeps.
+ * Touch freely: nothing above it needs to change when this does. Ask first: what another part wants
+ * to do itself. Nothing else in the library starts a thread, blocks, tells time, draws randomness or
+ * knows how the current process is found, so that light threads or a simulated machine can be put
+ * under all actors here.
+ *
+ * Three files behind it: thread.c (threads and their cache), thread_park.c (waiting) and
+ * thread_clock.c (clocks, randomness, cores).
+ */
+#ifndef COPI_RUNTIME_THREAD_H
+#define COPI_RUNTIME_THREAD_H
+
+#include <coppice/base.h>
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+
+#include "runtime/atomic.h"
+
+struct copi_process;
+struct copi_pool;
+struct copi_thread;
+
+/* ---------------------------------------------------------------- where we are */
+
+/* What belongs to the calling kernel thread. Read it anew after every wait. */
+struct copi_here {
+    struct copi_process *process; /* running here; NULL: a thread not adopted, or the library's own */
+    struct copi_pool *pool;       /* of messages; NULL: none yet */
+    struct copi_thread *thread;   /* NULL: not started by the library */
+    bool forked;                  /* the child of a fork: everything is refused */
+};
+extern _Thread_local struct copi_here copi_here;
+
+/* Say that the calling foreign thread has a process: `ended` runs when the thread does. */
+int copi_thread_adopt(struct copi_process *process, void (*ended)(struct copi_process *process));
+
+/* ---------------------------------------------------------------- locks */
+
+/* For what is rare and short. Lock order: see runtime/process.h. Never held while user code runs. */
+typedef struct copi_lock {
+    pthread_mutex_t mutex;
+} copi_lock;
+#define COPI_LOCK_INIT {PTHREAD_MUTEX_INITIALIZER}
+void copi_lock_init(copi_lock *lock);
+void copi_lock_take(copi_lock *lock);
+void copi_lock_give(copi_lock *lock);
+
+/* ---------------------------------------------------------------- clocks, chance, cores */
+
+cop_time copi_clock(void);        /* CLOCK_MONOTONIC */
+cop_time copi_clock_coarse(void); /* the same to a few milliseconds, for a quarter of the price */
+cop_time copi_clock_wall(void);
+uint64_t copi_random(void);
+unsigned copi_cores(void);
+
+/* timeout, from now, as a point in time; saturates. */
+cop_time copi_deadline(cop_time timeout);
+
+/* ---------------------------------------------------------------- waiting */
+
+/*
+ * A place where one thread sleeps and any thread wakes it. A wake-up that comes first is kept: the
+ * next park returns at once. Parks may return for no reason.
+ */
+struct copi_parker {
+    copi_atomic32 state;
+    int wake_fd; /* an eventfd, made when the thread first waits for a descriptor; -1: none */
+};
+void copi_parker_init(struct copi_parker *parker);
+void copi_parker_fini(struct copi_parker *parker);
+void copi_park(struct copi_parker *parker, cop_time deadline);
+void copi_unpark(struct copi_parker *parker);
+
+/* As copi_park, and also until the descriptor is ready: 1 ready, 0 woken or past the deadline, or a
+ * negative errno value. */
+int copi_park_fd(struct copi_parker *parker, int fd, short events, cop_time deadline);
+
+/* Whether it is ready now: 1, 0 or a negative errno value. */
+int copi_poll_fd(int fd, short events);
+
+/* Whether somebody has unparked it since it last parked: for whoever spins. */
+static inline bool
+copi_parker_notified(const struct copi_parker *parker)
+{
+    return copi_load_relaxed_32(&parker->state) != 0;
+}
+
+/* How long to look before parking: adapts to whether looking paid. */
+struct copi_spin {
+    uint32_t budget;
+};
+unsigned copi_spin_rounds(struct copi_spin *spin);
+bool copi_spin_allowed(void); /* fewer threads are awake than there are cores, the caller included */
+void copi_spin_paid(struct copi_spin *spin, bool paid);
+
+/* Around a system call that may block, so that others know that a core is free. */
+void copi_blocking_begin(void);
+void copi_blocking_end(void);
+
+/* ---------------------------------------------------------------- threads */
+
+/* Something to run on a thread: embedded in whatever it is. */
+struct copi_job {
+    void (*run)(struct copi_job *job);
+    size_t stack_size; /* 0: the default */
+    bool fresh;        /* on a new thread, which ends with it */
+};
+
+/*
+ * Run a job on a cached thread or a new one.
+ *
+ * -EAGAIN   the limit is reached, or the system has no thread; -ENOMEM. The job was not taken.
+ */
+int copi_thread_run(struct copi_job *job);
+
+/* The calling thread, which runs a job, must not be used for another: memory that it can still reach
+ * is suspect. */
+void copi_thread_retire(void);
+
+/* The job that runs here is about to end: a start may wait a moment for this thread. */
+void copi_thread_finishing(void);
+
+/* Show the process's name in the system's tools; cut to 15 characters. */
+void copi_thread_name(const char *name);
+
+/* Make a blocking system call of this thread return EINTR. The caller sees to it that it is alive. */
+void copi_thread_interrupt(struct copi_thread *thread);
+
+/* The bounds of the calling thread's stack and its guard; false: not one of ours. */
+bool copi_thread_guard(const void **low, const void **high);
+
+/* How many threads the library has, busy and cached, library threads not counted. */
+unsigned copi_thread_count(void);
+
+/* What each of the library's threads does last: set once, before the first. */
+void copi_thread_at_end(void (*fn)(void));
+
+/* The signal that interrupts, when it is not the default. */
+void copi_thread_set_interrupt(int signal);
+
+/* End the cached threads and join them. */
+void copi_thread_trim(void);
+
+/* Wait until every thread that runs a job has ended or is one of `left`, at most until the deadline. */
+bool copi_thread_drained(unsigned left, cop_time deadline);
+
+/* A thread of the library's own: runs no user code, waits for no actor, blocks all signals. */
+struct copi_library_thread {
+    pthread_t id;
+    void (*run)(void *arg);
+    void *arg;
+    char name[16];
+};
+int copi_library_thread_start(struct copi_library_thread *thread, const char *name,
+                              void (*run)(void *arg), void *arg);
+void copi_library_thread_join(struct copi_library_thread *thread);
+
+/* ---------------------------------------------------------------- jumps */
+
+/* Where a process goes when it ends from any depth. Without the signal mask: that is a system call. */
+struct copi_jump {
+    jmp_buf buffer;
+};
+#define copi_jump_here(jump) (_setjmp((jump)->buffer))
+void copi_jump_to(struct copi_jump *jump) __attribute__((noreturn));
+
+#endif

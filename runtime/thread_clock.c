@@ -1,0 +1,79 @@
+/*
+ * runtime/thread_clock.c - clocks, randomness, and how many cores there are.
+ *
+ * Room: runtime/, behind the seam. Any thread.
+ */
+#include <coppice/base.h>
+
+#include <sched.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/thread.h"
+
+static cop_time
+read_clock(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now); /* cannot fail with these clocks */
+    return now.tv_sec * COP_SEC(1) + now.tv_nsec;
+}
+
+cop_time
+copi_clock(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+cop_time
+copi_clock_coarse(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+cop_time
+copi_clock_wall(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+cop_time
+cop_now(void)
+{
+    return copi_clock();
+}
+
+cop_time
+copi_deadline(cop_time timeout)
+{
+    if (timeout == COP_FOREVER) {
+        return COP_FOREVER;
+    }
+    cop_time now = copi_clock();
+    if (timeout <= 0) {
+        return now;
+    }
+    return timeout > COP_FOREVER - now ? COP_FOREVER : now + timeout;
+}
+
+uint64_t
+copi_random(void)
+{
+    uint64_t value = 0;
+    if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value) {
+        value = (uint64_t)copi_clock() * UINT64_C(0x9e3779b97f4a7c15); /* early boot: still spread */
+    }
+    return value;
+}
+
+unsigned
+copi_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        return (unsigned)CPU_COUNT(&set);
+    }
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (unsigned)online : 1;
+}

@@ -1,0 +1,230 @@
+/*
+ * runtime/thread_park.c - how a thread waits, and how it is woken.
+ *
+ * Room: runtime/, behind the seam. Any thread.
+ * Touch freely: the spin's figures. Ask first: the order of the steps below.
+ *
+ * A parker is one word. EMPTY: nobody waits. NOTIFIED: a wake-up came, nobody has used it yet.
+ * PARKED: its thread sleeps on the word. POLLING: its thread sleeps in poll, and wake_fd wakes it.
+ *
+ *   park     EMPTY -> PARKED by compare-and-swap, futex wait, exchange with EMPTY
+ *   unpark   exchange with NOTIFIED; whoever got PARKED or POLLING back makes the system call
+ *
+ * Memory: what was written before unpark is seen after the park that it ends, because unpark's
+ * exchange and the exchange at the end of park are full barriers on the same word. A wake-up is
+ * never lost: it is in the word before the sleeper's compare-and-swap, which then fails, or after
+ * it, and then unpark has seen PARKED.
+ *
+ * `awake` counts the threads that are not in a park. The waker counts the sleeper in, so that
+ * whoever spins learns at once that its core is wanted. Spinning is only for machines with a core to
+ * spare: two threads that spin on one core cost each other a time slice a message.
+ */
+#include <coppice/base.h>
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/thread.h"
+
+enum { EMPTY, NOTIFIED, PARKED, POLLING };
+
+enum {
+    SPIN_MOST = 1024,  /* rounds; a round is some tens of nanoseconds */
+    SPIN_LEAST = 16,
+    SPIN_START = 256,
+};
+
+static copi_atomic32 awake;
+
+static void
+count_awake(int by)
+{
+    copi_fetch_add_32(&awake, (uint32_t)by);
+}
+
+void
+copi_blocking_begin(void)
+{
+    count_awake(-1);
+}
+
+void
+copi_blocking_end(void)
+{
+    count_awake(1);
+}
+
+bool
+copi_spin_allowed(void)
+{
+    static copi_atomic32 cores;
+    uint32_t n = copi_load_relaxed_32(&cores);
+    if (n == 0) {
+        n = copi_cores();
+        copi_store_relaxed_32(&cores, n);
+    }
+    return n > 1 && copi_load_relaxed_32(&awake) <= n;
+}
+
+unsigned
+copi_spin_rounds(struct copi_spin *spin)
+{
+    if (!copi_spin_allowed()) {
+        return 0;
+    }
+    return spin->budget ? spin->budget : (spin->budget = SPIN_START);
+}
+
+/* What paid is doubled, what did not is halved: a receiver that is woken rarely soon parks at once,
+ * and looks longer again when its messages come thick. */
+void
+copi_spin_paid(struct copi_spin *spin, bool paid)
+{
+    if (paid) {
+        spin->budget = spin->budget >= SPIN_MOST / 2 ? SPIN_MOST : spin->budget * 2;
+    } else {
+        spin->budget = spin->budget <= SPIN_LEAST * 2 ? SPIN_LEAST : spin->budget / 2;
+    }
+}
+
+void
+copi_parker_init(struct copi_parker *parker)
+{
+    copi_store_relaxed_32(&parker->state, EMPTY);
+    parker->wake_fd = -1;
+}
+
+void
+copi_parker_fini(struct copi_parker *parker)
+{
+    if (parker->wake_fd >= 0) {
+        close(parker->wake_fd);
+        parker->wake_fd = -1;
+    }
+}
+
+static struct timespec
+as_timespec(cop_time t)
+{
+    return (struct timespec){.tv_sec = t / COP_SEC(1), .tv_nsec = t % COP_SEC(1)};
+}
+
+static void
+futex_wait(copi_atomic32 *word, uint32_t value, cop_time deadline)
+{
+    struct timespec until = as_timespec(deadline > 0 ? deadline : 0);
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+            deadline == COP_FOREVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* false: a wake-up was there already and has been used. */
+static bool
+go_to_sleep(struct copi_parker *parker, uint32_t how)
+{
+    uint32_t state = EMPTY;
+    if (!copi_cas_32(&parker->state, &state, how)) {
+        copi_exchange_32(&parker->state, EMPTY); /* pairs with copi_unpark's */
+        return false;
+    }
+    count_awake(-1);
+    return true;
+}
+
+/* Whether somebody woke us; else it was a deadline, a signal, or a descriptor. */
+static bool
+get_up(struct copi_parker *parker)
+{
+    bool woken = copi_exchange_32(&parker->state, EMPTY) == NOTIFIED; /* pairs with copi_unpark's */
+    if (!woken) {
+        count_awake(1);
+    }
+    return woken;
+}
+
+void
+copi_park(struct copi_parker *parker, cop_time deadline)
+{
+    int kept = errno;
+    if (go_to_sleep(parker, PARKED)) {
+        futex_wait(&parker->state, PARKED, deadline);
+        get_up(parker);
+    }
+    errno = kept;
+}
+
+void
+copi_unpark(struct copi_parker *parker)
+{
+    uint32_t was = copi_exchange_32(&parker->state, NOTIFIED); /* pairs with get_up's */
+    if (was == PARKED || was == POLLING) {
+        int kept = errno;
+        count_awake(1);
+        if (was == PARKED) {
+            syscall(SYS_futex, &parker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        } else {
+            eventfd_write(parker->wake_fd, 1);
+        }
+        errno = kept;
+    }
+}
+
+static int
+poll_both(int fd, short events, int wake_fd, cop_time deadline)
+{
+    struct pollfd polled[2] = {
+        {.fd = fd, .events = events},
+        {.fd = wake_fd, .events = POLLIN},
+    };
+    cop_time left = deadline == COP_FOREVER ? COP_FOREVER : deadline - copi_clock();
+    struct timespec wait = as_timespec(left > 0 ? left : 0);
+    int n = ppoll(polled, 2, left == COP_FOREVER ? NULL : &wait, NULL);
+    if (n < 0) {
+        return errno == EINTR ? 0 : -errno;
+    }
+    if (polled[0].revents & POLLNVAL) {
+        return -EBADF;
+    }
+    return polled[0].revents != 0;
+}
+
+int
+copi_park_fd(struct copi_parker *parker, int fd, short events, cop_time deadline)
+{
+    int kept = errno, ready = 0;
+    if (parker->wake_fd < 0) {
+        parker->wake_fd = eventfd(0, EFD_CLOEXEC);
+        if (parker->wake_fd < 0) {
+            ready = -errno;
+            errno = kept;
+            return ready;
+        }
+    }
+    if (go_to_sleep(parker, POLLING)) {
+        ready = poll_both(fd, events, parker->wake_fd, deadline);
+        if (get_up(parker)) {
+            /* Whoever woke us writes once, now or in a moment. Waiting for that here means that
+             * nobody writes to wake_fd later, when its number may be somebody else's. */
+            eventfd_t count;
+            eventfd_read(parker->wake_fd, &count);
+        }
+    }
+    errno = kept;
+    return ready;
+}
+
+int
+copi_poll_fd(int fd, short events)
+{
+    int kept = errno;
+    struct pollfd polled = {.fd = fd, .events = events};
+    int n = poll(&polled, 1, 0);
+    int ready = n < 0 ? (errno == EINTR ? 0 : -errno) : polled.revents & POLLNVAL ? -EBADF : n;
+    errno = kept;
+    return ready;
+}

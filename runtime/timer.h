@@ -1,0 +1,25 @@
+/*
+ * runtime/timer.h - what happens later.
+ *
+ * Room: runtime/. Any thread.
+ */
+#ifndef COPI_RUNTIME_TIMER_H
+#define COPI_RUNTIME_TIMER_H
+
+#include <coppice/timer.h>
+
+struct copi_process;
+
+/*
+ * Call fn(arg) on the timer thread at `deadline`. It must be the library's own and quick. -EAGAIN: no
+ * thread for timers; -ENOMEM. There is no cancelling: fn finds out whether it still matters.
+ */
+int copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg);
+
+/* The process ends: what is addressed to it is cancelled. */
+void copi_timer_process_ends(struct copi_process *process);
+
+/* End the timer thread and drop what is pending. It starts again when it is needed. */
+void copi_timer_stop(void);
+
+#endif

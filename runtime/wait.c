@@ -1,0 +1,208 @@
+/*
+ * runtime/wait.c - how a process waits.
+ *
+ * Room: runtime/. The owner thread only.
+ * Touch freely: how long it looks before it sleeps (thread_park.c). Ask first: the order of the
+ * checks: an exit before a cancellation, a cancellation before a deadline.
+ *
+ * A process that has nothing to do first looks for a moment, if a core is free, then says in the
+ * mailbox's word that it sleeps, and parks. Whoever sends wakes it through that word. News that is
+ * not a message (a context cancelled, room in a mailbox) wakes it through the parker alone.
+ */
+#include "runtime/wait.h"
+
+#include <errno.h>
+
+#include "runtime/context.h"
+#include "runtime/exit.h"
+#include "runtime/inbox.h"
+
+void
+copi_exit_point(struct copi_process *self)
+{
+    if (self->pending >= COPI_EXITING && self->held == 0 && !self->shielded) {
+        self->reason = self->pending_reason;
+        copi_exit_now(self);
+    }
+}
+
+int
+copi_interrupted(struct copi_process *self)
+{
+    if (self->pending >= COPI_EXITING) { /* and held back: do not make it wait */
+        return copi_fail_why(&self->pending_reason, -ECANCELED);
+    }
+    if (copi_load_relaxed_32(&self->uncancelled)) {
+        return 0;
+    }
+    if (self->pending == COPI_ASKED) {
+        return copi_fail_why(&self->pending_reason, -ECANCELED);
+    }
+    return copi_context_check(self->context);
+}
+
+static bool
+has_news(const struct copi_process *self)
+{
+    return copi_mailbox_has_news(&self->mailbox) || copi_parker_notified(&self->parker);
+}
+
+/* A while before sleeping: whoever answers soon is not made to wake us. */
+static bool
+look(struct copi_process *self)
+{
+    enum { ROUNDS_BETWEEN_CHECKS = 32 };
+    unsigned rounds = copi_spin_rounds(&self->spin);
+    for (unsigned i = 0; i < rounds; i++) {
+        if (has_news(self)) {
+            copi_spin_paid(&self->spin, true);
+            return true;
+        }
+        if (i % ROUNDS_BETWEEN_CHECKS == ROUNDS_BETWEEN_CHECKS - 1 && !copi_spin_allowed()) {
+            break;
+        }
+        copi_spin_hint();
+    }
+    copi_spin_paid(&self->spin, false);
+    return false;
+}
+
+/* What has to be so before it may wait: 0, or why not. */
+static int
+may_wait(struct copi_process *self, struct copi_wait *wait)
+{
+    copi_exit_point(self);
+    int r = copi_interrupted(self);
+    if (r) {
+        return r;
+    }
+    if (wait->timeout <= 0) {
+        return copi_fail(-ETIMEDOUT);
+    }
+    if (!wait->has_slept) {
+        return 0;
+    }
+    return copi_clock() >= wait->deadline ? copi_fail(-ETIMEDOUT) : 0;
+}
+
+static void
+set_deadline(struct copi_process *self, struct copi_wait *wait)
+{
+    if (!wait->has_slept) {
+        wait->has_slept = true;
+        wait->deadline = copi_deadline(wait->timeout);
+        cop_time context = copi_context_deadline(self->context);
+        if (context < wait->deadline && !copi_load_relaxed_32(&self->uncancelled)) {
+            wait->deadline = context;
+        }
+    }
+}
+
+/* The common part of a sleep: `fd` < 0 is no descriptor. */
+static int
+sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short events)
+{
+    int ready = 0;
+    set_deadline(self, wait);
+    copi_pool_flush();
+    if (copi_context_wait_begin(self)) {
+        if (copi_mailbox_sleep(&self->mailbox)) {
+            if (fd < 0) {
+                copi_park(&self->parker, wait->deadline);
+            } else {
+                ready = copi_park_fd(&self->parker, fd, events, wait->deadline);
+            }
+            copi_mailbox_wake(&self->mailbox);
+        }
+        copi_context_wait_end(self);
+    }
+    return ready;
+}
+
+int
+copi_pause(struct copi_process *self, struct copi_wait *wait)
+{
+    int r = may_wait(self, wait);
+    if (r || look(self)) {
+        return r;
+    }
+    return sleep_for_news(self, wait, -1, 0);
+}
+
+int
+copi_pause_fd(struct copi_process *self, struct copi_wait *wait, int fd, short events)
+{
+    int r = may_wait(self, wait);
+    return r ? r : sleep_for_news(self, wait, fd, events);
+}
+
+/* ---------------------------------------------------------------- public */
+
+int
+cop_sleep(cop_time duration)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    if (r) {
+        return r;
+    }
+    struct copi_wait wait = COPI_WAIT(duration);
+    do {
+        copi_take_in(self);
+    } while ((r = copi_pause(self, &wait)) == 0);
+
+    /* Its own end of time is success; the context's is not. */
+    bool slept = r == -ETIMEDOUT && (duration <= 0 || copi_context_deadline(self->context) > wait.deadline
+                                     || copi_load_relaxed_32(&self->uncancelled));
+    return slept ? 0 : r;
+}
+
+void
+cop_checkpoint(void)
+{
+    struct copi_process *self;
+    if (copi_enter_exit_point(&self) == 0) {
+        copi_take_in(self);
+    }
+}
+
+int
+cop_wait_fd(int fd, int events, cop_time timeout)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    if (r) {
+        return r;
+    }
+    if (fd < 0) {
+        return copi_fail(-EBADF);
+    }
+    struct copi_wait wait = COPI_WAIT(timeout);
+    copi_take_in(self);
+    if (timeout <= 0) {
+        r = copi_poll_fd(fd, (short)events);
+        r = r == 0 ? -ETIMEDOUT : r;
+    } else {
+        while ((r = copi_pause_fd(self, &wait, fd, (short)events)) == 0) {
+            copi_take_in(self);
+        }
+    }
+    return r > 0 ? 0 : r == -ECANCELED ? r : copi_fail(r);
+}
+
+int
+cop_cancelled(void)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    copi_take_in_signals(self);
+    r = copi_interrupted(self);
+    if (r == 0 && copi_context_deadline(self->context) <= copi_clock()
+        && !copi_load_relaxed_32(&self->uncancelled)) {
+        r = copi_fail(-ETIMEDOUT);
+    }
+    return r;
+}

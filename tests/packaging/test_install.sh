@@ -1,0 +1,93 @@
+#!/bin/sh
+# tests/packaging/test_install.sh - what make install leaves is what a user's build needs.
+#
+# Installs below a prefix of its own and builds a program there as a stranger would: by pkg-config.
+set -u
+
+if [ -n "${SAN:-}" ]; then
+    echo "0 passed, 0 failed, 1 skipped" # a stranger's program has no sanitizer to match ours
+    exit 0
+fi
+
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+export PKG_CONFIG_PATH="$stage/opt/coppice/lib/pkgconfig"
+export PKG_CONFIG_SYSROOT_DIR="$stage"
+lib=$stage/opt/coppice/lib
+passed=0
+failed=0
+
+# check SENTENCE COMMAND…
+check()
+{
+    sentence=$1
+    shift
+    if output=$("$@" 2>&1); then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf 'FAILED: %s\n%s\n' "$sentence" "$output"
+    fi
+}
+
+installs()
+{
+    make -s install DESTDIR="$stage" PREFIX=/opt/coppice
+}
+
+installs_every_header()
+{
+    (cd include && find . -name '*.h' | sort) > "$stage/ours"
+    (cd "$stage/opt/coppice/include" && find . -name '*.h' | sort) | diff "$stage/ours" -
+}
+
+leads_from_name_to_file()
+{
+    [ "$(readlink "$lib/libcoppice.so")" = libcoppice.so.0 ] && [ -f "$lib/libcoppice.so.0" ]
+}
+
+# build OUT FLAG…: FLAGs go to pkg-config.
+build()
+{
+    out=$stage/$1
+    shift
+    cat > "$stage/program.c" << 'END'
+#include <coppice.h>
+#include <stdio.h>
+
+int
+main(void)
+{
+    return puts(cop_strerror(0)) < 0 || cop_now() <= 0;
+}
+END
+    flags=$(pkg-config --cflags --libs "$@" coppice) || return
+    # shellcheck disable=SC2086  # one word per flag
+    ${CC:-cc} -o "$out" "$stage/program.c" ${STATIC:-} $flags
+}
+
+links_with_the_shared_library()
+{
+    build shared && LD_LIBRARY_PATH=$lib "$stage/shared"
+}
+
+links_with_the_archive()
+{
+    STATIC=-static build static --static && "$stage/static"
+}
+
+uninstalls_every_file()
+{
+    make -s uninstall DESTDIR="$stage" PREFIX=/opt/coppice &&
+        [ -z "$(find "$stage/opt" ! -type d)" ]
+}
+
+check "installs below a prefix" installs
+check "installs every header" installs_every_header
+check "leads from the library's name to its file" leads_from_name_to_file
+check "links with the shared library" links_with_the_shared_library
+check "links with the archive" links_with_the_archive
+check "uninstalls every file" uninstalls_every_file
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
