@@ -4,8 +4,14 @@
  * Children start in order, each when the one before it is up, and stop in reverse, each when the
  * one after it is gone. What ends is restarted as its restart rule and the strategy say, until more
  * than max_restarts happen within max_seconds: then the supervisor stops its children and ends with
- * SHUTDOWN, and its own supervisor decides. Requests, child exits and restarts are handled one at a
- * time, in order of arrival.
+ * SHUTDOWN (and the code -ENOTRECOVERABLE, by which it can be told from one that was asked to), and
+ * its own supervisor decides. Requests, child exits and restarts are handled one at a time, in order
+ * of arrival. An attempt to restart that fails counts as a restart, too, and the next one waits behind
+ * what has arrived meanwhile.
+ *
+ * A supervisor traps exits. It ends when its parent does (with .link), when cop_supervisor_stop asks
+ * it to, or by itself; exit signals of strangers are ignored, as in OTP, and messages that it does not
+ * know are reported and dropped.
  */
 #ifndef COPPICE_SUPERVISOR_H
 #define COPPICE_SUPERVISOR_H
@@ -59,15 +65,16 @@ typedef struct cop_child_spec {
     const struct cop_agent_spec *agent;
     /* A start function of the user's own, run in the supervisor: it starts a process linked to the
      * caller and returns 0 and the pid, or 0 and COP_NOBODY (ignore), or a negative code, with *why
-     * as the reason if it sets one. It gets `arg`. */
+     * as the reason if it sets one. It gets `arg`. The supervisor does nothing else meanwhile, and a
+     * cop_exit in it is the supervisor's own end. */
     int (*start)(cop_pid *out, cop_bytes arg, cop_reason *why);
     cop_bytes arg;
-    const char *name; /* registered, by each incarnation */
+    const char *name; /* registered, by each incarnation; not with start, which gives its own */
     cop_restart restart;
     cop_time shutdown; /* 0: 5 s (a supervisor: for ever); COP_BRUTAL_KILL; COP_FOREVER */
-    bool significant;
+    bool significant;  /* see cop_auto_shutdown; not of a permanent child */
     bool contain_faults;
-    cop_mailbox_opts mailbox;
+    cop_mailbox_opts mailbox; /* not of a supervisor */
     cop_time init_timeout;
     size_t stack_size;
     void *reserved[4];
@@ -78,13 +85,18 @@ struct cop_supervisor_spec {
     cop_strategy strategy;
     const cop_child_spec *children;
     size_t child_count;
-    unsigned max_restarts; /* in max_seconds; 0 and 0: 3 in 5 s, as in Elixir (Erlang: 1 in 5 s) */
-    unsigned max_seconds;  /* 0 with max_restarts set: 5 */
+    /* How many restarts within max_seconds are allowed, to 1,000,000. Both 0: 3 in 5 s, as in Elixir
+     * (Erlang: 1 in 5 s). 0 with max_seconds set: none, the first failure ends the supervisor. */
+    unsigned max_restarts;
+    unsigned max_seconds; /* 0 with max_restarts set: 5 */
     cop_auto_shutdown auto_shutdown;
     bool link; /* to the caller */
     void *reserved[4];
-    cop_time backoff_min,
-        backoff_max; /* beyond OTP: a growing, jittered pause before a restart; 0: none */
+    /* Beyond OTP: before each restart a pause, of backoff_min to a ceiling that is twice as long at
+     * first and doubles with every restart of that child, up to backoff_max (0: one minute); within
+     * that, chance decides. A child that has run for backoff_max starts from the beginning. In the
+     * pause it is `restarting`, and its siblings go on. 0 and 0: none. */
+    cop_time backoff_min, backoff_max;
 };
 #define COP_CHILDREN(...)                           \
  .children = (const cop_child_spec[]){__VA_ARGS__}, \
@@ -95,13 +107,16 @@ struct cop_supervisor_spec {
  * child is up.
  *
  * Copies the spec, deeply: children, ids, names, args, commands, nested specs. Only genservers and
- * functions stay the caller's and must outlive the tree.
+ * functions stay the caller's and must outlive the tree. Nested specs are checked with it: no child
+ * of a tree with a mistake in it is started.
+ *
+ *   out   the supervisor; NULL: not wanted. Registered as spec->name, if that is set
  *
  * A child that fails to start stops those before it, in reverse, and fails the start with
  * "{shutdown,{failed_to_start_child,Id,Reason}}" in cop_why() and the child's own code.
  *
- * -EINVAL   a spec that is none: cop_why() names the field
- * -EEXIST   the name is taken
+ * -EINVAL   a spec that is none: cop_why() names the child and the field
+ * -EEXIST   the name is taken; *out is who has it
  * -EAGAIN, -ENOMEM
  *
  * Threads: any.  Blocks.  Exit point: yes.
@@ -117,8 +132,11 @@ COP_API int cop_supervisor_stop(cop_pid supervisor, cop_time timeout);
 /*
  * The requests below are calls to the supervisor: -ESRCH when it is gone, -EPIPE when it ended
  * meanwhile, -EDEADLK from inside a child that it is starting or stopping, -ECANCELED and
- * -ETIMEDOUT when the caller's context ends. They wait without limit otherwise: it answers when the
- * start or stop is done. Exit point: yes.
+ * -ETIMEDOUT when the caller's context ends, -ENOMEM when nothing was asked. They wait without limit
+ * otherwise: it answers when the start or stop is done. Exit point: yes.
+ *
+ * After a refusal cop_why() has OTP's word for it: "already_started", "already_present", "running",
+ * "restarting", "not_found".
  */
 
 /*
@@ -126,26 +144,28 @@ COP_API int cop_supervisor_stop(cop_pid supervisor, cop_time timeout);
  *
  *   out   the new process, or COP_NOBODY if it ignored; NULL: not wanted
  *
- * -EEXIST     it runs already (*out is it)
+ * -EEXIST     it runs already, or its name is taken (*out is who)
  * -EALREADY   it is known and does not run
  * -EINVAL     a spec that is none: cop_why() names the field
- * another     its start failed with that; it is not kept
+ * another     its start failed with that; it is not kept. cop_why() is its reason
  */
 COP_API int cop_supervisor_start_child(cop_pid supervisor, const cop_child_spec *child,
                                        cop_pid *out);
 
-/* Stop a child, by its shutdown rule; a temporary one is forgotten. -ENOENT: unknown. Not running: 0. */
+/* Stop a child, by its shutdown rule; a temporary one is forgotten. -ENOENT: unknown. Not running: 0.
+ * Between two attempts: there will be no more of them. */
 COP_API int cop_supervisor_terminate_child(cop_pid supervisor, const char *id);
 
 /* Start a child that does not run. -ENOENT: unknown. -EBUSY: it runs. -EINPROGRESS: it is between two
- * attempts. Another: its start failed with that. */
+ * attempts. Another: its start failed with that, and it stays as it is. `out` as above. */
 COP_API int cop_supervisor_restart_child(cop_pid supervisor, const char *id, cop_pid *out);
 
-/* Forget a child that does not run. Errors as restart_child. */
+/* Forget a child that does not run. -ENOENT, -EBUSY, -EINPROGRESS as above. */
 COP_API int cop_supervisor_delete_child(cop_pid supervisor, const char *id);
 
 typedef struct cop_child_counts {
-    size_t specs, active, supervisors, workers;
+    size_t specs, active;        /* known; running */
+    size_t supervisors, workers; /* of those known, whether they run or not */
 } cop_child_counts;
 
 /* Supervisor.count_children. */
@@ -156,7 +176,7 @@ typedef struct cop_child_info {
     cop_pid pid; /* COP_NOBODY: not running */
     bool is_supervisor;
     bool restarting;
-    size_t restarts; /* how often it was restarted */
+    size_t restarts; /* how often the supervisor has restarted it, siblings' sake included */
 } cop_child_info;
 
 /*
