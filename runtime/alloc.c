@@ -5,11 +5,11 @@
  */
 #include "runtime/alloc.h"
 
+#include "runtime/atomic.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "runtime/atomic.h"
 
 /* 0: never fail. Otherwise one more than how many allocations still succeed. */
 static copi_atomic64 allowed;

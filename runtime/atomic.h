@@ -20,59 +20,59 @@
 
 #ifdef COPI_C11_ATOMICS
 
-#include <stdatomic.h>
+# include <stdatomic.h>
 
 typedef _Atomic(uint64_t) copi_atomic64;
 typedef _Atomic(uint32_t) copi_atomic32;
 typedef _Atomic(void *) copi_atomic_ptr;
 
-#define COPI_LOAD(suffix, type, word)                                                              \
-    static inline type copi_load_relaxed##suffix(const word *at)                                   \
-    {                                                                                              \
-        return atomic_load_explicit(at, memory_order_relaxed);                                     \
-    }                                                                                              \
-    static inline type copi_load_acquire##suffix(const word *at)                                   \
-    {                                                                                              \
-        return atomic_load_explicit(at, memory_order_acquire);                                     \
-    }
-#define COPI_STORE(suffix, type, word)                                                             \
-    static inline void copi_store_relaxed##suffix(word *at, type value)                            \
-    {                                                                                              \
-        atomic_store_explicit(at, value, memory_order_relaxed);                                    \
-    }                                                                                              \
-    static inline void copi_store_release##suffix(word *at, type value)                            \
-    {                                                                                              \
-        atomic_store_explicit(at, value, memory_order_release);                                    \
-    }
-#define COPI_EXCHANGE(suffix, type, word)                                                          \
-    static inline type copi_exchange##suffix(word *at, type value)                                 \
-    {                                                                                              \
-        return atomic_exchange_explicit(at, value, memory_order_seq_cst);                          \
-    }                                                                                              \
-    static inline bool copi_cas##suffix(word *at, type *expected, type value)                      \
-    {                                                                                              \
-        return atomic_compare_exchange_strong_explicit(at, expected, value, memory_order_seq_cst,  \
-                                                       memory_order_relaxed);                      \
-    }
-#define COPI_ADD(suffix, type, word)                                                               \
-    static inline type copi_fetch_add##suffix(word *at, type delta)                                \
-    {                                                                                              \
-        return atomic_fetch_add_explicit(at, delta, memory_order_seq_cst);                         \
-    }
+# define COPI_LOAD(suffix, type, word)                         \
+  static inline type copi_load_relaxed##suffix(const word *at) \
+  {                                                            \
+   return atomic_load_explicit(at, memory_order_relaxed);      \
+  }                                                            \
+  static inline type copi_load_acquire##suffix(const word *at) \
+  {                                                            \
+   return atomic_load_explicit(at, memory_order_acquire);      \
+  }
+# define COPI_STORE(suffix, type, word)                               \
+  static inline void copi_store_relaxed##suffix(word *at, type value) \
+  {                                                                   \
+   atomic_store_explicit(at, value, memory_order_relaxed);            \
+  }                                                                   \
+  static inline void copi_store_release##suffix(word *at, type value) \
+  {                                                                   \
+   atomic_store_explicit(at, value, memory_order_release);            \
+  }
+# define COPI_EXCHANGE(suffix, type, word)                                                   \
+  static inline type copi_exchange##suffix(word *at, type value)                             \
+  {                                                                                          \
+   return atomic_exchange_explicit(at, value, memory_order_seq_cst);                         \
+  }                                                                                          \
+  static inline bool copi_cas##suffix(word *at, type *expected, type value)                  \
+  {                                                                                          \
+   return atomic_compare_exchange_strong_explicit(at, expected, value, memory_order_seq_cst, \
+                                                  memory_order_relaxed);                     \
+  }
+# define COPI_ADD(suffix, type, word)                                 \
+  static inline type copi_fetch_add##suffix(word *at, type delta)     \
+  {                                                                   \
+   return atomic_fetch_add_explicit(at, delta, memory_order_seq_cst); \
+  }
 
 static inline void
 copi_spin_hint(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+# if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
-#elif defined(__aarch64__)
+# elif defined(__aarch64__)
     __asm__ __volatile__("isb" ::: "memory");
-#endif
+# endif
 }
 
 #else
 
-#include <ck_pr.h>
+# include <ck_pr.h>
 
 typedef uint64_t copi_atomic64;
 typedef uint32_t copi_atomic32;
@@ -80,57 +80,57 @@ typedef void *copi_atomic_ptr;
 
 /* ck_pr's loads and stores are not ordered; its exchanging operations are full barriers on x86 only,
  * so they stand between fences, which are compiler barriers there. */
-#define COPI_LOAD(suffix, type, word)                                                              \
-    static inline type copi_load_relaxed##suffix(const word *at)                                   \
-    {                                                                                              \
-        return COPI_CK(load, suffix)(at);                                                          \
-    }                                                                                              \
-    static inline type copi_load_acquire##suffix(const word *at)                                   \
-    {                                                                                              \
-        type value = COPI_CK(load, suffix)(at);                                                    \
-        ck_pr_fence_acquire();                                                                     \
-        return value;                                                                              \
-    }
-#define COPI_STORE(suffix, type, word)                                                             \
-    static inline void copi_store_relaxed##suffix(word *at, type value)                            \
-    {                                                                                              \
-        COPI_CK(store, suffix)(at, value);                                                         \
-    }                                                                                              \
-    static inline void copi_store_release##suffix(word *at, type value)                            \
-    {                                                                                              \
-        ck_pr_fence_release();                                                                     \
-        COPI_CK(store, suffix)(at, value);                                                         \
-    }
-#define COPI_EXCHANGE(suffix, type, word)                                                          \
-    static inline type copi_exchange##suffix(word *at, type value)                                 \
-    {                                                                                              \
-        ck_pr_fence_atomic();                                                                      \
-        ck_pr_fence_release();                                                                     \
-        type old = COPI_CK(fas, suffix)(at, value);                                                \
-        ck_pr_fence_acquire();                                                                     \
-        ck_pr_fence_atomic_load();                                                                 \
-        return old;                                                                                \
-    }                                                                                              \
-    static inline bool copi_cas##suffix(word *at, type *expected, type value)                      \
-    {                                                                                              \
-        ck_pr_fence_release();                                                                     \
-        bool done = COPI_CK_CAS(suffix)(at, *expected, value, expected);                           \
-        ck_pr_fence_acquire();                                                                     \
-        ck_pr_fence_atomic_load();                                                                 \
-        return done;                                                                               \
-    }
-#define COPI_ADD(suffix, type, word)                                                               \
-    static inline type copi_fetch_add##suffix(word *at, type delta)                                \
-    {                                                                                              \
-        ck_pr_fence_release();                                                                     \
-        type old = COPI_CK(faa, suffix)(at, delta);                                                \
-        ck_pr_fence_acquire();                                                                     \
-        ck_pr_fence_atomic_load();                                                                 \
-        return old;                                                                                \
-    }
+# define COPI_LOAD(suffix, type, word)                         \
+  static inline type copi_load_relaxed##suffix(const word *at) \
+  {                                                            \
+   return COPI_CK(load, suffix)(at);                           \
+  }                                                            \
+  static inline type copi_load_acquire##suffix(const word *at) \
+  {                                                            \
+   type value = COPI_CK(load, suffix)(at);                     \
+   ck_pr_fence_acquire();                                      \
+   return value;                                               \
+  }
+# define COPI_STORE(suffix, type, word)                               \
+  static inline void copi_store_relaxed##suffix(word *at, type value) \
+  {                                                                   \
+   COPI_CK(store, suffix)(at, value);                                 \
+  }                                                                   \
+  static inline void copi_store_release##suffix(word *at, type value) \
+  {                                                                   \
+   ck_pr_fence_release();                                             \
+   COPI_CK(store, suffix)(at, value);                                 \
+  }
+# define COPI_EXCHANGE(suffix, type, word)                                  \
+  static inline type copi_exchange##suffix(word *at, type value)            \
+  {                                                                         \
+   ck_pr_fence_atomic();                                                    \
+   ck_pr_fence_release();                                                   \
+   type old = COPI_CK(fas, suffix)(at, value);                              \
+   ck_pr_fence_acquire();                                                   \
+   ck_pr_fence_atomic_load();                                               \
+   return old;                                                              \
+  }                                                                         \
+  static inline bool copi_cas##suffix(word *at, type *expected, type value) \
+  {                                                                         \
+   ck_pr_fence_release();                                                   \
+   bool done = COPI_CK_CAS(suffix)(at, *expected, value, expected);         \
+   ck_pr_fence_acquire();                                                   \
+   ck_pr_fence_atomic_load();                                               \
+   return done;                                                             \
+  }
+# define COPI_ADD(suffix, type, word)                             \
+  static inline type copi_fetch_add##suffix(word *at, type delta) \
+  {                                                               \
+   ck_pr_fence_release();                                         \
+   type old = COPI_CK(faa, suffix)(at, delta);                    \
+   ck_pr_fence_acquire();                                         \
+   ck_pr_fence_atomic_load();                                     \
+   return old;                                                    \
+  }
 
-#define COPI_CK(operation, suffix) ck_pr_##operation##suffix
-#define COPI_CK_CAS(suffix)        ck_pr_cas##suffix##_value
+# define COPI_CK(operation, suffix) ck_pr_##operation##suffix
+# define COPI_CK_CAS(suffix)        ck_pr_cas##suffix##_value
 
 static inline void
 copi_spin_hint(void)

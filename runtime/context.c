@@ -16,11 +16,11 @@
  */
 #include "runtime/context.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "runtime/alloc.h"
 #include "runtime/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 struct cop_context {
     /* any thread, atomic */

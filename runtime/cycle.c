@@ -19,11 +19,11 @@
  */
 #include "runtime/cycle.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "runtime/inspect.h"
 #include "runtime/table.h"
+
+#include <errno.h>
+#include <stdio.h>
 
 enum {
     LONGEST = 1 << COPI_INDEX_BITS

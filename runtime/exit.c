@@ -19,12 +19,12 @@
  */
 #include "runtime/exit.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "runtime/alloc.h"
 #include "runtime/inbox.h"
 #include "runtime/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 /* ---------------------------------------------------------------- deferred calls */
 

@@ -25,6 +25,11 @@
  */
 #include "runtime/fault.h"
 
+#include "runtime/exit.h"
+#include "runtime/name.h"
+#include "runtime/process.h"
+#include "runtime/table.h"
+
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
@@ -32,11 +37,6 @@
 #include <string.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-#include "runtime/exit.h"
-#include "runtime/name.h"
-#include "runtime/process.h"
-#include "runtime/table.h"
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 enum {
@@ -223,7 +223,9 @@ add_process(struct text *text, const struct copi_process *process)
 static void
 add_place_in_tree(struct text *text, const struct copi_process *process)
 {
-    enum { DEEPEST = 16 };
+    enum {
+        DEEPEST = 16
+    };
     for (int depth = 0; depth < DEEPEST; depth++) {
         process = copi_table_find(process->parent);
         if (!process) {
@@ -402,11 +404,11 @@ on_fault(int signal, siginfo_t *info, void *context)
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
+# define UNDER_SANITIZER 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
+# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#  define UNDER_SANITIZER 1
+# endif
 #endif
 
 #ifdef UNDER_SANITIZER

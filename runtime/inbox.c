@@ -11,13 +11,13 @@
  */
 #include "runtime/inbox.h"
 
-#include <errno.h>
-
 #include "runtime/exit.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 #include "runtime/signals.h"
 #include "runtime/wait.h"
+
+#include <errno.h>
 
 void
 copi_list_init(struct copi_list *list)
@@ -76,7 +76,7 @@ static void
 append(struct copi_process *self, struct copi_message *message)
 {
     if (self->inbox.count == 0) {
-        copi_store_relaxed_64(&self->inside_since, copi_load_relaxed_64(&self->news_since));
+        copi_store_relaxed_64(&self->inside_since, copi_load_relaxed_64(&self->mailbox.since));
     }
     copi_list_append(&self->inbox, message);
 }

@@ -9,12 +9,12 @@
  */
 #include "runtime/inspect.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "runtime/name.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+
+#include <errno.h>
+#include <stdio.h>
 
 const char *
 copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
@@ -42,7 +42,7 @@ static cop_time
 age_of_oldest(const struct copi_process *process, size_t inside, size_t outside)
 {
     uint64_t since = inside    ? copi_load_relaxed_64(&process->inside_since)
-                     : outside ? copi_load_relaxed_64(&process->news_since)
+                     : outside ? copi_load_relaxed_64(&process->mailbox.since)
                                : 0;
     cop_time age = since ? copi_clock_coarse() - (cop_time)since : 0;
     return age > 0 ? age : inside + outside > 0 ? 1 : 0;

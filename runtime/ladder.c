@@ -17,20 +17,20 @@
  */
 #include "runtime/ladder.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "runtime/inspect.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
 #include "runtime/table.h"
 #include "runtime/timer.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 enum {
     STATUS_TOO_MANY_DISOWNED = 70, /* EX_SOFTWARE */
 };
-#define FIRST_STEP  COP_MS(1)
+#define FIRST_STEP   COP_MS(1)
 #define LONGEST_STEP COP_MS(100)
 
 enum phase {

@@ -5,13 +5,6 @@
  */
 #include "runtime/library.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
-
-#include <coppice/runtime.h>
-#include <coppice/signal.h>
-
 #include "runtime/fault.h"
 #include "runtime/ladder.h"
 #include "runtime/limit.h"
@@ -21,6 +14,13 @@
 #include "runtime/spawner.h"
 #include "runtime/table.h"
 #include "runtime/timer.h"
+
+#include <coppice/runtime.h>
+#include <coppice/signal.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
 
 static struct {
     pthread_once_t once;
@@ -41,7 +41,7 @@ static void
 begin(void)
 {
     copi_store_relaxed_32(&library.begun, 1);
-    copi_thread_at_end(copi_pool_leave);
+    copi_thread_hooks(copi_pool_leave, copi_process_foreign_ended);
     pthread_atfork(NULL, NULL, forked);
     if (!library.no_fault_handlers) {
         copi_fault_install();

@@ -11,6 +11,9 @@
  */
 #include "runtime/limit.h"
 
+#include "runtime/atomic.h"
+#include "runtime/report.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,9 +21,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "runtime/atomic.h"
-#include "runtime/report.h"
 
 enum {
     RESERVED_PIDS = 512,

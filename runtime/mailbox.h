@@ -9,16 +9,18 @@
 
 #include "runtime/atomic.h"
 #include "runtime/message.h"
+#include "runtime/thread.h"
 
 /* What senders and the receiver share: one word. See mailbox.c. */
 struct copi_mailbox {
     copi_atomic64 word;
+    copi_atomic64 since; /* when it last became non-empty: by that sender */
 };
 
 enum copi_push {
-    COPI_PUSHED,       /* the receiver is awake, or was woken by an earlier message */
+    COPI_PUSHED,        /* the receiver is awake, or was woken by an earlier message */
     COPI_PUSHED_ASLEEP, /* it sleeps: this sender, and no other, is to wake it */
-    COPI_REFUSED,      /* closed: the message is still the sender's */
+    COPI_REFUSED,       /* closed: the message is still the sender's */
 };
 
 enum {
@@ -35,7 +37,8 @@ enum {
 static inline struct copi_message *
 copi_mailbox_node(uint64_t word)
 {
-    return (struct copi_message *)(uintptr_t)((word & COPI_MAILBOX_NODE_MASK) >> COPI_MAILBOX_SHIFT);
+    return (struct copi_message *)(uintptr_t)((word & COPI_MAILBOX_NODE_MASK)
+                                              >> COPI_MAILBOX_SHIFT);
 }
 
 /* How many messages the word counts; COPI_MAILBOX_COUNT_MAX: that many or more. */
@@ -45,7 +48,10 @@ copi_mailbox_count(uint64_t word)
     return (word & COPI_MAILBOX_COUNT_MASK) >> 2;
 }
 
-/* Any thread. *count is how many wait now, this one included. */
+/*
+ * Any thread. *count is how many wait now, this one included. Whoever finds the mailbox empty notes
+ * the time, before the push, because afterwards the receiver has the line.
+ */
 static inline enum copi_push
 copi_mailbox_push(struct copi_mailbox *mailbox, struct copi_message *message, uint64_t *count)
 {
@@ -54,9 +60,12 @@ copi_mailbox_push(struct copi_mailbox *mailbox, struct copi_message *message, ui
         if (old & COPI_MAILBOX_CLOSED) {
             return COPI_REFUSED;
         }
+        if (!(old & COPI_MAILBOX_NODE_MASK)) {
+            copi_store_relaxed_64(&mailbox->since, (uint64_t)copi_clock_coarse());
+        }
         message->next = copi_mailbox_node(old);
-        new = (old & COPI_MAILBOX_COUNT_MASK)
-              | ((uint64_t)(uintptr_t)message << COPI_MAILBOX_SHIFT);
+        new =
+            (old & COPI_MAILBOX_COUNT_MASK) | ((uint64_t)(uintptr_t)message << COPI_MAILBOX_SHIFT);
         if ((old & COPI_MAILBOX_COUNT_MASK) != COPI_MAILBOX_COUNT_MASK) {
             new += COPI_MAILBOX_COUNT_ONE;
         }

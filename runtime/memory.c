@@ -10,13 +10,13 @@
  */
 #include "runtime/memory.h"
 
+#include "runtime/alloc.h"
+#include "runtime/process.h"
+
 #include <ck_ht.h>
 
 #include <errno.h>
 #include <stdlib.h>
-
-#include "runtime/alloc.h"
-#include "runtime/process.h"
 
 struct copi_memory {
     ck_ht_t owned;
@@ -46,7 +46,9 @@ static struct ck_malloc table_allocator = {.malloc = table_malloc, .free = table
 static struct copi_memory *
 memory_of(struct copi_process *self)
 {
-    enum { FIRST_CAPACITY = 16 };
+    enum {
+        FIRST_CAPACITY = 16
+    };
     if (!self->memory) {
         struct copi_memory *memory = copi_zalloc(sizeof *memory);
         if (memory

@@ -21,30 +21,30 @@
  */
 #include "runtime/message.h"
 
-#include <stdlib.h>
-
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/thread.h"
 
+#include <stdlib.h>
+
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#define POISON(at, size)   ASAN_POISON_MEMORY_REGION((at), (size))
-#define UNPOISON(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))
+# include <sanitizer/asan_interface.h>
+# define POISON(at, size)   ASAN_POISON_MEMORY_REGION((at), (size))
+# define UNPOISON(at, size) ASAN_UNPOISON_MEMORY_REGION((at), (size))
 #else
-#define POISON(at, size)   ((void)0)
-#define UNPOISON(at, size) ((void)0)
+# define POISON(at, size)   ((void)0)
+# define UNPOISON(at, size) ((void)0)
 #endif
 
 enum {
     SLAB_SIZE = 64 * 1024,
     CLASSES = 4,
-    BATCH = 32,       /* nodes that go home together */
-    BATCHES = 4,      /* pools that a thread collects for at a time */
+    BATCH = 32,  /* nodes that go home together */
+    BATCHES = 4, /* pools that a thread collects for at a time */
 };
 static const uint16_t class_size[CLASSES] = {64, 128, 384, 1024};
-#define HEADER     sizeof(struct copi_message)
-#define LARGEST    ((size_t)1024 - HEADER) /* of a body inside */
+#define HEADER  sizeof(struct copi_message)
+#define LARGEST ((size_t)1024 - HEADER) /* of a body inside */
 
 _Static_assert(sizeof(struct copi_message) == 40, "with 24 bytes of body a message is one line");
 _Static_assert(sizeof(struct copi_outside) <= 24, "fits where the smallest body does");
@@ -136,7 +136,8 @@ give_back(struct batch *batch)
     void *top = copi_load_relaxed_ptr(&batch->home->returned);
     do {
         batch->last->next = top;
-    } while (!copi_cas_ptr(&batch->home->returned, &top, batch->first)); /* pairs with take_returned */
+    } while (
+        !copi_cas_ptr(&batch->home->returned, &top, batch->first)); /* pairs with take_returned */
     *batch = (struct batch){0};
 }
 
@@ -508,7 +509,7 @@ static void
 trim(struct copi_pool *pool)
 {
     take_returned(pool);
-    for (uint32_t class = 0; class < CLASSES; class++) {
+    for (uint32_t class = 0; class < CLASSES; class ++) {
         for (struct copi_message *node = pool->free[class]; node; node = node->next) {
             slab_of(node)->at_home++;
         }
@@ -520,7 +521,7 @@ trim(struct copi_pool *pool)
 static bool
 is_empty(const struct copi_pool *pool)
 {
-    for (uint32_t class = 0; class < CLASSES; class++) {
+    for (uint32_t class = 0; class < CLASSES; class ++) {
         if (pool->slabs[class]) {
             return false;
         }

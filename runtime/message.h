@@ -8,18 +8,18 @@
 #ifndef COPI_RUNTIME_MESSAGE_H
 #define COPI_RUNTIME_MESSAGE_H
 
+#include "runtime/atomic.h"
+
 #include <coppice/message.h>
 #include <coppice/reason.h>
-
-#include "runtime/atomic.h"
 
 /* What a node in a mailbox is. Below KIND_SIGNAL: delivered, in order. From it on: taken in by the
  * process itself, before anything that waits. */
 enum copi_kind {
-    COPI_SEND,     /* a plain message, a DOWN, an EXIT, a timer's */
-    COPI_CAST,     /* for handle_cast */
-    COPI_CALL,     /* a request: whoever releases it unanswered refuses it */
-    COPI_STOP,     /* cop_stop_process: the body is the reason */
+    COPI_SEND, /* a plain message, a DOWN, an EXIT, a timer's */
+    COPI_CAST, /* for handle_cast */
+    COPI_CALL, /* a request: whoever releases it unanswered refuses it */
+    COPI_STOP, /* cop_stop_process: the body is the reason */
     COPI_KIND_SIGNAL,
     COPI_REPLY,    /* to a request: the body is the answer */
     COPI_REFUSAL,  /* to a request: the body is struct copi_refusal */

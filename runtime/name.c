@@ -13,12 +13,12 @@
  */
 #include "runtime/name.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+
+#include <errno.h>
+#include <string.h>
 
 enum {
     BUCKETS = 4096,

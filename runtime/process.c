@@ -28,9 +28,6 @@
  */
 #include "runtime/process.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "runtime/alloc.h"
 #include "runtime/context.h"
 #include "runtime/cycle.h"
@@ -50,6 +47,9 @@
 #include "runtime/table.h"
 #include "runtime/timer.h"
 #include "runtime/wait.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 /* ---------------------------------------------------------------- small things */
 
@@ -78,7 +78,9 @@ copi_fail_why(const cop_reason *why, int code)
 cop_ref
 copi_make_ref(struct copi_process *self, uint32_t target)
 {
-    enum { BLOCK = 1 << 16 };
+    enum {
+        BLOCK = 1 << 16
+    };
     static copi_atomic64 next_block;
     if (self->next_ref == self->last_ref) {
         self->next_ref = copi_fetch_add_64(&next_block, BLOCK) + 1;
@@ -212,14 +214,15 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     copi_signals_bury(process);
     copi_signals_tell(process, reason, starter);
     copi_send_wake_blocked(process);
-    copi_acknowledge(process, process->declined ? COPI_DECLINED : cop_reason_error(*reason), reason);
+    copi_acknowledge(process, process->declined ? COPI_DECLINED : cop_reason_error(*reason),
+                     reason);
 }
 
 static void
 release_own(struct copi_process *self)
 {
-    struct copi_message *held[]
-        = {self->received, self->current, self->answer, self->outgoing, self->held_reply, self->token};
+    struct copi_message *held[] = {self->received, self->current,    self->answer,
+                                   self->outgoing, self->held_reply, self->token};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
         if (held[i]) {
             copi_refuse(held[i], -EPIPE);
@@ -342,8 +345,8 @@ live(struct copi_process *self)
 static void
 run_job(struct copi_job *job)
 {
-    struct copi_process *self
-        = (struct copi_process *)(void *)((char *)job - offsetof(struct copi_process, job));
+    struct copi_process *self =
+        (struct copi_process *)(void *)((char *)job - offsetof(struct copi_process, job));
     char name[COPI_LABEL_SIZE];
     copi_here.process = self;
     copi_thread_name(copi_label(self, name));
@@ -365,8 +368,8 @@ never_run(struct copi_process *self)
 
 static const struct copi_behaviour foreign_thread = {.kind = "thread", .run = never_run};
 
-static void
-foreign_ended(struct copi_process *self)
+void
+copi_process_foreign_ended(struct copi_process *self)
 {
     copi_here.process = self;
     self->reason = COP_REASON_NORMAL;
@@ -391,7 +394,7 @@ adopt(struct copi_process **out)
     clear(process);
     process->behaviour = &foreign_thread;
     process->foreign = true;
-    r = copi_thread_adopt(process, foreign_ended);
+    r = copi_thread_adopt(process);
     if (r) {
         copi_table_give(process);
         return r;
@@ -592,9 +595,9 @@ reason_of(const struct copi_process *self, int code)
             return self->pending_reason; /* it held the signal back, and ended before it acted */
         }
     }
-    return code == 0   ? COP_REASON_NORMAL
-           : code < 0  ? cop_failed(code, NULL)
-                       : cop_failed(-EINVAL, "a process returned %d", code);
+    return code == 0  ? COP_REASON_NORMAL
+           : code < 0 ? cop_failed(code, NULL)
+                      : cop_failed(-EINVAL, "a process returned %d", code);
 }
 
 static cop_reason

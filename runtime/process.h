@@ -12,14 +12,14 @@
 #ifndef COPI_RUNTIME_PROCESS_H
 #define COPI_RUNTIME_PROCESS_H
 
+#include "runtime/defer.h"
+#include "runtime/mailbox.h"
+#include "runtime/thread.h"
+
 #include <coppice/context.h>
 #include <coppice/message.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
-
-#include "runtime/defer.h"
-#include "runtime/mailbox.h"
-#include "runtime/thread.h"
 
 struct copi_process;
 struct copi_watch;
@@ -62,19 +62,19 @@ struct copi_process {
     struct copi_mailbox mailbox;
     struct copi_parker parker;
     copi_atomic64 waits_for; /* the reference it waits under, which names the other; 0: nobody */
-    copi_atomic64 news_since; /* when the mailbox last became non-empty: by that sender */
-    copi_atomic32 life;       /* enum copi_life */
+    copi_atomic32 life;      /* enum copi_life */
     copi_atomic32 counted;   /* application messages in a bounded mailbox */
     uint32_t limit;          /* 0: unbounded. Written before the id */
     uint32_t when_full;
 
     /* --- any thread, atomic: news that is not in the mailbox; on a line that senders leave alone */
-    _Alignas(64) copi_atomic32 signals; /* signals are in the mailbox: take in before the next message */
+    _Alignas(64)
+        copi_atomic32 signals; /* signals are in the mailbox: take in before the next message */
     copi_atomic32 blocked_senders;
     copi_atomic32 traps, uncancelled; /* set by the owner; the ladder looks */
-    copi_atomic32 generation; /* written before the id */
-    uint32_t index;           /* of the slot: constant */
-    cop_pid pid;              /* its own, also when nobody finds it any more; written before the id */
+    copi_atomic32 generation;         /* written before the id */
+    uint32_t index;                   /* of the slot: constant */
+    cop_pid pid; /* its own, also when nobody finds it any more; written before the id */
 
     /* --- written by the owner, read by anybody: cop_inspect */
     copi_atomic_ptr callback;
@@ -83,16 +83,16 @@ struct copi_process {
     copi_atomic64 waits_for_pid;
 
     /* --- owner thread only */
-    struct copi_list inbox;         /* taken in, not yet received */
-    struct copi_message *received;  /* cop_receive's, until the next one */
-    struct copi_message *current;   /* the callback's */
+    struct copi_list inbox;        /* taken in, not yet received */
+    struct copi_message *received; /* cop_receive's, until the next one */
+    struct copi_message *current;  /* the callback's */
     struct copi_list_head {
         struct copi_message *first, *last;
-    } deferred_requests;            /* whose callbacks have returned without an answer */
-    cop_ref awaited;                /* the reference whose answer is wanted */
-    struct copi_message *answer;    /* it */
-    struct copi_message *outgoing;  /* waits for room in a mailbox */
-    uint64_t next_ref, last_ref;    /* a block of references */
+    } deferred_requests;           /* whose callbacks have returned without an answer */
+    cop_ref awaited;               /* the reference whose answer is wanted */
+    struct copi_message *answer;   /* it */
+    struct copi_message *outgoing; /* waits for room in a mailbox */
+    uint64_t next_ref, last_ref;   /* a block of references */
     struct copi_spin spin;
     enum copi_pending pending;
     cop_reason pending_reason;
@@ -106,12 +106,12 @@ struct copi_process {
     struct copi_memory *memory;
     cop_context *context;
     struct copi_entered *entered;
-    void *state; /* of the behaviour */
-    cop_pid parent; /* who started it, if linked */
+    void *state;                     /* of the behaviour */
+    cop_pid parent;                  /* who started it, if linked */
     struct copi_message *held_reply; /* cop_reply_stop's */
-    cop_pid held_reply_to; /* its reference is in the message */
-    struct copi_message *token; /* cop_ok_continue's */
-    cop_reason step_reason;     /* cop_stop's */
+    cop_pid held_reply_to;           /* its reference is in the message */
+    struct copi_message *token;      /* cop_ok_continue's */
+    cop_reason step_reason;          /* cop_stop's */
 
     /* --- written before the id, constant while it lives */
     const struct copi_behaviour *behaviour;
@@ -123,7 +123,7 @@ struct copi_process {
 
     /* --- guarded by `lock` */
     copi_lock lock;
-    struct copi_thread *thread; /* while it runs on one of ours */
+    struct copi_thread *thread;       /* while it runs on one of ours */
     struct copi_message *started_ack; /* tells the starter; NULL: told, or nobody waits */
     cop_pid starter;
     unsigned stop_phase; /* ladder.c's */
@@ -219,6 +219,9 @@ enum {
 
 /* Tell whoever waits for the start; once. */
 void copi_acknowledge(struct copi_process *self, int code, const cop_reason *reason);
+
+/* The thread of an adopted process ends. */
+void copi_process_foreign_ended(struct copi_process *self);
 
 /* End `process` from outside: its thread will not. Only ladder.c. */
 bool copi_process_disown(struct copi_process *process);

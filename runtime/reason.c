@@ -3,13 +3,13 @@
  *
  * Room: runtime/. Any thread.
  */
+#include "runtime/process.h"
+
 #include <coppice/reason.h>
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "runtime/process.h"
 
 cop_reason
 cop_failed(int code, const char *format, ...)
@@ -90,34 +90,34 @@ cop_why(void)
 }
 
 /* What the common ones mean here; the rest is the system's. */
-#define ERRORS(X)                                                                                  \
-    X(0, "success")                                                                                \
-    X(EAGAIN, "no room or no thread is left for it now")                                           \
-    X(EALREADY, "it is so already")                                                                \
-    X(EBUSY, "it is running")                                                                      \
-    X(ECANCELED, "cancelled, killed or asked to stop")                                             \
-    X(EDEADLK, "it waits for the caller: waiting for it would never end")                          \
-    X(EEXIST, "the name or id is taken")                                                           \
-    X(EINPROGRESS, "it is being restarted")                                                        \
-    X(EINVAL, "invalid argument")                                                                  \
-    X(EMSGSIZE, "an answer or a body of another size")                                             \
-    X(ENOENT, "there is none")                                                                     \
-    X(ENOMEM, "out of memory")                                                                     \
-    X(ENOTRECOVERABLE, "it crashed")                                                               \
-    X(EOPNOTSUPP, "not for this kind of process")                                                  \
-    X(EPERM, "not allowed here")                                                                   \
-    X(EPIPE, "it ended before it answered")                                                        \
-    X(ESRCH, "no such process")                                                                    \
-    X(ETIMEDOUT, "not in time")
+#define ERRORS(X)                                                      \
+ X(0, "success")                                                       \
+ X(EAGAIN, "no room or no thread is left for it now")                  \
+ X(EALREADY, "it is so already")                                       \
+ X(EBUSY, "it is running")                                             \
+ X(ECANCELED, "cancelled, killed or asked to stop")                    \
+ X(EDEADLK, "it waits for the caller: waiting for it would never end") \
+ X(EEXIST, "the name or id is taken")                                  \
+ X(EINPROGRESS, "it is being restarted")                               \
+ X(EINVAL, "invalid argument")                                         \
+ X(EMSGSIZE, "an answer or a body of another size")                    \
+ X(ENOENT, "there is none")                                            \
+ X(ENOMEM, "out of memory")                                            \
+ X(ENOTRECOVERABLE, "it crashed")                                      \
+ X(EOPNOTSUPP, "not for this kind of process")                         \
+ X(EPERM, "not allowed here")                                          \
+ X(EPIPE, "it ended before it answered")                               \
+ X(ESRCH, "no such process")                                           \
+ X(ETIMEDOUT, "not in time")
 
 const char *
 cop_strerror(int error)
 {
     int number = error < 0 ? -error : error;
     switch (number) {
-#define X(code, words)                                                                             \
-    case code:                                                                                     \
-        return words;
+#define X(code, words) \
+ case code:            \
+  return words;
         ERRORS(X)
 #undef X
     default: {

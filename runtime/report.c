@@ -9,14 +9,14 @@
  */
 #include "runtime/report.h"
 
+#include "runtime/inspect.h"
+#include "runtime/process.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "runtime/inspect.h"
-#include "runtime/process.h"
 
 static struct {
     copi_lock lock; /* one event after the other, also from two threads */
@@ -83,8 +83,7 @@ copi_report_start(struct copi_process *process)
 void
 copi_report_exit(struct copi_process *process, const cop_reason *reason)
 {
-    copi_report_event(
-        &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
+    copi_report_event(&(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
     if (cop_is_crash(*reason) && reason->kind != COP_KILLED) {
         char name[COPI_LABEL_SIZE], words[sizeof reason->text];
         copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind,

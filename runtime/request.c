@@ -22,13 +22,13 @@
  */
 #include "runtime/request.h"
 
-#include <errno.h>
-
 #include "runtime/cycle.h"
 #include "runtime/inbox.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
 #include "runtime/wait.h"
+
+#include <errno.h>
 
 /* ---------------------------------------------------------------- the caller */
 
@@ -97,8 +97,8 @@ submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
 }
 
 int
-copi_request(struct copi_process *self, cop_pid to, struct copi_message *message,
-             cop_time timeout, struct copi_message **answer)
+copi_request(struct copi_process *self, cop_pid to, struct copi_message *message, cop_time timeout,
+             struct copi_message **answer)
 {
     cop_pid pid = copi_resolve(to);
     struct copi_process *server = copi_table_find(pid);

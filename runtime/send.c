@@ -18,13 +18,13 @@
  */
 #include "runtime/send.h"
 
-#include <errno.h>
-
 #include "runtime/cycle.h"
 #include "runtime/inbox.h"
 #include "runtime/report.h"
 #include "runtime/table.h"
 #include "runtime/wait.h"
+
+#include <errno.h>
 
 enum {
     LONG_MAILBOX = 10000 /* reported, and then at each doubling */
@@ -53,9 +53,6 @@ copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *
     enum copi_push pushed = copi_mailbox_push(&to->mailbox, message, &count);
     if (pushed == COPI_REFUSED) {
         return -ESRCH;
-    }
-    if (count == 1) {
-        copi_store_relaxed_64(&to->news_since, (uint64_t)copi_clock_coarse());
     }
     if (pushed == COPI_PUSHED_ASLEEP) {
         copi_unpark(&to->parker);
@@ -183,8 +180,7 @@ wait_for_place(struct copi_process *self, struct copi_process *to, cop_pid pid)
 
 /* A request that waits for room has published its edge already. */
 static int
-block(struct copi_process *self, struct copi_process *to, cop_pid pid,
-      struct copi_message *message)
+block(struct copi_process *self, struct copi_process *to, cop_pid pid, struct copi_message *message)
 {
     bool is_request = message->kind == COPI_CALL;
     int r = is_request ? 0 : copi_cycle_begin(self, pid, copi_make_ref(self, to->index));

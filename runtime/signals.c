@@ -22,12 +22,12 @@
  */
 #include "runtime/signals.h"
 
-#include <errno.h>
-
 #include "runtime/inbox.h"
 #include "runtime/ladder.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
+
+#include <errno.h>
 
 struct ends {
     struct copi_watch *next, **link; /* link: NULL: not in the list */
@@ -145,7 +145,9 @@ watchable_locked(cop_pid pid)
         return NULL;
     }
     struct copi_process *process = copi_table_at((uint32_t)(pid.id & COPI_INDEX_MASK));
-    bool same = process && copi_load_relaxed_32(&process->generation) == (uint32_t)(pid.id >> COPI_INDEX_BITS);
+    bool same =
+        process
+        && copi_load_relaxed_32(&process->generation) == (uint32_t)(pid.id >> COPI_INDEX_BITS);
     return same && !process->buried ? process : NULL;
 }
 
@@ -183,7 +185,8 @@ static struct copi_watch *
 find_link_locked(struct copi_process *self, cop_pid other)
 {
     struct copi_watch *watch = self->watching;
-    while (watch && !(watch->is_link && !watch->is_cancelled && cop_pid_eq(watch->down.pid, other))) {
+    while (watch
+           && !(watch->is_link && !watch->is_cancelled && cop_pid_eq(watch->down.pid, other))) {
         watch = watch->of_owner.next;
     }
     return watch;

@@ -6,9 +6,9 @@
 #ifndef COPI_RUNTIME_SIGNALS_H
 #define COPI_RUNTIME_SIGNALS_H
 
-#include <coppice/signal.h>
-
 #include "runtime/process.h"
+
+#include <coppice/signal.h>
 
 /* Link or monitor a process that does not run yet. -ENOMEM. */
 int copi_signals_link_new(struct copi_process *self, struct copi_process *child);

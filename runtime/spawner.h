@@ -35,6 +35,7 @@ struct copi_program_end {
  * -ENOENT, -EACCES, -ENOEXEC, -ENAMETOOLONG, -E2BIG …   as execve
  * -EAGAIN, -ENOMEM, -EMFILE, -ENFILE   the machine has no room
  * -ENOSYS             a kernel before 5.9
+ * -ECHILD             it has ended already, and somebody else in this program has reaped it
  * -ECANCELED          the library is being shut down
  * -EPERM              in the child of a fork
  *

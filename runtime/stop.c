@@ -8,13 +8,13 @@
  */
 #include "runtime/stop.h"
 
-#include <errno.h>
-
 #include "runtime/cycle.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 #include "runtime/signals.h"
 #include "runtime/table.h"
+
+#include <errno.h>
 
 static int
 await_down(struct copi_process *self, cop_ref monitor, cop_time timeout, cop_reason *reason)

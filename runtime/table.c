@@ -18,10 +18,10 @@
  */
 #include "runtime/table.h"
 
-#include <errno.h>
-
 #include "runtime/alloc.h"
 #include "runtime/name.h"
+
+#include <errno.h>
 
 copi_atomic_ptr copi_table[COPI_TABLE_CHUNKS];
 
@@ -83,8 +83,8 @@ add_chunk_locked(void)
     if (!memory) {
         return -ENOMEM;
     }
-    struct copi_process *chunk
-        = (struct copi_process *)(void *)(memory + (-(uintptr_t)memory & 63));
+    struct copi_process *chunk =
+        (struct copi_process *)(void *)(memory + (-(uintptr_t)memory & 63));
     copi_store_release_ptr(&copi_table[first / COPI_TABLE_CHUNK], chunk); /* pairs with _at */
     copi_store_release_32(&table.end, first + COPI_TABLE_CHUNK);
     for (uint32_t i = first == 0; i < COPI_TABLE_CHUNK; i++) {

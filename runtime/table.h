@@ -23,8 +23,8 @@ extern copi_atomic_ptr copi_table[COPI_TABLE_CHUNKS];
 static inline struct copi_process *
 copi_table_at(uint32_t index)
 {
-    struct copi_process *chunk
-        = copi_load_acquire_ptr(&copi_table[index / COPI_TABLE_CHUNK]); /* pairs with add_chunk */
+    struct copi_process *chunk =
+        copi_load_acquire_ptr(&copi_table[index / COPI_TABLE_CHUNK]); /* pairs with add_chunk */
     return chunk ? &chunk[index % COPI_TABLE_CHUNK] : NULL;
 }
 

@@ -21,8 +21,11 @@
  */
 #include "runtime/thread.h"
 
+#include "runtime/alloc.h"
+
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <locale.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -31,8 +34,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "runtime/alloc.h"
 
 enum {
     GUARD_SIZE = 64 * 1024,
@@ -43,14 +44,14 @@ enum {
     CACHE_MOST = 128,
 };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZER_STACK (512 * 1024) /* frames are larger, and their thread data lives there, too */
+# define SANITIZER_STACK (512 * 1024) /* frames are larger */
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZER_STACK (512 * 1024)
-#endif
+# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#  define SANITIZER_STACK (512 * 1024)
+# endif
 #endif
 #ifndef SANITIZER_STACK
-#define SANITIZER_STACK 0
+# define SANITIZER_STACK 0
 #endif
 
 struct copi_thread {
@@ -80,6 +81,7 @@ static struct {
     void (*at_end)(void);
     cpu_set_t affinity;
     sigset_t job_signals;
+    size_t static_tls; /* what libc takes of each stack for thread-local variables */
 } threads = {.lock = COPI_LOCK_INIT};
 
 /* ---------------------------------------------------------------- locks, jumps, adoption */
@@ -105,14 +107,14 @@ copi_lock_give(copi_lock *lock)
 void
 copi_jump_to(struct copi_jump *jump)
 {
-    _longjmp(jump->buffer, 1);
+    siglongjmp(jump->buffer, 1);
 }
 
 static struct {
     pthread_key_t key;
     pthread_once_t once;
     int error;
-    void (*ended)(struct copi_process *process);
+    void (*ended)(struct copi_process *process); /* written once, before the first */
 } foreign = {.once = PTHREAD_ONCE_INIT};
 
 static void
@@ -130,13 +132,12 @@ make_foreign_key(void)
 }
 
 int
-copi_thread_adopt(struct copi_process *process, void (*ended)(struct copi_process *process))
+copi_thread_adopt(struct copi_process *process)
 {
     pthread_once(&foreign.once, make_foreign_key);
     if (foreign.error) {
         return foreign.error;
     }
-    foreign.ended = ended; /* always the same function */
     int r = -pthread_setspecific(foreign.key, process);
     if (r == 0) {
         copi_here.process = process;
@@ -166,11 +167,24 @@ copi_thread_set_interrupt(int signal)
     copi_store_relaxed_32(&threads.interrupt_signal, (uint32_t)signal);
 }
 
+static int
+add_tls(struct dl_phdr_info *info, size_t size, void *sum)
+{
+    (void)size;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_TLS) {
+            *(size_t *)sum += info->dlpi_phdr[i].p_memsz + info->dlpi_phdr[i].p_align;
+        }
+    }
+    return 0;
+}
+
 /* What every thread of ours starts from: read once, before the first. */
 static void
 remember_origin(void)
 {
     sched_getaffinity(0, sizeof threads.affinity, &threads.affinity);
+    dl_iterate_phdr(add_tls, &threads.static_tls);
 
     sigfillset(&threads.job_signals);
     const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
@@ -197,9 +211,10 @@ copi_thread_name(const char *name)
 }
 
 void
-copi_thread_at_end(void (*fn)(void))
+copi_thread_hooks(void (*at_end)(void), void (*foreign_ended)(struct copi_process *process))
 {
-    threads.at_end = fn;
+    threads.at_end = at_end;
+    foreign.ended = foreign_ended;
 }
 
 bool
@@ -226,7 +241,7 @@ map_stack(struct copi_thread *thread, size_t wanted)
         return -EAGAIN;
     }
     thread->retired = wanted < DEFAULT_STACK; /* too small for whoever does not ask for small */
-    thread->stack_size = (wanted + SANITIZER_STACK + page - 1) & ~(page - 1);
+    thread->stack_size = (wanted + threads.static_tls + SANITIZER_STACK + page - 1) & ~(page - 1);
     thread->mapping_size = GUARD_SIZE + thread->stack_size + ALTERNATE_SIZE;
     void *mapping = mmap(NULL, thread->mapping_size, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
@@ -465,7 +480,9 @@ hand_over(struct copi_thread *thread, struct copi_job *job)
 static struct copi_thread *
 await_finishing(void)
 {
-    enum { MOST_ROUNDS = 400 };
+    enum {
+        MOST_ROUNDS = 400
+    };
     for (int i = 0; i < MOST_ROUNDS && copi_load_relaxed_32(&threads.finishing) != 0; i++) {
         copi_spin_hint();
     }

@@ -14,13 +14,13 @@
 #ifndef COPI_RUNTIME_THREAD_H
 #define COPI_RUNTIME_THREAD_H
 
+#include "runtime/atomic.h"
+
 #include <coppice/base.h>
 
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
-
-#include "runtime/atomic.h"
 
 struct copi_process;
 struct copi_pool;
@@ -30,15 +30,16 @@ struct copi_thread;
 
 /* What belongs to the calling kernel thread. Read it anew after every wait. */
 struct copi_here {
-    struct copi_process *process; /* running here; NULL: a thread not adopted, or the library's own */
-    struct copi_pool *pool;       /* of messages; NULL: none yet */
-    struct copi_thread *thread;   /* NULL: not started by the library */
-    bool forked;                  /* the child of a fork: everything is refused */
+    struct copi_process
+        *process;               /* running here; NULL: a thread not adopted, or the library's own */
+    struct copi_pool *pool;     /* of messages; NULL: none yet */
+    struct copi_thread *thread; /* NULL: not started by the library */
+    bool forked;                /* the child of a fork: everything is refused */
 };
 extern _Thread_local struct copi_here copi_here;
 
-/* Say that the calling foreign thread has a process: `ended` runs when the thread does. */
-int copi_thread_adopt(struct copi_process *process, void (*ended)(struct copi_process *process));
+/* Say that the calling foreign thread has a process, whose end is the thread's. */
+int copi_thread_adopt(struct copi_process *process);
 
 /* ---------------------------------------------------------------- locks */
 
@@ -46,7 +47,10 @@ int copi_thread_adopt(struct copi_process *process, void (*ended)(struct copi_pr
 typedef struct copi_lock {
     pthread_mutex_t mutex;
 } copi_lock;
-#define COPI_LOCK_INIT {PTHREAD_MUTEX_INITIALIZER}
+#define COPI_LOCK_INIT      \
+ {                          \
+  PTHREAD_MUTEX_INITIALIZER \
+ }
 void copi_lock_init(copi_lock *lock);
 void copi_lock_take(copi_lock *lock);
 void copi_lock_give(copi_lock *lock);
@@ -96,7 +100,8 @@ struct copi_spin {
     uint32_t budget;
 };
 unsigned copi_spin_rounds(struct copi_spin *spin);
-bool copi_spin_allowed(void); /* fewer threads are awake than there are cores, the caller included */
+bool copi_spin_allowed(
+    void); /* fewer threads are awake than there are cores, the caller included */
 void copi_spin_paid(struct copi_spin *spin, bool paid);
 
 /* Around a system call that may block, so that others know that a core is free. */
@@ -138,8 +143,9 @@ bool copi_thread_guard(const void **low, const void **high);
 /* How many threads the library has, busy and cached, library threads not counted. */
 unsigned copi_thread_count(void);
 
-/* What each of the library's threads does last: set once, before the first. */
-void copi_thread_at_end(void (*fn)(void));
+/* What each of the library's threads does last, and what an adopted one does: set once, before the
+ * first. */
+void copi_thread_hooks(void (*at_end)(void), void (*foreign_ended)(struct copi_process *process));
 
 /* The signal that interrupts, when it is not the default. */
 void copi_thread_set_interrupt(int signal);
@@ -165,9 +171,9 @@ void copi_library_thread_join(struct copi_library_thread *thread);
 
 /* Where a process goes when it ends from any depth. Without the signal mask: that is a system call. */
 struct copi_jump {
-    jmp_buf buffer;
+    sigjmp_buf buffer;
 };
-#define copi_jump_here(jump) (_setjmp((jump)->buffer))
+#define copi_jump_here(jump) (sigsetjmp((jump)->buffer, 0))
 void copi_jump_to(struct copi_jump *jump) __attribute__((noreturn));
 
 #endif

@@ -3,14 +3,14 @@
  *
  * Room: runtime/, behind the seam. Any thread.
  */
+#include "runtime/thread.h"
+
 #include <coppice/base.h>
 
 #include <sched.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "runtime/thread.h"
 
 static cop_time
 read_clock(clockid_t id)
@@ -62,7 +62,8 @@ copi_random(void)
 {
     uint64_t value = 0;
     if (getrandom(&value, sizeof value, GRND_NONBLOCK) != sizeof value) {
-        value = (uint64_t)copi_clock() * UINT64_C(0x9e3779b97f4a7c15); /* early boot: still spread */
+        value =
+            (uint64_t)copi_clock() * UINT64_C(0x9e3779b97f4a7c15); /* early boot: still spread */
     }
     return value;
 }

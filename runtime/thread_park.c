@@ -19,6 +19,8 @@
  * whoever spins learns at once that its core is wanted. Spinning is only for machines with a core to
  * spare: two threads that spin on one core cost each other a time slice a message.
  */
+#include "runtime/thread.h"
+
 #include <coppice/base.h>
 
 #include <errno.h>
@@ -30,12 +32,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/thread.h"
-
-enum { EMPTY, NOTIFIED, PARKED, POLLING };
+enum {
+    EMPTY,
+    NOTIFIED,
+    PARKED,
+    POLLING
+};
 
 enum {
-    SPIN_MOST = 1024,  /* rounds; a round is some tens of nanoseconds */
+    SPIN_MOST = 1024, /* rounds; a round is some tens of nanoseconds */
     SPIN_LEAST = 16,
     SPIN_START = 256,
 };

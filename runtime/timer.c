@@ -17,13 +17,13 @@
  */
 #include "runtime/timer.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "runtime/alloc.h"
 #include "runtime/inbox.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 struct copi_timer {
     cop_time deadline;

@@ -11,11 +11,11 @@
  */
 #include "runtime/wait.h"
 
-#include <errno.h>
-
 #include "runtime/context.h"
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
+
+#include <errno.h>
 
 void
 copi_exit_point(struct copi_process *self)
@@ -51,7 +51,9 @@ has_news(const struct copi_process *self)
 static bool
 look(struct copi_process *self)
 {
-    enum { ROUNDS_BETWEEN_CHECKS = 32 };
+    enum {
+        ROUNDS_BETWEEN_CHECKS = 32
+    };
     unsigned rounds = copi_spin_rounds(&self->spin);
     for (unsigned i = 0; i < rounds; i++) {
         if (has_news(self)) {
@@ -152,8 +154,9 @@ cop_sleep(cop_time duration)
     } while ((r = copi_pause(self, &wait)) == 0);
 
     /* Its own end of time is success; the context's is not. */
-    bool slept = r == -ETIMEDOUT && (duration <= 0 || copi_context_deadline(self->context) > wait.deadline
-                                     || copi_load_relaxed_32(&self->uncancelled));
+    bool slept = r == -ETIMEDOUT
+                 && (duration <= 0 || copi_context_deadline(self->context) > wait.deadline
+                     || copi_load_relaxed_32(&self->uncancelled));
     return slept ? 0 : r;
 }
 

@@ -13,10 +13,10 @@ struct copi_wait {
     cop_time timeout, deadline;
     bool has_slept;
 };
-#define COPI_WAIT(t)                                                                               \
-    ((struct copi_wait){                                                                           \
-        .timeout = (t),                                                                            \
-    })
+#define COPI_WAIT(t)  \
+ ((struct copi_wait){ \
+     .timeout = (t),  \
+ })
 
 /*
  * Every blocking call is this loop:
