@@ -7,18 +7,17 @@
  * writes, and its argument; the function writes straight into the answer's body, so a result of any
  * size is copied once, by the caller.
  */
-#include <coppice/agent.h>
-
-#include <errno.h>
-#include <stdlib.h>
-
-#include <coppice/genserver.h>
-
 #include "runtime/alloc.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
+
+#include <coppice/agent.h>
+#include <coppice/genserver.h>
+
+#include <errno.h>
+#include <stdlib.h>
 
 /* Reserved tags, so that nobody else's request is taken for a visit. */
 #define GET_WHOLE      0xffff0101u
@@ -76,7 +75,8 @@ set_up(struct agent *agent, const struct start *start)
     }
     memcpy(agent->state, initial, start->initial_size);
     if (start->init) {
-        int r = start->init(agent->state, (cop_bytes){start->arg_size ? arg : NULL, start->arg_size});
+        int r =
+            start->init(agent->state, (cop_bytes){start->arg_size ? arg : NULL, start->arg_size});
         if (r) {
             return r < 0 ? r : -EINVAL;
         }
@@ -194,8 +194,8 @@ pack(const cop_agent_spec *spec, cop_bytes arg, size_t *size)
         *start = (struct start){
             .init = spec->init,
             .drop = spec->drop,
-            .state_size
-            = spec->state_size > spec->initial.size ? spec->state_size : spec->initial.size,
+            .state_size =
+                spec->state_size > spec->initial.size ? spec->state_size : spec->initial.size,
             .initial_size = spec->initial.size,
             .arg_size = arg.size,
         };
@@ -312,8 +312,8 @@ cop_agent_update(cop_pid agent, cop_agent_update_fn fn, cop_bytes arg, cop_time 
 }
 
 int
-cop_agent_get_and_update(cop_pid agent, cop_agent_swap_fn fn, cop_bytes arg, void *out,
-                         size_t size, cop_time timeout)
+cop_agent_get_and_update(cop_pid agent, cop_agent_swap_fn fn, cop_bytes arg, void *out, size_t size,
+                         cop_time timeout)
 {
     return visit_and_wait(agent, GET_AND_UPDATE, (struct visit){.fn.swap = fn, .out_size = size},
                           arg, out, timeout);

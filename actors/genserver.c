@@ -11,14 +11,6 @@
  * A server that traps exits ends when its parent does, as in OTP: that exit is not shown to
  * handle_info. One that does not trap ends by the signal itself, without terminate.
  */
-#include <coppice/genserver.h>
-
-#include <errno.h>
-#include <stdlib.h>
-
-#include <coppice/name.h>
-#include <coppice/signal.h>
-
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
@@ -28,6 +20,13 @@
 #include "runtime/send.h"
 #include "runtime/stop.h"
 #include "runtime/wait.h"
+
+#include <coppice/genserver.h>
+#include <coppice/name.h>
+#include <coppice/signal.h>
+
+#include <errno.h>
+#include <stdlib.h>
 
 /* Not small numbers: a step that no function here has made is to be noticed. */
 enum next {
