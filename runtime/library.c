@@ -12,6 +12,7 @@
 #include "runtime/process.h"
 #include "runtime/report.h"
 #include "runtime/spawner.h"
+#include "runtime/stop.h"
 #include "runtime/table.h"
 #include "runtime/timer.h"
 
@@ -86,21 +87,32 @@ is_top(struct copi_process *process)
     return !parent || parent->foreign;
 }
 
-static unsigned
-signal_all(cop_reason reason, bool top_only)
+/* A server may trap exits and ignore a stranger's; what cop_stop_process asks, it does. */
+static void
+ask(struct copi_process *self, struct copi_process *process, cop_pid pid)
 {
-    unsigned count = 0;
+    if (process->behaviour->is_server) {
+        copi_ask_to_stop(self, pid, &COP_REASON_SHUTDOWN);
+    } else {
+        cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+    }
+}
+
+static void
+end_all(struct copi_process *self, bool kill)
+{
     for (uint32_t i = 1; i < copi_table_end(); i++) {
         struct copi_process *process = copi_table_at(i);
         cop_pid pid = copi_pid(process);
-        if (pid.id != 0 && !process->foreign) {
-            count++;
-            if (!top_only || is_top(process)) {
-                cop_exit_signal(pid, reason);
-            }
+        if (pid.id == 0 || process->foreign) {
+            continue;
+        }
+        if (kill) {
+            cop_exit_signal(pid, COP_REASON_KILLED);
+        } else if (is_top(process)) {
+            ask(self, process, pid);
         }
     }
-    return count;
 }
 
 static bool
@@ -142,11 +154,16 @@ cop_shutdown(cop_time timeout)
     if (!copi_load_relaxed_32(&library.begun)) {
         return 0;
     }
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
     cop_time deadline = copi_deadline(timeout);
-    signal_all(COP_REASON_SHUTDOWN, true);
+    end_all(self, false);
     bool orderly = await_end(deadline);
     while (!all_ended()) {
-        signal_all(COP_REASON_KILLED, false);
+        end_all(self, true);
         await_end(copi_deadline(COP_MS(50)));
     }
     copi_spawner_stop();

@@ -199,6 +199,8 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
 {
     /* Who waits for the start learns of the end by that, not by a link of it as well. */
     cop_pid starter = process->started_ack ? process->starter : COP_NOBODY;
+    char label[COPI_LABEL_SIZE];
+    copi_label(process, label); /* while it has its name */
     copi_table_withdraw(process);
     copi_name_release(process);
     copi_timer_process_ends(process);
@@ -210,7 +212,7 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
         copi_request_refuse_waiting_for(process);
     }
     copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH);
-    copi_report_exit(process, reason);
+    copi_report_exit(process, label, reason);
     copi_signals_bury(process);
     copi_signals_tell(process, reason, starter);
     copi_send_wake_blocked(process);

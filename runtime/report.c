@@ -81,13 +81,13 @@ copi_report_start(struct copi_process *process)
 }
 
 void
-copi_report_exit(struct copi_process *process, const cop_reason *reason)
+copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason)
 {
     copi_report_event(&(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
     if (cop_is_crash(*reason) && reason->kind != COP_KILLED) {
-        char name[COPI_LABEL_SIZE], words[sizeof reason->text];
-        copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind,
-                    copi_label(process, name), cop_reason_string(*reason, words, sizeof words));
+        char words[sizeof reason->text];
+        copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind, label,
+                    cop_reason_string(*reason, words, sizeof words));
     }
 }
 

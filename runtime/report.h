@@ -23,7 +23,7 @@ void copi_report(enum copi_severity severity, const char *format, ...) COP_PRINT
 void copi_report_event(const cop_event *event);
 
 /* The same, and a line for people when it is a supervisor's report or a crash. */
-void copi_report_exit(struct copi_process *process, const cop_reason *reason);
+void copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason);
 void copi_report_start(struct copi_process *process);
 
 void copi_report_long_mailbox(struct copi_process *process, uint64_t count);

@@ -46,8 +46,8 @@ copi_kill_and_wait(struct copi_process *self, cop_pid pid)
     copi_store_relaxed_32(&self->uncancelled, was);
 }
 
-static int
-ask(struct copi_process *self, cop_pid pid, const cop_reason *reason)
+int
+copi_ask_to_stop(struct copi_process *self, cop_pid pid, const cop_reason *reason)
 {
     struct copi_message *message = copi_message_new(COPI_STOP, 0, sizeof *reason);
     if (!message) {
@@ -79,7 +79,7 @@ stop(struct copi_process *self, cop_pid pid, const cop_reason *reason, cop_time 
         return self->why.code;
     }
     int r = copi_cycle_begin(self, pid, monitor);
-    if (r == 0 && (r = ask(self, pid, reason))) {
+    if (r == 0 && (r = copi_ask_to_stop(self, pid, reason))) {
         copi_cycle_end(self);
         copi_fail(r);
     }
