@@ -214,11 +214,13 @@ int
 cop_agent_start_spec(cop_pid *out, const cop_agent_spec *spec, const cop_start_opts *opts)
 {
     if (!spec || (spec->initial.size > 0 && !spec->initial.data)
-        || (opts->arg.size > 0 && !opts->arg.data)) {
+        || (opts && opts->arg.size > 0 && !opts->arg.data)) {
         return copi_fail(-EINVAL);
     }
     cop_start_opts mine = {0};
-    memcpy(&mine, opts, opts->size < sizeof mine ? opts->size : sizeof mine);
+    if (opts) {
+        memcpy(&mine, opts, opts->size < sizeof mine ? opts->size : sizeof mine);
+    }
     size_t size;
     struct start *start = pack(spec, mine.arg, &size);
     if (!start) {

@@ -468,7 +468,7 @@ cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop
     if (r == -EEXIST && out) {
         *out = cop_whereis(opts->name);
     }
-    return r ? r : await_start(self, pid, ref, opts->init_timeout, out);
+    return r ? r : await_start(self, pid, ref, opts ? opts->init_timeout : 0, out);
 }
 
 /* ---------------------------------------------------------------- asking */

@@ -96,11 +96,10 @@ copi_cycle_end(struct copi_process *self)
     copi_store_relaxed_64(&self->waits_for_pid, 0);
 }
 
-void
+bool
 copi_cycle_release(struct copi_process *waiter, cop_ref ref)
 {
     uint64_t expected = ref.id;
-    if (copi_load_relaxed_64(&waiter->waits_for) == expected) {
-        copi_cas_64(&waiter->waits_for, &expected, 0);
-    }
+    return copi_load_relaxed_64(&waiter->waits_for) == expected
+           && copi_cas_64(&waiter->waits_for, &expected, 0);
 }

@@ -15,7 +15,8 @@
 int copi_cycle_begin(struct copi_process *self, cop_pid target, cop_ref ref);
 void copi_cycle_end(struct copi_process *self);
 
-/* Any thread: `waiter` waits under this reference no more, though it may not know yet. */
-void copi_cycle_release(struct copi_process *waiter, cop_ref ref);
+/* Any thread: `waiter` waits under this reference no more, though it may not know yet. false: it had
+ * given up already. */
+bool copi_cycle_release(struct copi_process *waiter, cop_ref ref);
 
 #endif

@@ -238,7 +238,7 @@ cop_receive(cop_msg *out, cop_time timeout)
             return 0;
         }
     } while ((r = copi_pause(self, &wait)) == 0);
-    return r;
+    return copi_wait_failed(r);
 }
 
 struct predicate {
@@ -304,7 +304,7 @@ cop_receive_match(cop_msg *out, bool (*wanted)(const cop_msg *msg, void *env), v
             return 0;
         }
     } while ((r = copi_pause(self, &wait)) == 0);
-    return r;
+    return copi_wait_failed(r);
 }
 
 const void *

@@ -162,7 +162,7 @@ clear(struct copi_process *process)
     process->started_ack = NULL;
     process->stop_phase = 0;
     copi_lock_give(&process->lock);
-    process->buried = false;
+    copi_signals_begin(process);
 }
 
 static void
@@ -274,6 +274,9 @@ end(struct copi_process *self)
         copi_memory_free_all(self);
     }
     copi_context_end(self);
+    if (self->awaited.id) {
+        copi_request_settled(self->pid, self->awaited);
+    }
 
     uint32_t alive = COPI_ALIVE;
     if (copi_cas_32(&self->life, &alive, COPI_ENDED)) { /* pairs with copi_process_disown */
@@ -562,8 +565,10 @@ copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
     }
     /* A caller compiled against an older, shorter struct. */
     cop_start_opts opts = {0};
-    size_t known = spawn->opts->size < sizeof opts ? spawn->opts->size : sizeof opts;
-    memcpy(&opts, spawn->opts, known);
+    if (spawn->opts) {
+        memcpy(&opts, spawn->opts,
+               spawn->opts->size < sizeof opts ? spawn->opts->size : sizeof opts);
+    }
 
     r = check(spawn, &opts);
     if (r == 0) {

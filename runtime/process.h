@@ -4,10 +4,10 @@
  * Room: runtime/. Every file of the runtime shares the record; who may touch which field stands in it.
  * Touch freely: cold fields. Ask first: the order in which a process ends (process.c).
  *
- * Lock order: none of the runtime's locks is held while another is taken, with two exceptions:
- * signal.c's, which guards the graph of links and monitors, may be held while a process's is not; and
- * context.c's may be held while a process is unparked. No lock is held while user code runs, a
- * message is freed, or a thread is started.
+ * Lock order: none of the runtime's locks is held while another is taken, but that ladder.c arms a
+ * timer and interrupts a thread under a record's lock, and that whoever holds context.c's or a record's
+ * may unpark. No lock is held while user code runs (the observer of cop_config apart, which must not
+ * call back), a message is freed, or a thread is started.
  */
 #ifndef COPI_RUNTIME_PROCESS_H
 #define COPI_RUNTIME_PROCESS_H

@@ -16,7 +16,7 @@
  *
  * so that every request has an outcome, with two messages and without a lock. A deferred request
  * stays with the server, in a list, until it is answered; if another process answers it, that one
- * tells the server (the reference names it), which strikes it off.
+ * tells the server (the reference names it), which strikes it off; so does a caller that gives up.
  *
  * The list is searched from both ends: those who answer in order, or in reverse, find theirs at once.
  */
@@ -29,6 +29,20 @@
 #include "runtime/wait.h"
 
 #include <errno.h>
+
+/* The server holds nothing for this request any more: it has been answered by another, or the caller
+ * has given up. Else it would keep a deferred one for ever. */
+void
+copi_request_settled(cop_pid pid, cop_ref ref)
+{
+    struct copi_process *server = copi_table_at(copi_ref_target(ref));
+    struct copi_message *note = server ? copi_message_new(COPI_ANSWERED, 0, 0) : NULL;
+    if (note) {
+        note->from = pid;
+        note->ref = ref;
+        copi_post(copi_pid(server), note);
+    }
+}
 
 /* ---------------------------------------------------------------- the caller */
 
@@ -79,7 +93,7 @@ copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
     } while ((r = copi_pause(self, &wait)) == 0);
     self->awaited.id = 0;
     copi_cycle_end(self);
-    return r;
+    return copi_wait_failed(r);
 }
 
 static int
@@ -126,7 +140,11 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
         copi_message_free(message);
         return r == -ECANCELED || r == -ETIMEDOUT || r == -EDEADLK ? r : copi_fail(r);
     }
-    return copi_request_await(self, ref, timeout, answer);
+    r = copi_request_await(self, ref, timeout, answer);
+    if (r == -ETIMEDOUT || r == -ECANCELED) {
+        copi_request_settled(self->pid, ref);
+    }
+    return r;
 }
 
 /* ---------------------------------------------------------------- what the server owes */
@@ -181,10 +199,11 @@ copi_request_defer(struct copi_process *self)
     struct copi_message *request = self->current;
     struct copi_process *caller = copi_table_find(request->from);
     self->current = NULL;
-    copi_message_drop_body(request);
-    if (caller) {
-        copi_cycle_release(caller, request->ref);
+    if (!caller || !copi_cycle_release(caller, request->ref)) {
+        copi_message_free(request); /* it has given up: nobody is owed anything */
+        return;
     }
+    copi_message_drop_body(request);
     struct copi_list_head *list = &self->deferred_requests;
     request->next = NULL;
     *previous(request) = list->last;
@@ -234,19 +253,6 @@ send_answer(cop_pid pid, cop_ref ref, struct copi_message *answer)
     copi_post(pid, answer);
 }
 
-/* The server has to know that another has answered for it: else it would hold the request for ever. */
-static void
-tell_server(cop_pid pid, cop_ref ref)
-{
-    struct copi_process *server = copi_table_at(copi_ref_target(ref));
-    struct copi_message *note = server ? copi_message_new(COPI_ANSWERED, 0, 0) : NULL;
-    if (note) {
-        note->from = pid;
-        note->ref = ref;
-        copi_post(copi_pid(server), note);
-    }
-}
-
 void
 copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
                     struct copi_message *answer)
@@ -261,7 +267,7 @@ copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
         copi_message_free(answer); /* answered before */
         return;
     } else {
-        tell_server(pid, ref);
+        copi_request_settled(pid, ref);
     }
     answer->from = copi_pid(self);
     send_answer(pid, ref, answer);

@@ -30,6 +30,9 @@ bool copi_request_is_awaited(struct copi_process *self, struct copi_message *mes
 void copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
                          struct copi_message *answer);
 
+/* Tell the server that `pid` waits under `ref` no more. */
+void copi_request_settled(cop_pid pid, cop_ref ref);
+
 /* Refuse a request, whose node is used up. `why`: the server's reason; NULL: none. */
 void copi_request_refuse(struct copi_message *request, int code, const cop_reason *why);
 

@@ -262,6 +262,16 @@ copi_signals_cancel_new(struct copi_process *child)
     free_watches(list);
 }
 
+/* Under the lock, so that who looks for the last process sees either that it was buried or that the
+ * generation is another. */
+void
+copi_signals_begin(struct copi_process *process)
+{
+    copi_lock_take(&lock);
+    process->buried = false;
+    copi_lock_give(&lock);
+}
+
 /* ---------------------------------------------------------------- ending */
 
 /*

@@ -27,6 +27,9 @@ void copi_signals_stop(struct copi_process *self, struct copi_message *message);
 /* Let go of a message that may be a watch. */
 void copi_signals_discard(struct copi_message *message);
 
+/* A new process lives in the record: it can be watched. */
+void copi_signals_begin(struct copi_process *process);
+
 /*
  * The process has ended. First nobody can watch it any more, and it watches nobody; what is to be
  * told is kept. Then, when everything else is done, it is told, but not `unlinked` by its link.

@@ -536,6 +536,9 @@ copi_thread_count(void)
 static void
 join_ended(void)
 {
+    if (copi_here.forked) {
+        return; /* at the exit of a fork's child: the thread is not there */
+    }
     copi_lock_take(&threads.lock);
     struct copi_thread *ended = threads.ended;
     threads.ended = NULL;

@@ -79,12 +79,9 @@ may_wait(struct copi_process *self, struct copi_wait *wait)
         return r;
     }
     if (wait->timeout <= 0) {
-        return copi_fail(-ETIMEDOUT);
+        return -ETIMEDOUT;
     }
-    if (!wait->has_slept) {
-        return 0;
-    }
-    return copi_clock() >= wait->deadline ? copi_fail(-ETIMEDOUT) : 0;
+    return wait->has_slept && copi_clock() >= wait->deadline ? -ETIMEDOUT : 0;
 }
 
 static void
@@ -138,6 +135,12 @@ copi_pause_fd(struct copi_process *self, struct copi_wait *wait, int fd, short e
     return r ? r : sleep_for_news(self, wait, fd, events);
 }
 
+int
+copi_wait_failed(int r)
+{
+    return r == -ETIMEDOUT ? copi_fail(r) : r; /* a cancellation has noted its cause */
+}
+
 /* ---------------------------------------------------------------- public */
 
 int
@@ -157,7 +160,7 @@ cop_sleep(cop_time duration)
     bool slept = r == -ETIMEDOUT
                  && (duration <= 0 || copi_context_deadline(self->context) > wait.deadline
                      || copi_load_relaxed_32(&self->uncancelled));
-    return slept ? 0 : r;
+    return slept ? 0 : copi_wait_failed(r);
 }
 
 void

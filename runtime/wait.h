@@ -33,6 +33,9 @@ struct copi_wait {
  */
 int copi_pause(struct copi_process *self, struct copi_wait *wait);
 
+/* Note that a wait failed, for cop_why, when the caller is to be told: a timeout may be no failure. */
+int copi_wait_failed(int r);
+
 /* The same, and also until a descriptor is ready: 1. */
 int copi_pause_fd(struct copi_process *self, struct copi_wait *wait, int fd, short events);
 

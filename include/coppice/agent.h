@@ -42,9 +42,10 @@ typedef struct cop_agent_spec {
  */
 COP_API int cop_agent_start_with(cop_pid *out, cop_bytes initial, void (*drop)(void *state),
                                  const cop_start_opts *opts);
-#define cop_agent_start(out, initial, ...)    \
- cop_agent_start_with((out), (initial), NULL, \
-                      &(cop_start_opts){.size = sizeof(cop_start_opts), __VA_ARGS__})
+/* cop_agent_start(out, initial, options...) */
+#define cop_agent_start(out, ...) COP_AGENT_START_(out, __VA_ARGS__, .size = sizeof(cop_start_opts))
+#define COP_AGENT_START_(out, initial, ...) \
+ cop_agent_start_with((out), (initial), NULL, &(cop_start_opts){__VA_ARGS__})
 
 /* The same from a specification: with an init function, as a supervisor does. */
 COP_API int cop_agent_start_spec(cop_pid *out, const cop_agent_spec *spec,

@@ -96,9 +96,11 @@ typedef struct cop_genserver {
  */
 COP_API int cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour,
                                      const cop_start_opts *opts);
-#define cop_genserver_start(out, behaviour, ...) \
- cop_genserver_start_with((out), (behaviour),    \
-                          &(cop_start_opts){.size = sizeof(cop_start_opts), __VA_ARGS__})
+/* cop_genserver_start(out, behaviour, options...) */
+#define cop_genserver_start(out, ...) \
+ COP_GENSERVER_START_(out, __VA_ARGS__, .size = sizeof(cop_start_opts))
+#define COP_GENSERVER_START_(out, behaviour, ...) \
+ cop_genserver_start_with((out), (behaviour), &(cop_start_opts){__VA_ARGS__})
 
 /*
  * Ask a server and wait for its answer; GenServer.call.

@@ -52,7 +52,8 @@ typedef int (*cop_process_fn)(cop_bytes arg);
  *
  * Returns when the process has its thread; the function may not have begun.
  *
- *   out   the new process; NULL: not wanted
+ *   out    the new process; NULL: not wanted
+ *   opts   NULL: the defaults
  *
  * -EEXIST   the name is taken
  * -EINVAL   no function, a name that is empty or longer than 63 bytes
@@ -62,8 +63,9 @@ typedef int (*cop_process_fn)(cop_bytes arg);
  * Threads: any.  Does not block.  Exit point: no.
  */
 COP_API int cop_spawn_with(cop_pid *out, cop_process_fn run, const cop_start_opts *opts);
-#define cop_spawn(out, run, ...) \
- cop_spawn_with((out), (run), &(cop_start_opts){.size = sizeof(cop_start_opts), __VA_ARGS__})
+/* cop_spawn(out, run, options...). In two steps, so that no option at all is standard C, too. */
+#define cop_spawn(out, ...)       COP_SPAWN_(out, __VA_ARGS__, .size = sizeof(cop_start_opts))
+#define COP_SPAWN_(out, run, ...) cop_spawn_with((out), (run), &(cop_start_opts){__VA_ARGS__})
 
 /*
  * The calling process; self(). COP_NOBODY when the calling thread cannot be made a process (see
