@@ -97,7 +97,7 @@ copi_parker_notified(const struct copi_parker *parker)
 
 /* How long to look before parking: adapts to whether looking paid. */
 struct copi_spin {
-    uint32_t budget;
+    uint32_t budget, waits;
 };
 unsigned copi_spin_rounds(struct copi_spin *spin);
 bool copi_spin_allowed(

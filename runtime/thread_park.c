@@ -43,6 +43,7 @@ enum {
     SPIN_MOST = 1024, /* rounds; a round is some tens of nanoseconds */
     SPIN_LEAST = 16,
     SPIN_START = 256,
+    SPIN_PROBE = 16, /* of so many waits one looks for SPIN_MOST */
 };
 
 static copi_atomic32 awake;
@@ -77,24 +78,30 @@ copi_spin_allowed(void)
     return n > 1 && copi_load_relaxed_32(&awake) <= n;
 }
 
+/*
+ * What paid is worth all of it next time; what did not, half of it. So a receiver that is woken rarely
+ * soon parks at once. But two that wait for each other would never get out of parking that way: a
+ * wake-up takes longer than they then look. So now and then one looks as long as it may, and finds out.
+ */
 unsigned
 copi_spin_rounds(struct copi_spin *spin)
 {
     if (!copi_spin_allowed()) {
         return 0;
     }
-    return spin->budget ? spin->budget : (spin->budget = SPIN_START);
+    if (spin->budget < SPIN_LEAST) {
+        spin->budget = SPIN_START;
+    }
+    return ++spin->waits % SPIN_PROBE == 0 ? SPIN_MOST : spin->budget;
 }
 
-/* What paid is doubled, what did not is halved: a receiver that is woken rarely soon parks at once,
- * and looks longer again when its messages come thick. */
 void
 copi_spin_paid(struct copi_spin *spin, bool paid)
 {
     if (paid) {
-        spin->budget = spin->budget >= SPIN_MOST / 2 ? SPIN_MOST : spin->budget * 2;
-    } else {
-        spin->budget = spin->budget <= SPIN_LEAST * 2 ? SPIN_LEAST : spin->budget / 2;
+        spin->budget = SPIN_MOST;
+    } else if (spin->budget > SPIN_LEAST) {
+        spin->budget /= 2;
     }
 }
 
