@@ -30,7 +30,9 @@ copi_list_init(struct copi_list *list)
 void
 copi_list_append(struct copi_list *list, struct copi_message *message)
 {
-    message->next = NULL;
+    if (message->next) {
+        message->next = NULL;
+    }
     *list->end = message;
     list->end = &message->next;
     list->count++;

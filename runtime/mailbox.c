@@ -34,7 +34,9 @@ oldest_first(struct copi_message *newest)
     struct copi_message *list = NULL;
     while (newest) {
         struct copi_message *older = newest->next;
-        newest->next = list;
+        if (newest->next != list) {
+            newest->next = list;
+        }
         list = newest;
         newest = older;
     }

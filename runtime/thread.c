@@ -284,14 +284,21 @@ reset_floating_point(void)
 #endif
 }
 
+/* Also for what inherits them from whoever happened to start it. */
+static void
+reset_scheduling(void)
+{
+    sched_setaffinity(0, sizeof threads.affinity, &threads.affinity);
+    struct sched_param normal = {0};
+    sched_setscheduler(0, SCHED_OTHER, &normal);
+}
+
 /* A process may have changed any of these; the next one must not find it. */
 static void
 make_clean(void)
 {
     pthread_sigmask(SIG_SETMASK, &threads.job_signals, NULL);
-    sched_setaffinity(0, sizeof threads.affinity, &threads.affinity);
-    struct sched_param normal = {0};
-    sched_setscheduler(0, SCHED_OTHER, &normal);
+    reset_scheduling();
     uselocale(LC_GLOBAL_LOCALE);
     reset_floating_point();
     errno = 0;
@@ -365,6 +372,14 @@ use_alternate_stack(struct copi_thread *self, stack_t *before)
     sigaltstack(&alternate, before);
 }
 
+static void
+leave(void)
+{
+    if (threads.at_end) {
+        threads.at_end();
+    }
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -381,7 +396,7 @@ thread_main(void *arg)
         make_clean();
     }
 
-    threads.at_end();
+    leave();
     sigaltstack(&before, NULL); /* a sanitizer unmaps its own here, and must find it */
     copi_blocking_begin();      /* not awake any more */
     copi_lock_take(&threads.lock);
@@ -422,12 +437,17 @@ prepare(void)
     atexit(join_ended); /* so that a checker of threads finds none that nobody has joined */
 }
 
-static int
-start_new(struct copi_job *job)
+static void
+prepare_once(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, prepare);
+}
 
+static int
+start_new(struct copi_job *job)
+{
+    prepare_once();
     struct copi_thread *thread = copi_zalloc(sizeof *thread);
     if (!thread) {
         return -ENOMEM;
@@ -581,9 +601,10 @@ library_thread_main(void *arg)
     struct copi_library_thread *self = arg;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     copi_thread_name(self->name);
+    reset_scheduling();
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* timers are to be late by no more than a wake-up */
     self->run(self->arg);
-    threads.at_end();
+    leave();
     copi_blocking_begin();
     return NULL;
 }
@@ -592,6 +613,7 @@ int
 copi_library_thread_start(struct copi_library_thread *thread, const char *name,
                           void (*run)(void *arg), void *arg)
 {
+    prepare_once();
     thread->run = run;
     thread->arg = arg;
     strncpy(thread->name, name, sizeof thread->name - 1);
