@@ -84,7 +84,7 @@ cop_ok_continue(cop_msg token)
     return (cop_step){.next = CONTINUE};
 }
 
-/* The answer as a message; without memory for it, a refusal that says so. */
+/* The answer as a message; one that cannot be made is a refusal that says why. NULL: no memory. */
 static struct copi_message *
 make_reply(cop_msg *reply)
 {
@@ -105,10 +105,14 @@ cop_reply(cop_from from, cop_msg reply)
 {
     struct copi_process *self;
     struct copi_message *message = make_reply(&reply);
-    if (message && copi_enter(&self) == 0) {
-        copi_request_answer(self, from.pid, from.ref, message);
+    if (copi_enter(&self) != 0) {
+        if (message) {
+            copi_message_free(message);
+        }
     } else if (message) {
-        copi_message_free(message);
+        copi_request_answer(self, from.pid, from.ref, message);
+    } else {
+        copi_request_fail(self, from.pid, from.ref, -ENOMEM);
     }
     return cop_ok();
 }

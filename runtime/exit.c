@@ -11,7 +11,8 @@
  * compiled.
  *
  * Each deferred call is taken off before it runs, so one that ends the process itself goes on with
- * the rest. While they run the process is held: exit signals wait.
+ * the rest. While they run the process is held and not cancelled: exit signals wait, and blocking
+ * calls work, but after a kill.
  *
  * A user's function inside which the process must not end (a drop function, say: it runs in the
  * middle of ours) runs in copi_run_held. There is a jump point of its own round it: a cop_exit comes
@@ -69,12 +70,15 @@ void
 copi_defers_run(struct copi_process *self, struct copi_defers *defers)
 {
     if (defers->count > 0) {
+        uint32_t was = copi_load_relaxed_32(&self->uncancelled);
+        copi_store_relaxed_32(&self->uncancelled, 1);
         self->held++;
         while (defers->count > 0) {
             struct copi_deferred call = *at(defers, --defers->count);
             call.fn(call.arg);
         }
         self->held--;
+        copi_store_relaxed_32(&self->uncancelled, was);
     }
     free(defers->more);
     defers->more = NULL;
@@ -112,6 +116,7 @@ copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg)
     struct copi_jump here, *outer = self->jump;
     unsigned held = self->held;
     struct copi_defers kept = self->callback_defers;
+    cop_reason reason = self->reason;
     self->callback_defers = (struct copi_defers){0}; /* they are the callback's, not fn's */
     self->jump = &here;
     self->held = held + 1;
@@ -122,6 +127,7 @@ copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg)
         self->pending = COPI_EXITING;
         self->pending_reason = self->reason;
     }
+    self->reason = reason;
     self->held = held;
     self->jump = outer;
     self->callback_defers = kept;

@@ -297,6 +297,7 @@ set(struct copi_message *message, enum copi_kind kind, uint32_t tag, size_t insi
     message->kind = (uint8_t)kind;
     message->flags = 0;
     message->size = (uint16_t)inside;
+    message->code = 0;
 }
 
 struct copi_message *

@@ -43,8 +43,8 @@ struct copi_message {
     uint32_t tag;
     uint8_t kind;
     uint8_t flags;
-    uint16_t size; /* of a body inside */
-    uint32_t spare;
+    uint16_t size;        /* of a body inside */
+    int32_t code;         /* of a request: what its answer has failed with; 0: it has not */
     unsigned char body[]; /* 8-aligned */
 };
 

@@ -123,8 +123,11 @@ copi_callback_over(struct copi_process *self)
         copi_defers_run(self, &self->callback_defers);
     }
     struct copi_message *message = self->current;
-    if (message && message->kind == COPI_CALL) {
+    if (message && message->kind == COPI_CALL && message->code == 0) {
         copi_request_defer(self);
+    } else if (message && message->kind == COPI_CALL) {
+        self->current = NULL;
+        copi_request_refuse(message, message->code, NULL);
     } else if (message) {
         self->current = NULL;
         copi_message_free(message);
@@ -193,6 +196,23 @@ copi_acknowledge(struct copi_process *self, int code, const cop_reason *reason)
     copi_post(self->starter, ack);
 }
 
+/* What it still has in hand: bodies are dropped before anybody learns that it has ended. */
+static void
+release_own(struct copi_process *self)
+{
+    struct copi_message *held[] = {self->received, self->current,    self->answer,
+                                   self->outgoing, self->held_reply, self->token};
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+        if (held[i]) {
+            copi_refuse(held[i], -EPIPE);
+        }
+    }
+    self->received = self->current = self->answer = NULL;
+    self->outgoing = self->held_reply = self->token = NULL;
+    free(self->arg_copy);
+    self->arg_copy = NULL;
+}
+
 /* Steps 4 to 7, by whoever ends it. */
 static void
 serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself)
@@ -208,6 +228,7 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
         copi_request_refuse_in_hand(process);
         copi_refuse_all(process->inbox.first, -ESRCH);
         copi_list_init(&process->inbox);
+        release_own(process);
     } else {
         copi_request_refuse_waiting_for(process);
     }
@@ -218,22 +239,6 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     copi_send_wake_blocked(process);
     copi_acknowledge(process, process->declined ? COPI_DECLINED : cop_reason_error(*reason),
                      reason);
-}
-
-static void
-release_own(struct copi_process *self)
-{
-    struct copi_message *held[] = {self->received, self->current,    self->answer,
-                                   self->outgoing, self->held_reply, self->token};
-    for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
-        if (held[i]) {
-            copi_refuse(held[i], -EPIPE);
-        }
-    }
-    self->received = self->current = self->answer = NULL;
-    self->outgoing = self->held_reply = self->token = NULL;
-    free(self->arg_copy);
-    self->arg_copy = NULL;
 }
 
 /* A contained fault: what the incarnation had is suspect, and kept as it is. */
@@ -287,8 +292,8 @@ end(struct copi_process *self)
         copi_thread_retire();
         copi_request_refuse_in_hand(self);
         copi_refuse_all(self->inbox.first, -ESRCH);
+        release_own(self);
     }
-    release_own(self);
     give_record_back(self);
 }
 
@@ -500,13 +505,13 @@ introduce(struct copi_process *self, struct copi_process *process, cop_ref *ref,
 
 /* It never ran. */
 static void
-abandon(struct copi_process *process)
+abandon(struct copi_process *process, cop_pid starter)
 {
     copi_table_withdraw(process);
     copi_name_release(process);
     copi_timer_process_ends(process);
     copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH);
-    copi_signals_cancel_new(process);
+    copi_signals_cancel_new(process, starter);
     if (process->started_ack) {
         copi_message_free(process->started_ack);
         process->started_ack = NULL;
@@ -550,7 +555,7 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
     }
     if (r) {
         copi_cycle_end(self);
-        abandon(process);
+        abandon(process, self->pid);
     }
     return r;
 }

@@ -24,6 +24,7 @@
 
 #include "runtime/cycle.h"
 #include "runtime/inbox.h"
+#include "runtime/report.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
 #include "runtime/wait.h"
@@ -184,12 +185,18 @@ find_deferred(struct copi_process *self, cop_pid pid, cop_ref ref)
 }
 
 static void
-strike_off(struct copi_process *self, struct copi_message *request)
+take_off(struct copi_process *self, struct copi_message *request)
 {
     struct copi_list_head *list = &self->deferred_requests;
     struct copi_message *before = *previous(request), *after = request->next;
     *(before ? &before->next : &list->first) = after;
     *(after ? previous(after) : &list->last) = before;
+}
+
+static void
+strike_off(struct copi_process *self, struct copi_message *request)
+{
+    take_off(self, request);
     copi_message_free(request);
 }
 
@@ -294,6 +301,20 @@ copi_request_refuse(struct copi_message *request, int code, const cop_reason *wh
         memcpy(answer->body, &refusal.code, sizeof refusal.code);
     }
     send_answer(pid, ref, answer);
+}
+
+void
+copi_request_fail(struct copi_process *self, cop_pid pid, cop_ref ref, int code)
+{
+    struct copi_message *deferred = find_deferred(self, pid, ref);
+    if (deferred) {
+        take_off(self, deferred);
+        copi_request_refuse(deferred, code, NULL);
+    } else if (self->current && is_request_of(self->current, pid, ref)) {
+        self->current->code = code; /* its body lives until the callback returns */
+    } else if (copi_ref_target(ref) != self->index) {
+        copi_report(COPI_ERROR, "no memory to answer for another process: its caller waits on");
+    }
 }
 
 void

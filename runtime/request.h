@@ -30,6 +30,9 @@ bool copi_request_is_awaited(struct copi_process *self, struct copi_message *mes
 void copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
                          struct copi_message *answer);
 
+/* There is no memory for the answer: the request's own node tells the caller `code`. */
+void copi_request_fail(struct copi_process *self, cop_pid pid, cop_ref ref, int code);
+
 /* Tell the server that `pid` waits under `ref` no more. */
 void copi_request_settled(cop_pid pid, cop_ref ref);
 

@@ -42,6 +42,7 @@ struct copi_watch {
 };
 
 static copi_lock lock = COPI_LOCK_INIT;
+static const cop_reason nobody_there = {.kind = COP_NOPROC, .text = "noproc"};
 
 /* ---------------------------------------------------------------- lists */
 
@@ -154,7 +155,7 @@ watchable_locked(cop_pid pid)
 static void
 post_at_once(struct copi_process *self, struct copi_watch *watch)
 {
-    watch->down.reason = (cop_reason){.kind = COP_NOPROC, .text = "noproc"};
+    watch->down.reason = nobody_there;
     copi_post_signal(copi_pid(self), message_of(watch));
 }
 
@@ -247,21 +248,6 @@ copi_signals_monitor_new(struct copi_process *self, struct copi_process *child, 
     return monitor(self, copi_pid(child), ref);
 }
 
-void
-copi_signals_cancel_new(struct copi_process *child)
-{
-    copi_signals_bury(child);
-    copi_lock_take(&lock);
-    struct copi_watch *list = child->watchers;
-    child->watchers = NULL;
-    for (struct copi_watch *watch = list; watch; watch = watch->of_target.next) {
-        watch->of_target.link = NULL;
-        leave_owner_locked(watch);
-    }
-    copi_lock_give(&lock);
-    free_watches(list);
-}
-
 /* Under the lock, so that who looks for the last process sees either that it was buried or that the
  * generation is another. */
 void
@@ -317,6 +303,26 @@ copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pi
         watch->down.reason = *reason;
         copi_post_signal(watch->owner, message_of(watch));
     }
+}
+
+void
+copi_signals_cancel_new(struct copi_process *child, cop_pid starter)
+{
+    copi_signals_bury(child);
+    struct copi_watch *gone = NULL;
+    copi_lock_take(&lock);
+    for (struct copi_watch *watch = child->watchers, *next; watch; watch = next) {
+        next = watch->of_target.next;
+        if (cop_pid_eq(watch->owner, starter)) {
+            leave_target_locked(watch);
+            leave_owner_locked(watch);
+            watch->of_target.next = gone;
+            gone = watch;
+        }
+    }
+    copi_lock_give(&lock);
+    free_watches(gone);
+    copi_signals_tell(child, &nobody_there, COP_NOBODY);
 }
 
 void

@@ -14,8 +14,9 @@
 int copi_signals_link_new(struct copi_process *self, struct copi_process *child);
 int copi_signals_monitor_new(struct copi_process *self, struct copi_process *child, cop_ref *ref);
 
-/* Take such a link and monitor back: the process was not started after all. */
-void copi_signals_cancel_new(struct copi_process *child);
+/* Take such a link and monitor of the starter's back: the process was not started after all. Whoever
+ * else found it meanwhile is told that nobody is there. */
+void copi_signals_cancel_new(struct copi_process *child, cop_pid starter);
 
 /* The owner has taken in a COPI_DOWN, COPI_EXIT or COPI_SIGNAL. What the user is to see of it, or
  * NULL. */

@@ -80,6 +80,7 @@ static struct {
     /* written once, before the first thread */
     void (*at_end)(void);
     cpu_set_t affinity;
+    int niceness;
     sigset_t job_signals;
     size_t static_tls; /* what libc takes of each stack for thread-local variables */
 } threads = {.lock = COPI_LOCK_INIT};
@@ -184,6 +185,7 @@ static void
 remember_origin(void)
 {
     sched_getaffinity(0, sizeof threads.affinity, &threads.affinity);
+    threads.niceness = getpriority(PRIO_PROCESS, 0);
     dl_iterate_phdr(add_tls, &threads.static_tls);
 
     sigfillset(&threads.job_signals);
@@ -285,20 +287,34 @@ reset_floating_point(void)
 }
 
 /* Also for what inherits them from whoever happened to start it. */
-static void
+static bool
 reset_scheduling(void)
 {
     sched_setaffinity(0, sizeof threads.affinity, &threads.affinity);
     struct sched_param normal = {0};
-    sched_setscheduler(0, SCHED_OTHER, &normal);
+    return sched_setscheduler(0, SCHED_OTHER, &normal) == 0
+           && setpriority(PRIO_PROCESS, 0, threads.niceness) == 0; /* of this thread, on Linux */
 }
 
-/* A process may have changed any of these; the next one must not find it. */
 static void
-make_clean(void)
+use_alternate_stack(struct copi_thread *self, stack_t *before)
+{
+    stack_t alternate = {
+        .ss_sp = self->mapping + GUARD_SIZE + self->stack_size,
+        .ss_size = ALTERNATE_SIZE,
+    };
+    sigaltstack(&alternate, before);
+}
+
+/* A process may have changed any of these; the next one must not find it. What cannot be undone (a
+ * niceness, without the right to lower it) ends the thread instead. */
+static void
+make_clean(struct copi_thread *self)
 {
     pthread_sigmask(SIG_SETMASK, &threads.job_signals, NULL);
-    reset_scheduling();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    use_alternate_stack(self, NULL);
+    self->retired |= !reset_scheduling();
     uselocale(LC_GLOBAL_LOCALE);
     reset_floating_point();
     errno = 0;
@@ -363,16 +379,6 @@ next_job(struct copi_thread *self)
 }
 
 static void
-use_alternate_stack(struct copi_thread *self, stack_t *before)
-{
-    stack_t alternate = {
-        .ss_sp = self->mapping + GUARD_SIZE + self->stack_size,
-        .ss_size = ALTERNATE_SIZE,
-    };
-    sigaltstack(&alternate, before);
-}
-
-static void
 leave(void)
 {
     if (threads.at_end) {
@@ -393,7 +399,7 @@ thread_main(void *arg)
         bool fresh = job->fresh;
         job->run(job);
         self->retired |= fresh; /* the job may be gone by now */
-        make_clean();
+        make_clean(self);
     }
 
     leave();

@@ -22,6 +22,9 @@ copi_exit_point(struct copi_process *self)
 {
     if (self->pending >= COPI_EXITING && self->held == 0 && !self->shielded) {
         self->reason = self->pending_reason;
+        if (self->pending == COPI_EXITING) {
+            self->pending = COPI_NONE; /* it has acted; a kill goes on to refuse blocking calls */
+        }
         copi_exit_now(self);
     }
 }
