@@ -168,7 +168,7 @@ void
 copi_take_in(struct copi_process *self)
 {
     copi_take_in_signals(self);
-    if (copi_load_relaxed_32(&self->life) != COPI_ALIVE) {
+    if (copi_load_relaxed_32(&self->life) == COPI_DISOWNED) {
         copi_exit_disowned(self);
     }
     copi_exit_point(self);
@@ -216,6 +216,17 @@ let_received_go(struct copi_process *self)
     }
 }
 
+/* Whoever looks at a process that waits for a message sees it in no callback. */
+static int
+pause_receiving(struct copi_process *self, struct copi_wait *wait)
+{
+    const char *callback = copi_load_relaxed_ptr(&self->callback);
+    copi_callback_begin(self, NULL);
+    int r = copi_pause(self, wait);
+    copi_callback_begin(self, callback);
+    return r;
+}
+
 int
 cop_receive(cop_msg *out, cop_time timeout)
 {
@@ -239,7 +250,7 @@ cop_receive(cop_msg *out, cop_time timeout)
             receive(self, message, out);
             return 0;
         }
-    } while ((r = copi_pause(self, &wait)) == 0);
+    } while ((r = pause_receiving(self, &wait)) == 0);
     return copi_wait_failed(r);
 }
 
@@ -305,7 +316,7 @@ cop_receive_match(cop_msg *out, bool (*wanted)(const cop_msg *msg, void *env), v
             receive(self, message, out);
             return 0;
         }
-    } while ((r = copi_pause(self, &wait)) == 0);
+    } while ((r = pause_receiving(self, &wait)) == 0);
     return copi_wait_failed(r);
 }
 

@@ -435,11 +435,11 @@ int
 copi_enter_exit_point(struct copi_process **out)
 {
     struct copi_process *self = copi_here.process;
-    if (self && copi_load_relaxed_32(&self->life) == COPI_DISOWNED && self->jump
-        && self->held == 0) {
+    uint32_t life = self ? copi_load_relaxed_32(&self->life) : COPI_ALIVE;
+    if (life == COPI_DISOWNED && self->jump && self->held == 0) {
         copi_exit_disowned(self);
     }
-    return copi_enter(out);
+    return life == COPI_ENDED ? -ECANCELED : copi_enter(out); /* a drop function of the end's */
 }
 
 /* ---------------------------------------------------------------- starting */
