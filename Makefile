@@ -139,7 +139,11 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ -lck $(CHECK_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(ARCHIVE) -lck $(CHECK_LIBS)
+
+# Tests of the demo's parts stand on all of it but its main().
+$(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
+    $(filter-out %/main.o,$(call demo_objects,kv))
 
 .PHONY: demo
 demo: deps-demo $(DEMOS) ## show the main job: a supervised key-value daemon

@@ -133,7 +133,7 @@ hang_below_locked(cop_context *context, cop_context *parent)
 static cop_context *
 make(cop_context *parent, cop_time timeout)
 {
-    cop_context *context = copi_zalloc(sizeof *context);
+    cop_context *context = copi_is_forked() ? NULL : copi_zalloc(sizeof *context);
     if (!context) {
         copi_fail(-ENOMEM);
         return NULL;
@@ -245,7 +245,7 @@ cop_context_detached(cop_time timeout)
 void
 cop_context_cancel(cop_context *context, cop_reason cause)
 {
-    if (context) {
+    if (context && !copi_is_forked()) {
         copi_lock_take(&lock);
         cancel_tree_locked(context, &cause);
         copi_lock_give(&lock);
@@ -255,7 +255,9 @@ cop_context_cancel(cop_context *context, cop_reason cause)
 void
 cop_context_free(cop_context *context)
 {
-    let_go(context);
+    if (!copi_is_forked()) {
+        let_go(context);
+    }
 }
 
 int

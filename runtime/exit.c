@@ -145,8 +145,8 @@ end_program(const cop_reason *reason)
 void
 cop_exit(cop_reason reason)
 {
-    struct copi_process *self;
-    if (copi_enter_exit_point(&self) != 0 || !self->jump) {
+    struct copi_process *self = copi_here.process;
+    if (!self || !self->jump) {
         end_program(&reason);
     }
     copi_exit_self(self, &reason);

@@ -52,22 +52,28 @@ copi_list_remove(struct copi_list *list, struct copi_message **link)
 
 /* ---------------------------------------------------------------- letting go */
 
-void
-copi_refuse(struct copi_message *message, int code)
+static void
+refuse(struct copi_message *message, int code, const cop_reason *why)
 {
     if (message->kind == COPI_CALL) {
-        copi_request_refuse(message, code, NULL);
+        copi_request_refuse(message, code, why);
     } else {
         copi_signals_discard(message);
     }
 }
 
 void
-copi_refuse_all(struct copi_message *chain, int code)
+copi_refuse(struct copi_message *message, int code)
+{
+    refuse(message, code, NULL);
+}
+
+void
+copi_refuse_all(struct copi_message *chain, int code, const cop_reason *why)
 {
     while (chain) {
         struct copi_message *next = chain->next;
-        copi_refuse(chain, code);
+        refuse(chain, code, why);
         chain = next;
     }
 }
@@ -132,7 +138,7 @@ static void
 evict_oldest(struct copi_process *self)
 {
     struct copi_message **link = &self->inbox.first;
-    while (*link && copi_load_relaxed_32(&self->counted) > self->limit) {
+    while (*link && copi_send_counted(self) > self->limit) {
         if ((*link)->flags & COPI_COUNTED) {
             struct copi_message *message = copi_list_remove(&self->inbox, link);
             copi_send_uncount(self, message);
@@ -162,6 +168,7 @@ copi_take_in_signals(struct copi_process *self)
         evict_oldest(self);
     }
     copi_store_relaxed_64(&self->inside, self->inbox.count);
+    copi_send_note_length(self, self->inbox.count);
 }
 
 void
@@ -174,10 +181,17 @@ copi_take_in(struct copi_process *self)
     copi_exit_point(self);
 }
 
+static bool
+has_to_evict(const struct copi_process *self)
+{
+    return self->limit && self->when_full == COP_FULL_DROP_OLD
+           && copi_send_counted(self) > self->limit;
+}
+
 struct copi_message *
 copi_next_message(struct copi_process *self)
 {
-    if (self->inbox.count == 0 || copi_load_relaxed_32(&self->signals)) {
+    if (self->inbox.count == 0 || copi_load_relaxed_32(&self->signals) || has_to_evict(self)) {
         copi_take_in(self);
     }
     if (self->inbox.count == 0) {
@@ -340,7 +354,7 @@ is_body_of(const struct copi_message *message, const cop_msg *msg)
 void *
 cop_msg_take(cop_msg *msg)
 {
-    if (!msg->drop || copi_message_is_inside(msg)) {
+    if (!msg->drop || copi_message_is_copy(msg)) {
         return NULL;
     }
     struct copi_process *self = copi_here.process;

@@ -32,7 +32,7 @@ void copi_message_handled(struct copi_process *self, struct copi_message *messag
 /* Let go of a message that nobody will get: a request is refused with `code`. */
 void copi_refuse(struct copi_message *message, int code);
 
-/* As copi_refuse for all in a chain. */
-void copi_refuse_all(struct copi_message *chain, int code);
+/* As copi_refuse for all in a chain; `why`: the process's reason, for those who asked; NULL: none. */
+void copi_refuse_all(struct copi_message *chain, int code, const cop_reason *why);
 
 #endif

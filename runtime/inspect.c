@@ -51,6 +51,9 @@ age_of_oldest(const struct copi_process *process, size_t inside, size_t outside)
 int
 cop_inspect(cop_pid pid, cop_process_info *out)
 {
+    if (copi_is_forked()) {
+        return -EPERM;
+    }
     cop_pid resolved = copi_resolve(pid);
     struct copi_process *process = copi_table_find(resolved);
     if (!process) {
@@ -80,6 +83,9 @@ size_t
 cop_processes(cop_pid *out, size_t capacity)
 {
     size_t count = 0;
+    if (copi_is_forked()) {
+        return 0;
+    }
     for (uint32_t i = 1; i < copi_table_end(); i++) {
         struct copi_process *process = copi_table_at(i);
         cop_pid pid = copi_pid(process);
@@ -93,5 +99,5 @@ cop_processes(cop_pid *out, size_t capacity)
 bool
 cop_alive(cop_pid pid)
 {
-    return copi_table_find(copi_resolve(pid)) != NULL;
+    return !copi_is_forked() && copi_table_find(copi_resolve(pid)) != NULL;
 }

@@ -21,19 +21,20 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 static struct {
     pthread_once_t once;
     copi_atomic32 begun;
     bool no_fault_handlers;
-} library = {.once = PTHREAD_ONCE_INIT};
+    copi_lock ending;
+} library = {.once = PTHREAD_ONCE_INIT, .ending = COPI_LOCK_INIT};
 
-/* The child has one thread, and locks that nobody will give. */
 static void
 forked(void)
 {
-    copi_here.forked = true;
+    copi_store_relaxed_32(&copi_forked, 1);
     copi_here.process = NULL;
     copi_here.thread = NULL;
 }
@@ -55,6 +56,26 @@ copi_library_begin(void)
     pthread_once(&library.once, begin);
 }
 
+/* One that can be handled, and that the processor does not raise. */
+static bool
+can_interrupt(int signal)
+{
+    switch (signal) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGABRT:
+    case SIGTRAP:
+    case SIGSYS:
+        return false;
+    default:
+        return true;
+    }
+}
+
 int
 cop_configure(const cop_config *config)
 {
@@ -64,7 +85,7 @@ cop_configure(const cop_config *config)
     cop_config known = {0};
     memcpy(&known, config, config->size < sizeof known ? config->size : sizeof known);
     if (config->size == 0 || known.kill_grace < 0 || known.interrupt_signal < 0
-        || known.interrupt_signal >= NSIG) {
+        || known.interrupt_signal >= NSIG || !can_interrupt(known.interrupt_signal)) {
         return -EINVAL;
     }
     copi_limit_configure(known.max_processes);
@@ -109,7 +130,8 @@ end_all(struct copi_process *self, bool kill)
         }
         if (kill) {
             cop_exit_signal(pid, COP_REASON_KILLED);
-        } else if (is_top(process)) {
+        } else if (is_top(process) && process->asked_to_end.id != pid.id) {
+            process->asked_to_end = pid;
             ask(self, process, pid);
         }
     }
@@ -127,9 +149,10 @@ all_ended(void)
     return true;
 }
 
-/* Polling, at growing intervals: this happens once, and nobody has to announce himself for it. */
+/* Polling, at growing intervals: this happens once, and nobody has to announce himself for it. Who is
+ * started meanwhile, or loses the parent that would have stopped it, is asked, too. */
 static bool
-await_end(cop_time deadline)
+await_end(struct copi_process *self, cop_time deadline)
 {
     struct copi_parker pause;
     copi_parker_init(&pause);
@@ -138,6 +161,7 @@ await_end(cop_time deadline)
             return false;
         }
         copi_park(&pause, copi_deadline(step));
+        end_all(self, false);
     }
     return true;
 }
@@ -145,7 +169,7 @@ await_end(cop_time deadline)
 int
 cop_shutdown(cop_time timeout)
 {
-    if (copi_here.forked) {
+    if (copi_is_forked()) {
         return -EPERM;
     }
     if (copi_here.thread) {
@@ -161,20 +185,25 @@ cop_shutdown(cop_time timeout)
     }
     cop_time deadline = copi_deadline(timeout);
     end_all(self, false);
-    bool orderly = await_end(deadline);
+    bool orderly = await_end(self, deadline);
     while (!all_ended()) {
         end_all(self, true);
-        await_end(copi_deadline(COP_MS(50)));
+        await_end(self, copi_deadline(COP_MS(50)));
     }
+    copi_lock_take(&library.ending); /* threads are joined by one of those who shut down */
     copi_spawner_stop();
     copi_thread_drained(cop_disowned(), COP_FOREVER);
     copi_timer_stop();
+    copi_lock_give(&library.ending);
     return orderly ? 0 : copi_fail(-ETIMEDOUT);
 }
 
 void
 cop_trim(void)
 {
+    if (copi_is_forked()) {
+        return;
+    }
     copi_thread_trim();
     copi_pool_trim();
 }

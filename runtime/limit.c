@@ -147,13 +147,18 @@ copi_limit_admit(unsigned used)
 {
     pthread_once(&limit.once, look);
     if (used < limit.most) {
-        if (used < limit.most - limit.most / 8) {
-            copi_store_relaxed_32(&limit.reported, 0);
-        }
         return 0;
     }
     report_once(used, "allows no more");
     return -EAGAIN;
+}
+
+void
+copi_limit_started(void)
+{
+    if (copi_load_relaxed_32(&limit.reported)) {
+        copi_store_relaxed_32(&limit.reported, 0);
+    }
 }
 
 void

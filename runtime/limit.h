@@ -9,6 +9,9 @@
 /* Whether one more process fits besides `used`: 0, or -EAGAIN, and a report that names the limit. */
 int copi_limit_admit(unsigned used);
 
+/* A thread was started: the next refusal is news again. */
+void copi_limit_started(void);
+
 /* The system refused a thread all the same. */
 void copi_limit_refused(unsigned used);
 

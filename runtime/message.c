@@ -239,14 +239,15 @@ add_slab(struct copi_pool *pool, uint32_t class)
 static struct copi_message *
 refill(struct copi_pool *pool, uint32_t class)
 {
-    struct copi_message *node = pool->slabs[class] ? cut(pool->slabs[class]) : NULL;
-    if (node) {
-        return node;
+    if (copi_load_relaxed_ptr(&pool->returned)) {
+        take_returned(pool); /* before fresh memory, whose pages are yet to be made */
     }
-    take_returned(pool);
-    node = pool->free[class];
+    struct copi_message *node = pool->free[class];
     if (node) {
         pool->free[class] = node->next;
+        return node;
+    }
+    if (pool->slabs[class] && (node = cut(pool->slabs[class]))) {
         return node;
     }
     struct slab *slab = add_slab(pool, class);
@@ -425,10 +426,17 @@ free_by_body(void *body)
     release_node((struct copi_message *)(void *)((char *)body - HEADER));
 }
 
-bool
-copi_message_is_inside(const cop_msg *msg)
+/* And for our copy outside it: a name of its own, to be told from a user's free. */
+static void
+free_copy(void *body)
 {
-    return msg->drop == free_by_body;
+    free(body);
+}
+
+bool
+copi_message_is_copy(const cop_msg *msg)
+{
+    return msg->drop == free_by_body || msg->drop == free_copy;
 }
 
 cop_msg
@@ -436,7 +444,7 @@ copi_message_give(struct copi_message *message)
 {
     cop_msg given = copi_message_view(message);
     if (message->flags & COPI_OUTSIDE) {
-        given.drop = outside(message)->drop;
+        given.drop = message->flags & COPI_COPIED ? free_copy : outside(message)->drop;
         release_node(message);
     } else if (message->size > 0) {
         given.drop = free_by_body;

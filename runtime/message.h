@@ -84,8 +84,8 @@ void copi_message_free(struct copi_message *message);
 /* Hand the message to a user who owns it from now on: cop_msg_release lets it go. */
 cop_msg copi_message_give(struct copi_message *message);
 
-/* Whether such a message's body lies in its node, so that nobody can keep it. */
-bool copi_message_is_inside(const cop_msg *msg);
+/* Whether such a message's body is a copy of ours, so that nobody can keep it. */
+bool copi_message_is_copy(const cop_msg *msg);
 
 /* Send what this thread has collected for others home. Before a long wait. */
 void copi_pool_flush(void);

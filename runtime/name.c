@@ -207,6 +207,9 @@ copi_name_peek(const struct copi_process *process)
 int
 cop_register(const char *name, cop_pid pid)
 {
+    if (copi_is_forked()) {
+        return -EPERM;
+    }
     pid = copi_resolve(pid);
     struct copi_process *process = copi_table_find(pid);
     if (!process) {
@@ -219,6 +222,9 @@ cop_register(const char *name, cop_pid pid)
 int
 cop_unregister(const char *text)
 {
+    if (copi_is_forked()) {
+        return -EPERM;
+    }
     struct copi_name *name = text ? find(text) : NULL;
     uint64_t holder = 0;
     if (name) {
@@ -237,13 +243,14 @@ cop_unregister(const char *text)
 cop_pid
 cop_whereis(const char *text)
 {
-    struct copi_name *name = text ? find(text) : NULL;
+    struct copi_name *name = text && !copi_is_forked() ? find(text) : NULL;
     return (cop_pid){name ? copi_load_acquire_64(&name->holder) : 0};
 }
 
 cop_pid
 cop_named(const char *text)
 {
-    struct copi_name *name = text && copi_name_check(text) == 0 ? find_or_insert(text) : NULL;
+    struct copi_name *name =
+        text && !copi_is_forked() && copi_name_check(text) == 0 ? find_or_insert(text) : NULL;
     return name ? (cop_pid){COPI_NAME_BIT | name->number} : COP_NOBODY;
 }

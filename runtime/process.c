@@ -53,10 +53,18 @@
 
 /* ---------------------------------------------------------------- small things */
 
+/* Whose cop_why() it is: a thread's first call may be the one that fails. */
+static struct copi_process *
+who_fails(void)
+{
+    struct copi_process *self = copi_here.process;
+    return self || copi_enter_slow(&self) == 0 ? self : NULL;
+}
+
 int
 copi_fail(int code)
 {
-    struct copi_process *self = copi_here.process;
+    struct copi_process *self = who_fails();
     if (self) {
         self->why.kind = COP_FAILED;
         self->why.code = code;
@@ -68,7 +76,7 @@ copi_fail(int code)
 int
 copi_fail_why(const cop_reason *why, int code)
 {
-    struct copi_process *self = copi_here.process;
+    struct copi_process *self = who_fails();
     if (self) {
         self->why = *why;
     }
@@ -146,7 +154,7 @@ clear(struct copi_process *process)
     copi_parker_init(&process->parker);
     copi_store_relaxed_64(&process->waits_for, 0);
     copi_store_relaxed_64(&process->waits_for_pid, 0);
-    copi_store_relaxed_32(&process->counted, 0);
+    copi_send_begin(process);
     copi_store_relaxed_32(&process->signals, 0);
     copi_store_relaxed_32(&process->traps, 0);
     copi_store_relaxed_32(&process->uncancelled, 0);
@@ -226,15 +234,15 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     copi_timer_process_ends(process);
     if (by_itself) {
         copi_request_refuse_in_hand(process);
-        copi_refuse_all(process->inbox.first, -ESRCH);
+        copi_refuse_all(process->inbox.first, -ESRCH, reason);
         copi_list_init(&process->inbox);
         release_own(process);
-    } else {
-        copi_request_refuse_waiting_for(process);
     }
-    copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH);
+    copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH, reason);
+    if (!by_itself) {
+        copi_request_refuse_waiting_for(process, reason);
+    }
     copi_report_exit(process, label, reason);
-    copi_signals_bury(process);
     copi_signals_tell(process, reason, starter);
     copi_send_wake_blocked(process);
     copi_acknowledge(process, process->declined ? COPI_DECLINED : cop_reason_error(*reason),
@@ -291,7 +299,7 @@ end(struct copi_process *self)
         copi_ladder_returned();
         copi_thread_retire();
         copi_request_refuse_in_hand(self);
-        copi_refuse_all(self->inbox.first, -ESRCH);
+        copi_refuse_all(self->inbox.first, -ESRCH, NULL);
         release_own(self);
     }
     give_record_back(self);
@@ -392,8 +400,8 @@ copi_process_foreign_ended(struct copi_process *self)
 static int
 adopt(struct copi_process **out)
 {
-    if (copi_here.thread) {
-        return -EPERM; /* one of ours, between two processes */
+    if (copi_here.thread || copi_here.is_library || copi_is_forked()) {
+        return -EPERM; /* ours, without a process; or in a fork's child */
     }
     copi_library_begin();
     struct copi_process *process;
@@ -406,6 +414,7 @@ adopt(struct copi_process **out)
     process->foreign = true;
     r = copi_thread_adopt(process);
     if (r) {
+        copi_table_withdraw(process);
         copi_table_give(process);
         return r;
     }
@@ -417,9 +426,6 @@ adopt(struct copi_process **out)
 int
 copi_enter_slow(struct copi_process **out)
 {
-    if (copi_here.forked) {
-        return -EPERM;
-    }
     struct copi_process *self = copi_here.process;
     if (!self) {
         return adopt(out);
@@ -510,7 +516,7 @@ abandon(struct copi_process *process, cop_pid starter)
     copi_table_withdraw(process);
     copi_name_release(process);
     copi_timer_process_ends(process);
-    copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH);
+    copi_refuse_all(copi_mailbox_close(&process->mailbox), -ESRCH, NULL);
     copi_signals_cancel_new(process, starter);
     if (process->started_ack) {
         copi_message_free(process->started_ack);
@@ -537,6 +543,7 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
 {
     int r = fill_in(process, spawn, opts);
     if (r) {
+        copi_table_withdraw(process);
         copi_table_give(process);
         return r;
     }
@@ -547,8 +554,12 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
         }
         copi_report_start(process);
         r = copi_thread_run(&process->job);
-        if (r) {
-            copi_limit_refused(copi_table_used());
+        if (r == 0) {
+            copi_limit_started();
+        } else {
+            if (r == -EAGAIN) {
+                copi_limit_refused(copi_table_used());
+            }
             copi_report_event(&(cop_event){
                 .kind = COP_EVENT_EXIT, .pid = process->pid, .reason = cop_failed(r, NULL)});
         }

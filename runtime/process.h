@@ -63,7 +63,7 @@ struct copi_process {
     struct copi_parker parker;
     copi_atomic64 waits_for; /* the reference it waits under, which names the other; 0: nobody */
     copi_atomic32 life;      /* enum copi_life */
-    copi_atomic32 counted;   /* application messages in a bounded mailbox */
+    copi_atomic64 counted;   /* application messages in a bounded mailbox: see send.c */
     uint32_t limit;          /* 0: unbounded. Written before the id */
     uint32_t when_full;
 
@@ -98,7 +98,8 @@ struct copi_process {
     cop_reason pending_reason;
     bool foreign; /* written before the id */
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;
-    unsigned held; /* > 0: inside a deferred call, terminate, a drop function, a predicate */
+    bool awaits_down; /* of a monitor, and not an answer */
+    unsigned held;    /* > 0: inside a deferred call, terminate, a drop function, a predicate */
     struct copi_jump *jump;
     cop_reason reason; /* why it ends */
     cop_reason why;    /* cop_why() */
@@ -121,6 +122,9 @@ struct copi_process {
     struct copi_job job;
     bool contain_faults;
 
+    /* --- who shuts the library down */
+    cop_pid asked_to_end; /* which tenant has been asked */
+
     /* --- guarded by `lock` */
     copi_lock lock;
     struct copi_thread *thread;       /* while it runs on one of ours */
@@ -135,7 +139,7 @@ struct copi_process {
 
     /* --- guarded by signal.c's lock */
     struct copi_watch *watchers, *watching;
-    bool buried; /* watchers that come now are told at once */
+    bool telling, buried; /* its watchers are being told; have been: who comes now finds nobody */
 
     /* --- guarded by name.c's lock */
     struct copi_name *name;

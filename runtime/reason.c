@@ -8,6 +8,7 @@
 #include <coppice/reason.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -76,6 +77,8 @@ cop_reason_string(cop_reason reason, char *out, size_t size)
         snprintf(out, size, "%s", words);
     } else if (reason.kind == COP_FAULTED) {
         snprintf(out, size, "{fault,%d}", reason.code);
+    } else if (reason.code > 0) { /* a number of the application's own */
+        snprintf(out, size, "%d", reason.code);
     } else {
         snprintf(out, size, "%s", cop_strerror(reason.code));
     }
@@ -113,7 +116,7 @@ cop_why(void)
 const char *
 cop_strerror(int error)
 {
-    int number = error < 0 ? -error : error;
+    int number = error > INT_MIN && error < 0 ? -error : error;
     switch (number) {
 #define X(code, words) \
  case code:            \

@@ -13,6 +13,7 @@
 #include "runtime/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,22 @@ in_words(enum copi_severity severity)
     return "";
 }
 
+/* A broken pipe as standard error must not end the program: its signal is taken back. */
+static void
+write_quietly(const char *line, size_t length)
+{
+    sigset_t pipe, before;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    if (write(STDERR_FILENO, line, length) < 0 && errno == EPIPE
+        && !sigismember(&before, SIGPIPE)) {
+        const struct timespec now = {0};
+        sigtimedwait(&pipe, NULL, &now);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 void
 copi_report(enum copi_severity severity, const char *format, ...)
 {
@@ -59,8 +76,7 @@ copi_report(enum copi_severity severity, const char *format, ...)
     size_t room = sizeof line - (size_t)used - 2;
     size_t length = (size_t)used + (more < 0 ? 0 : (size_t)more < room ? (size_t)more : room);
     line[length++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written; /* there is nobody to tell */
+    write_quietly(line, length);
     errno = kept;
 }
 
@@ -68,9 +84,14 @@ void
 copi_report_event(const cop_event *event)
 {
     if (observer.observe) {
+        struct copi_process *self = copi_here.process;
+        unsigned held = self ? self->held++ : 0; /* its fault must not leave with the lock taken */
         copi_lock_take(&observer.lock);
         observer.observe(event, observer.env);
         copi_lock_give(&observer.lock);
+        if (self) {
+            self->held = held;
+        }
     }
 }
 
@@ -83,7 +104,10 @@ copi_report_start(struct copi_process *process)
 void
 copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason)
 {
-    copi_report_event(&(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
+    if (!process->foreign) { /* whose start was not ours to report */
+        copi_report_event(
+            &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
+    }
     if (cop_is_crash(*reason) && reason->kind != COP_KILLED) {
         char words[sizeof reason->text];
         copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind, label,

@@ -73,11 +73,9 @@ forget_answer(struct copi_process *self)
     }
 }
 
-int
-copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
-                   struct copi_message **answer)
+static int
+await(struct copi_process *self, cop_ref ref, struct copi_wait *wait, struct copi_message **answer)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
     int r;
     if (self->awaited.id != ref.id) {
         forget_answer(self);
@@ -91,17 +89,25 @@ copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
             r = outcome(message, answer);
             break;
         }
-    } while ((r = copi_pause(self, &wait)) == 0);
+    } while ((r = copi_pause(self, wait)) == 0);
     self->awaited.id = 0;
     copi_cycle_end(self);
     return copi_wait_failed(r);
 }
 
+int
+copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
+                   struct copi_message **answer)
+{
+    struct copi_wait wait = COPI_WAIT(timeout);
+    return await(self, ref, &wait, answer);
+}
+
 static int
 submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
-       struct copi_message *message)
+       struct copi_message *message, struct copi_wait *wait)
 {
-    int r = copi_send_admit(self, server, pid, message);
+    int r = copi_send_admit(self, server, pid, message, wait);
     if (r == 0) {
         r = copi_deliver(server, (uint32_t)(pid.id >> COPI_INDEX_BITS), message);
         if (r && message->flags & COPI_COUNTED) {
@@ -134,14 +140,16 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
         return r;
     }
     self->awaited = ref;
-    r = submit(self, server, pid, message);
+    self->awaits_down = false; /* a wait that was left by an exit may have left it set */
+    struct copi_wait wait = COPI_WAIT(timeout);
+    r = submit(self, server, pid, message, &wait);
     if (r) {
         self->awaited.id = 0;
         copi_cycle_end(self);
         copi_message_free(message);
-        return r == -ECANCELED || r == -ETIMEDOUT || r == -EDEADLK ? r : copi_fail(r);
+        return r == -ECANCELED || r == -EDEADLK ? r : copi_fail(r);
     }
-    r = copi_request_await(self, ref, timeout, answer);
+    r = await(self, ref, &wait, answer);
     if (r == -ETIMEDOUT || r == -ECANCELED) {
         copi_request_settled(self->pid, ref);
     }
@@ -228,7 +236,7 @@ copi_request_arrived(struct copi_process *self, struct copi_message *message)
         } else if (self->current && is_request_of(self->current, message->from, message->ref)) {
             self->current->kind = COPI_SEND; /* nothing is owed any more */
         }
-    } else if (message->ref.id == self->awaited.id && !self->answer) {
+    } else if (message->ref.id == self->awaited.id && !self->answer && !self->awaits_down) {
         self->answer = message;
         return;
     }
@@ -335,18 +343,18 @@ copi_request_refuse_in_hand(struct copi_process *self)
 
 /* Its lists are its thread's, which is lost. But who waits for it has published that. */
 void
-copi_request_refuse_waiting_for(struct copi_process *server)
+copi_request_refuse_waiting_for(struct copi_process *server, const cop_reason *why)
 {
+    const struct copi_refusal refusal = {.code = -EPIPE, .reason = *why};
     for (uint32_t i = 1; i < copi_table_end(); i++) {
         struct copi_process *waiter = copi_table_at(i);
         cop_ref ref = {copi_load_acquire_64(&waiter->waits_for)};
         if (ref.id == 0 || copi_ref_target(ref) != server->index) {
             continue;
         }
-        struct copi_message *answer = copi_message_new(COPI_REFUSAL, 0, sizeof(int));
+        struct copi_message *answer = copi_message_new(COPI_REFUSAL, 0, sizeof refusal);
         if (answer) {
-            const int code = -EPIPE;
-            memcpy(answer->body, &code, sizeof code);
+            memcpy(answer->body, &refusal, sizeof refusal);
             send_answer(copi_pid(waiter), ref, answer);
         }
     }

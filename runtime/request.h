@@ -46,6 +46,6 @@ void copi_request_defer(struct copi_process *self);
 void copi_request_refuse_in_hand(struct copi_process *self);
 
 /* Refuse what a disowned server has in hand, seen from outside. */
-void copi_request_refuse_waiting_for(struct copi_process *server);
+void copi_request_refuse_waiting_for(struct copi_process *server, const cop_reason *why);
 
 #endif

@@ -7,9 +7,10 @@
  * The path of a message: a node from the sender's pool, the copy, one compare-and-swap on the
  * receiver's word; a system call only if the receiver sleeps. No lock.
  *
- * A bounded mailbox has a count of the application's messages in it. A sender adds one before it
- * pushes and takes it back if that was too many; the receiver takes one off when it hands the
- * message to the user, or evicts it. So the bound is exact: `limit` senders succeed, no more.
+ * A bounded mailbox has a count of the application's messages in it, beside the generation that it is
+ * for, in one word, so that a sender who has found the process just before it ended adds nothing to
+ * the next tenant's. A sender adds one before it pushes, if there is room; the receiver takes one off
+ * when it hands the message to the user, or evicts it. So the bound is exact.
  *
  * A sender that must wait for room puts itself into the receiver's list, under the receiver's lock,
  * and looks at the count once more before it sleeps: its addition to `blocked_senders` and the
@@ -30,11 +31,10 @@ enum {
     LONG_MAILBOX = 10000 /* reported, and then at each doubling */
 };
 
-static bool
-is_doubling(uint64_t count)
+static uint32_t
+generation_of(cop_pid pid)
 {
-    return count >= LONG_MAILBOX && count % LONG_MAILBOX == 0
-           && ((count / LONG_MAILBOX) & (count / LONG_MAILBOX - 1)) == 0;
+    return (uint32_t)(pid.id >> COPI_INDEX_BITS);
 }
 
 /* A mailbox that fills and empties again and again is reported once for each length. */
@@ -43,6 +43,20 @@ is_longest(struct copi_process *to, uint64_t count)
 {
     uint64_t longest = copi_load_relaxed_64(&to->longest);
     return count > longest && copi_cas_64(&to->longest, &longest, count);
+}
+
+void
+copi_send_note_length(struct copi_process *to, uint64_t count)
+{
+    if (count >= LONG_MAILBOX) {
+        uint64_t reached = LONG_MAILBOX;
+        while (reached * 2 <= count) {
+            reached *= 2;
+        }
+        if (is_longest(to, reached)) {
+            copi_report_long_mailbox(to, reached);
+        }
+    }
 }
 
 int
@@ -57,16 +71,10 @@ copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *
     if (pushed == COPI_PUSHED_ASLEEP) {
         copi_unpark(&to->parker);
     }
-    if (is_doubling(count) && is_longest(to, count)) {
-        copi_report_long_mailbox(to, count);
+    if (count >= LONG_MAILBOX && count % LONG_MAILBOX == 0) {
+        copi_send_note_length(to, count);
     }
     return 0;
-}
-
-static uint32_t
-generation_of(cop_pid pid)
-{
-    return (uint32_t)(pid.id >> COPI_INDEX_BITS);
 }
 
 void
@@ -93,14 +101,44 @@ copi_post_signal(cop_pid to, struct copi_message *message)
 
 /* ---------------------------------------------------------------- bounds */
 
-static bool
-take_place(struct copi_process *to)
+void
+copi_send_begin(struct copi_process *process)
 {
-    if (copi_fetch_add_32(&to->counted, 1) < to->limit) {
-        return true;
-    }
-    copi_fetch_add_32(&to->counted, (uint32_t)-1);
-    return false;
+    uint64_t generation = copi_load_relaxed_32(&process->generation);
+    copi_store_relaxed_64(&process->counted, generation << 32);
+}
+
+uint32_t
+copi_send_counted(const struct copi_process *process)
+{
+    return (uint32_t)copi_load_relaxed_64(&process->counted);
+}
+
+/* 0; -EAGAIN: no room; -ESRCH: the record has another tenant. */
+static int
+take_place(struct copi_process *to, cop_pid pid, uint32_t limit)
+{
+    uint64_t counted = copi_load_relaxed_64(&to->counted);
+    do {
+        if (counted >> 32 != generation_of(pid)) {
+            return -ESRCH;
+        }
+        if ((uint32_t)counted >= limit) {
+            return -EAGAIN;
+        }
+    } while (!copi_cas_64(&to->counted, &counted, counted + 1));
+    return 0;
+}
+
+static void
+give_place(struct copi_process *to, uint32_t generation)
+{
+    uint64_t counted = copi_load_relaxed_64(&to->counted);
+    do {
+        if (counted >> 32 != generation) {
+            return; /* the process has ended, and its count with it */
+        }
+    } while (!copi_cas_64(&to->counted, &counted, counted - 1)); /* pairs with enlist's addition */
 }
 
 static void
@@ -125,7 +163,7 @@ void
 copi_send_uncount(struct copi_process *to, struct copi_message *message)
 {
     message->flags &= (uint8_t)~COPI_COUNTED;
-    copi_fetch_add_32(&to->counted, (uint32_t)-1); /* pairs with enlist's addition */
+    give_place(to, message->generation);
     copi_send_wake_blocked(to);
 }
 
@@ -160,19 +198,19 @@ delist(struct copi_process *self, struct copi_process *to)
 
 /* Between enlist and delist the process cannot end: signals are taken in outside. */
 static int
-wait_for_place(struct copi_process *self, struct copi_process *to, cop_pid pid)
+wait_for_place(struct copi_process *self, struct copi_process *to, cop_pid pid,
+               struct copi_wait *wait)
 {
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
     for (;;) {
         copi_take_in(self);
         if (copi_table_find(pid) != to) {
             return -ESRCH;
         }
         enlist(self, to);
-        bool placed = take_place(to);
-        int r = placed ? 0 : copi_pause(self, &wait);
+        int r = take_place(to, pid, to->limit);
+        bool again = r == -EAGAIN && (r = copi_pause(self, wait)) == 0;
         delist(self, to);
-        if (placed || r) {
+        if (!again) {
             return r;
         }
     }
@@ -180,15 +218,17 @@ wait_for_place(struct copi_process *self, struct copi_process *to, cop_pid pid)
 
 /* A request that waits for room has published its edge already. */
 static int
-block(struct copi_process *self, struct copi_process *to, cop_pid pid, struct copi_message *message)
+block(struct copi_process *self, struct copi_process *to, cop_pid pid, struct copi_message *message,
+      struct copi_wait *wait)
 {
+    struct copi_wait without_limit = COPI_WAIT(COP_FOREVER);
     bool is_request = message->kind == COPI_CALL;
     int r = is_request ? 0 : copi_cycle_begin(self, pid, copi_make_ref(self, to->index));
     if (r) {
         return r;
     }
     self->outgoing = message; /* the process may end while it waits */
-    r = wait_for_place(self, to, pid);
+    r = wait_for_place(self, to, pid, wait ? wait : &without_limit);
     self->outgoing = NULL;
     if (!is_request) {
         copi_cycle_end(self);
@@ -198,30 +238,22 @@ block(struct copi_process *self, struct copi_process *to, cop_pid pid, struct co
 
 int
 copi_send_admit(struct copi_process *self, struct copi_process *to, cop_pid pid,
-                struct copi_message *message)
+                struct copi_message *message, struct copi_wait *wait)
 {
     if (to->limit == 0) {
         return 0;
     }
-    int r = 0;
-    switch ((enum cop_when_full)to->when_full) {
-    case COP_FULL_REJECT:
-        r = take_place(to) ? 0 : -EAGAIN;
-        break;
-    case COP_FULL_DROP_NEW:
-        r = take_place(to) ? 0 : -ENOBUFS;
-        break;
-    case COP_FULL_BLOCK:
-        r = take_place(to) ? 0 : block(self, to, pid, message);
-        break;
-    case COP_FULL_DROP_OLD:
-        copi_fetch_add_32(&to->counted, 1);
-        break;
+    bool evicts = to->when_full == COP_FULL_DROP_OLD;
+    message->generation = generation_of(pid); /* of whoever it is counted for */
+    int r = take_place(to, pid, evicts ? UINT32_MAX : to->limit);
+    if (r == -EAGAIN && to->when_full == COP_FULL_BLOCK) {
+        r = block(self, to, pid, message, wait);
+    } else if (r == -EAGAIN) {
+        copi_send_count_dropped(to);
+        r = to->when_full == COP_FULL_DROP_NEW ? -ENOBUFS : r;
     }
     if (r == 0) {
         message->flags |= COPI_COUNTED;
-    } else if (r == -EAGAIN || r == -ENOBUFS) {
-        copi_send_count_dropped(to);
     }
     return r;
 }
@@ -248,9 +280,12 @@ copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *me
     }
     message->from = self->pid;
     struct copi_process *process = copi_table_find(pid);
-    int r = process ? copi_send_admit(self, process, pid, message) : -ESRCH;
+    int r = process ? copi_send_admit(self, process, pid, message, NULL) : -ESRCH;
     if (r == 0) {
         r = copi_deliver(process, generation_of(pid), message);
+        if (r && message->flags & COPI_COUNTED) {
+            copi_send_uncount(process, message);
+        }
     } else if (r != -ESRCH && r != -ENOBUFS) {
         return take_back(message, r);
     }

@@ -7,6 +7,7 @@
 #define COPI_RUNTIME_SEND_H
 
 #include "runtime/process.h"
+#include "runtime/wait.h"
 
 /* Put a message into the mailbox of a process: 0, or -ESRCH and the message is still the caller's. */
 int copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *message);
@@ -17,20 +18,29 @@ void copi_post(cop_pid to, struct copi_message *message);
 /* A signal: looked at before the messages that wait. */
 void copi_post_signal(cop_pid to, struct copi_message *message);
 
+/* A new process lives in the record: nothing is in its mailbox. */
+void copi_send_begin(struct copi_process *process);
+
+/* How many application messages are in its bounded mailbox and inbox. */
+uint32_t copi_send_counted(const struct copi_process *process);
+
 /*
  * A place for an application's message in a mailbox that may be bounded; the message is marked. May
- * wait, if the mailbox says so: an exit point then.
+ * wait, if the mailbox says so, as `wait` says (NULL: without limit): an exit point then.
  *
  * -EAGAIN full; -ENOBUFS full, and to be dropped; -EDEADLK; -ECANCELED, -ETIMEDOUT; -ESRCH it ended
  */
 int copi_send_admit(struct copi_process *self, struct copi_process *to, cop_pid pid,
-                    struct copi_message *message);
+                    struct copi_message *message, struct copi_wait *wait);
 
 /* A marked message is not in the mailbox any more, or never got there. */
 void copi_send_uncount(struct copi_process *to, struct copi_message *message);
 
 /* One message of `to` was dropped. */
 void copi_send_count_dropped(struct copi_process *to);
+
+/* So many messages wait: report it if that is a lot, and more than before. */
+void copi_send_note_length(struct copi_process *to, uint64_t count);
 
 /* The process ends: who waits for room in its mailbox is woken. */
 void copi_send_wake_blocked(struct copi_process *process);

@@ -138,9 +138,24 @@ free_watches(struct copi_watch *list)
 
 /* ---------------------------------------------------------------- making */
 
-/* The record, if that incarnation has not been buried: it may have ended, but can still be watched. */
+/* Whether `owner` watches it already, and has not been told yet. */
+static bool
+watches_locked(const struct copi_process *owner, cop_pid pid)
+{
+    const struct copi_watch *watch = owner->watching;
+    while (watch && !cop_pid_eq(watch->down.pid, pid)) {
+        watch = watch->of_owner.next;
+    }
+    return watch != NULL;
+}
+
+/*
+ * The record, if `owner` can still watch that incarnation. It may have ended. While it tells those who
+ * watch it, only they may come again, and those among them who have not heard yet: for who has,
+ * nobody is there any more.
+ */
 static struct copi_process *
-watchable_locked(cop_pid pid)
+watchable_locked(const struct copi_process *owner, cop_pid pid)
 {
     if (pid.id == 0 || pid.id & COPI_NAME_BIT) {
         return NULL;
@@ -149,7 +164,10 @@ watchable_locked(cop_pid pid)
     bool same =
         process
         && copi_load_relaxed_32(&process->generation) == (uint32_t)(pid.id >> COPI_INDEX_BITS);
-    return same && !process->buried ? process : NULL;
+    if (!same || process->buried || (process->telling && !watches_locked(owner, pid))) {
+        return NULL;
+    }
+    return process;
 }
 
 static void
@@ -168,7 +186,7 @@ monitor(struct copi_process *self, cop_pid target, cop_ref *ref)
         return -ENOMEM;
     }
     copi_lock_take(&lock);
-    struct copi_process *process = watchable_locked(target);
+    struct copi_process *process = watchable_locked(self, target);
     if (process) {
         arm_locked(watch, self, process);
     } else {
@@ -196,12 +214,12 @@ find_link_locked(struct copi_process *self, cop_pid other)
 /* 0; 1: it was linked before; -ESRCH: nobody is there. */
 static int
 link_locked(struct copi_process *self, cop_pid other, struct copi_watch *mine,
-            struct copi_watch *theirs)
+            struct copi_watch *theirs, bool is_new)
 {
-    if (find_link_locked(self, other)) {
+    if (!is_new && find_link_locked(self, other)) {
         return 1;
     }
-    struct copi_process *process = watchable_locked(other);
+    struct copi_process *process = watchable_locked(self, other);
     if (!process) {
         insert(&mine->of_owner, mine, &self->watching, offsetof(struct copi_watch, of_owner));
         return -ESRCH;
@@ -211,8 +229,9 @@ link_locked(struct copi_process *self, cop_pid other, struct copi_watch *mine,
     return 0;
 }
 
+/* is_new: the other one has just been made, and cannot be linked yet. */
 static int
-link_to(struct copi_process *self, cop_pid other)
+link_to(struct copi_process *self, cop_pid other, bool is_new)
 {
     cop_pid me = copi_pid(self);
     struct copi_watch *mine = new_watch(COPI_EXIT, me, other, (cop_ref){0});
@@ -223,7 +242,7 @@ link_to(struct copi_process *self, cop_pid other)
         return -ENOMEM;
     }
     copi_lock_take(&lock);
-    int r = link_locked(self, other, mine, theirs);
+    int r = link_locked(self, other, mine, theirs, is_new);
     copi_lock_give(&lock);
     if (r != 0) {
         free_watch(theirs);
@@ -239,7 +258,7 @@ link_to(struct copi_process *self, cop_pid other)
 int
 copi_signals_link_new(struct copi_process *self, struct copi_process *child)
 {
-    return link_to(self, copi_pid(child));
+    return link_to(self, copi_pid(child), true);
 }
 
 int
@@ -254,61 +273,65 @@ void
 copi_signals_begin(struct copi_process *process)
 {
     copi_lock_take(&lock);
-    process->buried = false;
+    process->buried = process->telling = false;
     copi_lock_give(&lock);
 }
 
 /* ---------------------------------------------------------------- ending */
 
-/*
- * What it watched goes; what watches it is kept for copi_signals_tell, out of reach of others: an
- * owner that ends or unwatches meanwhile still finds its watch through its own list and takes it out
- * of this one.
- */
-void
-copi_signals_bury(struct copi_process *process)
+/* What it watched is not wanted any more. The armed ones are the caller's to free; a flying one is
+ * freed by who gets the message. */
+static struct copi_watch *
+stop_watching_locked(struct copi_process *process)
 {
     struct copi_watch *gone = NULL;
-    copi_lock_take(&lock);
-    process->buried = true;
     for (struct copi_watch *watch; (watch = process->watching);) {
         leave_owner_locked(watch);
-        if (watch->of_target.link) { /* armed; a flying one is freed by who gets the message */
+        if (watch->of_target.link) {
             leave_target_locked(watch);
             watch->of_target.next = gone;
             gone = watch;
         }
     }
-    copi_lock_give(&lock);
-    free_watches(gone);
+    return gone;
 }
 
 static struct copi_watch *
-next_to_tell(struct copi_process *process, cop_pid unlinked)
+next_to_tell_locked(struct copi_process *process, cop_pid unlinked)
 {
-    copi_lock_take(&lock);
     struct copi_watch *watch = process->watchers;
     if (watch) {
         leave_target_locked(watch); /* flying */
         watch->is_cancelled |= watch->is_link && cop_pid_eq(watch->owner, unlinked);
     }
-    copi_lock_give(&lock);
     return watch;
 }
 
+/* It is buried when nobody is left to tell. */
 void
 copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pid unlinked)
 {
-    for (struct copi_watch *watch; (watch = next_to_tell(process, unlinked));) {
-        watch->down.reason = *reason;
-        copi_post_signal(watch->owner, message_of(watch));
-    }
+    struct copi_watch *watch, *gone = NULL;
+    do {
+        copi_lock_take(&lock);
+        process->telling = true;
+        watch = next_to_tell_locked(process, unlinked);
+        if (!watch) {
+            gone = stop_watching_locked(process);
+            process->buried = true;
+        }
+        copi_lock_give(&lock);
+        if (watch) {
+            watch->down.reason = *reason;
+            copi_post_signal(watch->owner, message_of(watch));
+        }
+    } while (watch);
+    free_watches(gone);
 }
 
 void
 copi_signals_cancel_new(struct copi_process *child, cop_pid starter)
 {
-    copi_signals_bury(child);
     struct copi_watch *gone = NULL;
     copi_lock_take(&lock);
     for (struct copi_watch *watch = child->watchers, *next; watch; watch = next) {
@@ -541,7 +564,7 @@ cop_link(cop_pid pid)
     if (other.id == 0) {
         return copi_fail(-ESRCH);
     }
-    r = cop_pid_eq(other, copi_pid(self)) ? 0 : link_to(self, other);
+    r = cop_pid_eq(other, copi_pid(self)) ? 0 : link_to(self, other, false);
     return r ? copi_fail(r) : 0;
 }
 

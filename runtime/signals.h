@@ -31,11 +31,8 @@ void copi_signals_discard(struct copi_message *message);
 /* A new process lives in the record: it can be watched. */
 void copi_signals_begin(struct copi_process *process);
 
-/*
- * The process has ended. First nobody can watch it any more, and it watches nobody; what is to be
- * told is kept. Then, when everything else is done, it is told, but not `unlinked` by its link.
- */
-void copi_signals_bury(struct copi_process *process);
+/* The process has ended, and everything else of it is done: who watches it is told, but not `unlinked`
+ * by its link; it watches nobody any more. */
 void copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pid unlinked);
 
 /* The monitor `ref` of the caller's is not wanted any more; its DOWN is removed. false: none. */

@@ -410,7 +410,7 @@ find_program(const char *name, char path[PATH_MAX])
 int
 copi_spawner_run(const char *const argv[], struct copi_program *program)
 {
-    if (copi_here.forked) {
+    if (copi_is_forked()) {
         return -EPERM;
     }
     if (!argv || !argv[0]) {

@@ -9,6 +9,7 @@
 #include "runtime/stop.h"
 
 #include "runtime/cycle.h"
+#include "runtime/ladder.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 #include "runtime/signals.h"
@@ -20,7 +21,9 @@ static int
 await_down(struct copi_process *self, cop_ref monitor, cop_time timeout, cop_reason *reason)
 {
     struct copi_message *answer;
+    self->awaits_down = true;
     int r = copi_request_await(self, monitor, timeout, &answer);
+    self->awaits_down = false;
     if (r) {
         copi_signals_demonitor(self, monitor);
         return r;
@@ -55,7 +58,15 @@ copi_ask_to_stop(struct copi_process *self, cop_pid pid, const cop_reason *reaso
     }
     memcpy(message->body, reason, sizeof *reason);
     message->from = self->pid;
-    copi_post(pid, message);
+    const struct copi_process *process = copi_table_find(pid);
+    if (process && process->behaviour->is_server) {
+        copi_post(pid, message);
+        return 0;
+    }
+    copi_post_signal(pid, message); /* as cop_exit_signal does */
+    if (!cop_is_crash(*reason)) {
+        copi_ladder_begin(pid, false);
+    }
     return 0;
 }
 

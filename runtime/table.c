@@ -123,13 +123,15 @@ void
 copi_table_withdraw(struct copi_process *process)
 {
     copi_store_release_64(&process->id, 0);
+    copi_lock_take(&table.lock);
+    table.used--;
+    copi_lock_give(&table.lock);
 }
 
 void
 copi_table_give(struct copi_process *process)
 {
     copi_lock_take(&table.lock);
-    table.used--;
     append_free_locked(process);
     copi_lock_give(&table.lock);
 }

@@ -50,7 +50,7 @@ int copi_table_take(struct copi_process **out);
 /* From now on its pid finds it. */
 void copi_table_publish(struct copi_process *process);
 
-/* From now on it does not. */
+/* From now on it does not, and counts no more. Once for each copi_table_take. */
 void copi_table_withdraw(struct copi_process *process);
 
 /* The record is free. */
@@ -59,7 +59,7 @@ void copi_table_give(struct copi_process *process);
 /* Indexes run from 1 to below this. */
 uint32_t copi_table_end(void);
 
-/* How many records are taken. */
+/* How many are taken and not withdrawn. */
 unsigned copi_table_used(void);
 
 #endif

@@ -67,6 +67,7 @@ struct copi_thread {
 };
 
 _Thread_local struct copi_here copi_here;
+copi_atomic32 copi_forked;
 
 static struct {
     copi_lock lock;
@@ -562,7 +563,7 @@ copi_thread_count(void)
 static void
 join_ended(void)
 {
-    if (copi_here.forked) {
+    if (copi_is_forked()) {
         return; /* at the exit of a fork's child: the thread is not there */
     }
     copi_lock_take(&threads.lock);
@@ -605,6 +606,7 @@ static void *
 library_thread_main(void *arg)
 {
     struct copi_library_thread *self = arg;
+    copi_here.is_library = true;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     copi_thread_name(self->name);
     reset_scheduling();

@@ -34,9 +34,17 @@ struct copi_here {
         *process;               /* running here; NULL: a thread not adopted, or the library's own */
     struct copi_pool *pool;     /* of messages; NULL: none yet */
     struct copi_thread *thread; /* NULL: not started by the library */
-    bool forked;                /* the child of a fork: everything is refused */
+    bool is_library;            /* one of the library's own */
 };
 extern _Thread_local struct copi_here copi_here;
+
+/* The child of a fork has one thread, and locks that nobody will give: everything is refused there. */
+extern copi_atomic32 copi_forked;
+static inline bool
+copi_is_forked(void)
+{
+    return copi_load_relaxed_32(&copi_forked) != 0;
+}
 
 /* Say that the calling foreign thread has a process, whose end is the thread's. */
 int copi_thread_adopt(struct copi_process *process);

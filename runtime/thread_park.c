@@ -210,6 +210,11 @@ copi_park_fd(struct copi_parker *parker, int fd, short events, cop_time deadline
 {
     int kept = errno, ready = 0;
     if (parker->wake_fd < 0) {
+        /* Look first: a closed descriptor's number could become the eventfd's. */
+        ready = copi_poll_fd(fd, events);
+        if (ready != 0) {
+            return ready;
+        }
         parker->wake_fd = eventfd(0, EFD_CLOEXEC);
         if (parker->wake_fd < 0) {
             ready = -errno;

@@ -54,7 +54,7 @@ static struct {
     copi_lock lock;
     /* guarded by lock */
     struct copi_timer *first;
-    uint64_t order;
+    uint64_t order, count; /* count: of all references ever, also over a stop */
     struct slot *slots;
     uint32_t slot_count, free_slot; /* free_slot: an index + 1; 0: none */
     bool running, stopping;
@@ -177,7 +177,7 @@ take_slot_locked(struct copi_timer *timer, cop_ref *ref)
     struct slot *slot = &timers.slots[timer->slot];
     timers.free_slot = slot->next_free;
     slot->timer = timer;
-    slot->count = (slot->count + 1) & ((UINT64_C(1) << COUNT_BITS) - 1);
+    slot->count = ++timers.count & ((UINT64_C(1) << COUNT_BITS) - 1);
     ref->id = ((uint64_t)(timer->slot + 1) << COUNT_BITS) | slot->count;
     return 0;
 }
@@ -443,6 +443,9 @@ cop_send_after(cop_pid to, cop_msg msg, cop_time delay)
 int
 cop_cancel_timer(cop_ref ref, cop_time *left)
 {
+    if (copi_is_forked()) {
+        return -EPERM;
+    }
     copi_lock_take(&timers.lock);
     struct copi_timer *timer = find_locked(ref);
     if (timer) {
@@ -463,6 +466,9 @@ cop_cancel_timer(cop_ref ref, cop_time *left)
 int
 cop_read_timer(cop_ref ref, cop_time *left)
 {
+    if (copi_is_forked()) {
+        return -EPERM;
+    }
     copi_lock_take(&timers.lock);
     struct copi_timer *timer = find_locked(ref);
     cop_time deadline = timer ? timer->deadline : 0;

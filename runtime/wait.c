@@ -190,7 +190,8 @@ cop_wait_fd(int fd, int events, cop_time timeout)
     copi_take_in(self);
     if (timeout <= 0) {
         r = copi_poll_fd(fd, (short)events);
-        r = r == 0 ? -ETIMEDOUT : r;
+        r = r ? r : copi_interrupted(self);
+        r = r ? r : -ETIMEDOUT;
     } else {
         while ((r = copi_pause_fd(self, &wait, fd, (short)events)) == 0) {
             copi_take_in(self);

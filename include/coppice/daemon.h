@@ -14,10 +14,23 @@ extern "C" {
  * Start the tree, wait for its end or for SIGTERM or SIGINT, stop it in order, and end everything
  * that the library started. A second SIGINT ends the program at once, with status 130.
  *
- * Handles SIGTERM, SIGINT, SIGHUP and SIGUSR1 (the last two are taken and ignored for now) and
- * ignores SIGPIPE while it runs; the dispositions from before are put back.
+ * A request that comes while the tree starts is kept until it is up; init_timeout is for what may
+ * hang there. The tree is linked to the caller, and what is sent to the calling thread meanwhile is
+ * dropped.
  *
- * Returns the exit status: 0 after a shutdown, 1 when the tree did not start or gave up.
+ * While it runs it handles SIGTERM, SIGINT, SIGHUP and SIGUSR1 (the last two are taken and ignored
+ * for now), also if they were blocked, ignores SIGPIPE, and ends the ignoring of SIGCHLD, because
+ * that would hide how commands end. Dispositions and mask are put back.
+ *
+ * As process 1, or as a subreaper (prctl(2)), it reaps the orphans that the system hands to it, which
+ * takes SIGCHLD. Called from the main thread, as is usual, it then also reaps children that this
+ * thread has forked itself.
+ *
+ * Returns the exit status:
+ *
+ *   0   it was asked to stop, by a signal or from inside (cop_supervisor_stop, auto_shutdown)
+ *   1   the tree did not start, gave up or crashed, or cop_run runs already or could not wait; a
+ *       line on standard error has the reason
  *
  * Threads: one that the library did not start, once at a time.  Blocks.
  */

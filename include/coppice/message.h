@@ -77,10 +77,10 @@ typedef struct cop_msg {
  * Exit point: when the size is wrong, and then only.
  */
 #ifdef __cplusplus
-# define COP_BODY(msg, type) ((const type *)cop_body((msg), sizeof(type)))
+# define COP_BODY(msg, type) ((type const *)cop_body((msg), sizeof(type)))
 #else
 # define COP_BODY(msg, type)                                                    \
-  ((const type *)cop_body((msg), sizeof(type) + 0 * sizeof(struct {             \
+  ((type const *)cop_body((msg), sizeof(type) + 0 * sizeof(struct {             \
                                         _Static_assert(_Alignof(type) <= 8,     \
                                                        "bodies are 8-aligned"); \
                                         int unused;                             \

@@ -56,10 +56,20 @@ typedef struct cop_child_spec {
     /*
      * An operating-system process: argv, NULL-terminated; argv[0] is looked up in PATH. It leads a
      * process group of its own; stopping sends SIGTERM to the group, and SIGKILL after the shutdown
-     * time. Exit status 0 is NORMAL, another is FAILED with it as (positive) code and the text
-     * "{exit_status,3}"; an end by a signal is FAILED with 128 plus its number and "{signal,11}".
+     * time. When the leader has ended, so has the child: what is left of the group is killed.
+     *
+     * Exit status 0 is NORMAL, another is FAILED with it as (positive) code and the text
+     * "{exit_status,3}"; an end by a signal is FAILED with 128 plus its number and "{signal,11}", but
+     * SHUTDOWN if it was asked to stop and SIGTERM ended it. One that cannot be started is FAILED
+     * with the code of execve, such as -ENOENT, each time that it is tried. -ECHILD: the program
+     * ignores SIGCHLD, or has reaped a child that is not its own.
+     *
+     * It inherits standard output and error, the environment and the working directory. Standard
+     * input is /dev/null, signals are as in a fresh process, all other descriptors are closed.
+     *
      * When the daemon itself is killed with SIGKILL, the kernel kills the command (PR_SET_PDEATHSIG),
-     * but not what the command started in its turn.
+     * but not what the command started in its turn, nor a command that the kernel lets change its
+     * privileges at exec (set-user-ID, file capabilities). Needs Linux 5.9.
      */
     const char *const *command;
     const struct cop_agent_spec *agent;

@@ -1,0 +1,161 @@
+/*
+ * demos/kv/main.c - the command line.
+ *
+ * Room: demos/. Runs in main(), before and after the tree.
+ */
+#include "demos/kv/application.h"
+#include "demos/kv/bucket.h"
+#include "demos/kv/server.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DEFAULT_HOST "127.0.0.1" /* there is no password: whoever gets in may do everything */
+#define DEFAULT_PORT 7379
+#define MAX_BUCKETS  64
+
+#define EXIT_USAGE 2
+
+struct options {
+    const char *host;
+    unsigned port;
+    const char *buckets[MAX_BUCKETS];
+    size_t bucket_count;
+};
+
+static void
+usage(FILE *to)
+{
+    (void)fprintf(to,
+                  "usage: kv [--host ADDRESS] [--port PORT] [--buckets NAME,NAME...]\n"
+                  "A supervised key-value daemon; redis-cli can talk to it.\n"
+                  "  --host     where to listen; without it %s\n"
+                  "  --port     without it %d; 0 takes a free one\n"
+                  "  --buckets  buckets that are there from the start, besides \"0\"\n",
+                  DEFAULT_HOST, DEFAULT_PORT);
+}
+
+static bool
+parse_port(const char *text, unsigned *out)
+{
+    char *end = NULL;
+    unsigned long n = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || n > 65535) {
+        (void)fprintf(stderr, "kv: '%s' is not a port\n", text);
+        return false;
+    }
+    *out = (unsigned)n;
+    return true;
+}
+
+static bool
+known_bucket(const struct options *o, const char *name)
+{
+    bool known = strcmp(name, "0") == 0;
+    for (size_t i = 0; i < o->bucket_count; i++) {
+        known |= strcmp(name, o->buckets[i]) == 0;
+    }
+    return known;
+}
+
+/* The names stay in `list`, which is the command line's own memory. */
+static bool
+parse_buckets(char *list, struct options *o)
+{
+    char *rest = NULL;
+    for (char *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        if (!bucket_name_valid((cop_bytes){name, strlen(name)})) {
+            (void)fprintf(stderr, "kv: '%s' is not a bucket's name\n", name);
+            return false;
+        }
+        if (known_bucket(o, name)) {
+            continue;
+        }
+        if (o->bucket_count == MAX_BUCKETS) {
+            (void)fprintf(stderr, "kv: more than %d buckets; CREATE the others\n", MAX_BUCKETS);
+            return false;
+        }
+        o->buckets[o->bucket_count++] = name;
+    }
+    return true;
+}
+
+/* -1: go on; otherwise the exit status. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+    static const struct option names[] = {
+        {"host", required_argument, NULL, 'h'},
+        {"port", required_argument, NULL, 'p'},
+        {"buckets", required_argument, NULL, 'b'},
+        {"help", no_argument, NULL, '?' + 1},
+        {0},
+    };
+    bool ok = true;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing else runs yet */
+    for (int c; ok && (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        switch (c) {
+        case 'h':
+            o->host = optarg;
+            break;
+        case 'p':
+            ok = parse_port(optarg, &o->port);
+            break;
+        case 'b':
+            ok = parse_buckets(optarg, o);
+            break;
+        case '?' + 1:
+            usage(stdout);
+            return EXIT_SUCCESS;
+        default:
+            ok = false;
+        }
+    }
+    if (!ok || optind < argc) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* A client takes two descriptors, its socket and one to be woken by, and the usual soft limit is
+ * there for select(), which nobody here calls. What cannot be raised stays, and is enough to
+ * serve. */
+static void
+raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o = {.host = DEFAULT_HOST, .port = DEFAULT_PORT};
+    int status = parse_options(argc, argv, &o);
+    if (status >= 0) {
+        return status;
+    }
+    raise_descriptor_limit();
+    char address[128];
+    const char *why = NULL;
+    int listener = server_listen(o.host, o.port, address, sizeof address, &why);
+    if (listener < 0) {
+        (void)fprintf(stderr, "kv: cannot listen on %s, port %u: %s\n", o.host, o.port, why);
+        return EXIT_FAILURE;
+    }
+    (void)printf("listening on %s\n", address);
+    (void)printf("talk to it with: redis-cli -h %s -p %u\n"
+                 "and type:        SET milk 2, GET milk, TREE, CRASH 0, TREE, SHUTDOWN\n",
+                 o.host, server_stats().port);
+    (void)fflush(stdout);
+    status = application_run(listener, o.buckets, o.bucket_count);
+    close(listener);
+    return status;
+}

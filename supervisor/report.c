@@ -1,0 +1,73 @@
+/*
+ * supervisor/report.c - what a supervisor says about its children.
+ *
+ * Room: supervisor/. The supervisor only.
+ * Touch freely: the lines. Ask first: the events: their kinds, order and reasons are OTP's.
+ */
+#include "supervisor/report.h"
+
+#include "runtime/inspect.h"
+#include "runtime/report.h"
+
+#include <coppice/process.h>
+
+#include <stdio.h>
+
+static const char *
+in_words(cop_event_kind kind)
+{
+    switch (kind) {
+    case COP_EVENT_CHILD_TERMINATED:
+        return "ended";
+    case COP_EVENT_START_ERROR:
+        return "did not start";
+    case COP_EVENT_SHUTDOWN_ERROR:
+        return "did not stop as asked";
+    case COP_EVENT_GAVE_UP:
+        return "was restarted too often, giving up";
+    case COP_EVENT_START:
+    case COP_EVENT_EXIT:
+    case COP_EVENT_UNEXPECTED_MESSAGE:
+        break;
+    }
+    return "";
+}
+
+void
+copi_report_child(cop_event_kind kind, const char *child, cop_pid pid, const cop_reason *reason)
+{
+    cop_pid self = cop_self();
+    copi_report_event(&(cop_event){
+        .kind = kind,
+        .pid = pid,
+        .supervisor = self,
+        .child = child,
+        .reason = *reason,
+    });
+    char name[COPI_LABEL_SIZE], words[sizeof reason->text];
+    copi_report(cop_is_crash(*reason) ? COPI_ERROR : COPI_NOTICE, "supervisor %s: child %s %s: %s",
+                copi_label_pid(self, name), child, in_words(kind),
+                cop_reason_string(*reason, words, sizeof words));
+}
+
+void
+copi_report_gave_up(const char *child)
+{
+    cop_reason reason = cop_failed(-ECANCELED, "reached_max_restart_intensity");
+    copi_report_child(COP_EVENT_GAVE_UP, child, COP_NOBODY, &reason);
+}
+
+void
+copi_report_unexpected(cop_msg msg)
+{
+    char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE];
+    cop_pid self = cop_self();
+    copi_report_event(&(cop_event){
+        .kind = COP_EVENT_UNEXPECTED_MESSAGE,
+        .pid = msg.from,
+        .supervisor = self,
+        .reason = cop_failed((int)msg.tag, "message %u of %zu bytes", msg.tag, msg.body.size),
+    });
+    copi_report(COPI_WARNING, "supervisor %s: dropped message %u from %s",
+                copi_label_pid(self, name), msg.tag, copi_label_pid(msg.from, from));
+}

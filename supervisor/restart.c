@@ -1,0 +1,342 @@
+/*
+ * supervisor/restart.c - what a supervisor does with its children, one and many.
+ *
+ * Room: supervisor/. The supervisor only.
+ * Touch freely: the backoff. Ask first: the order of reports, stops, starts and counts: traces of
+ * real trees are compared with OTP's.
+ *
+ * A restart is counted when it is attempted. An attempt that fails is not repeated at once: the
+ * supervisor sends itself a message, so that what waits in its mailbox comes first (a request to stop
+ * the child, or the supervisor), and the child is `restarting` until that message is handled. With a
+ * backoff, the same happens before the attempt, and the message is a timer's.
+ *
+ * Any restart may find that children between have got another state: a group restart has started one
+ * whose own attempt was still to come, a request has ended the attempts. So what a message says is
+ * only: if this child is still restarting, try.
+ */
+#include "supervisor/restart.h"
+
+#include "runtime/thread.h"
+#include "supervisor/child.h"
+#include "supervisor/report.h"
+#include "supervisor/strategy.h"
+
+#include <coppice/timer.h>
+
+#include <limits.h>
+
+static const char *
+id_of(const struct copi_child *child)
+{
+    return child->spec->id;
+}
+
+static bool
+is_temporary(const struct copi_child *child)
+{
+    return child->spec->restart == COP_TEMPORARY;
+}
+
+/* ---------------------------------------------------------------- one child */
+
+static void
+end_pause(struct copi_child *child)
+{
+    if (child->timer.id != 0) {
+        cop_cancel_timer(child->timer, NULL);
+        child->timer = (cop_ref){0};
+    }
+    child->pause++; /* a message that was under way is of another pause now */
+}
+
+static void
+set_state(struct copi_child *child, enum copi_child_state state, cop_pid pid)
+{
+    end_pause(child);
+    child->state = state;
+    child->pid = pid;
+}
+
+void
+copi_forget_child(struct copi_supervisor *sup, struct copi_child *child)
+{
+    end_pause(child);
+    copi_siblings_remove(&sup->children, child);
+    copi_child_free(child);
+}
+
+/* It does not run any more, and will not without being asked to. */
+static void
+let_rest(struct copi_supervisor *sup, struct copi_child *child)
+{
+    if (is_temporary(child)) {
+        copi_forget_child(sup, child);
+    } else {
+        set_state(child, COPI_CHILD_DOWN, COP_NOBODY);
+    }
+}
+
+int
+copi_start_child(struct copi_child *child, cop_pid *out, cop_reason *why)
+{
+    cop_pid pid = COP_NOBODY;
+    int r = copi_child_start(child->spec, &pid, why);
+    if (r == 0) {
+        bool runs = !cop_pid_eq(pid, COP_NOBODY);
+        set_state(child, runs ? COPI_CHILD_RUNNING : COPI_CHILD_DOWN, pid);
+        child->started = cop_now();
+    }
+    if (r == 0 && is_temporary(child) && child->own) {
+        copi_child_spec_drop_argument(child->own); /* it will not be needed again */
+    }
+    if (out) {
+        *out = pid;
+    }
+    return r;
+}
+
+int
+copi_stop_child(struct copi_supervisor *sup, struct copi_child *child)
+{
+    if (child->state == COPI_CHILD_RUNNING) {
+        cop_reason reason;
+        int r = copi_child_stop(child->spec, child->pid, &reason);
+        if (r) {
+            return r;
+        }
+        if (!copi_is_stopped_as_asked(child->spec->restart, child->spec->shutdown, &reason)) {
+            copi_report_child(COP_EVENT_SHUTDOWN_ERROR, id_of(child), child->pid, &reason);
+        }
+    }
+    let_rest(sup, child);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- many */
+
+/* true: it has, or has declined and is, if temporary, forgotten. */
+static bool
+start_one(struct copi_supervisor *sup, struct copi_child *child, struct copi_failed_start *failed)
+{
+    failed->code = copi_start_child(child, NULL, &failed->why);
+    if (failed->code) {
+        failed->id = id_of(child);
+        copi_report_child(COP_EVENT_START_ERROR, failed->id, COP_NOBODY, &failed->why);
+        return false;
+    }
+    if (child->state == COPI_CHILD_DOWN && is_temporary(child)) {
+        copi_forget_child(sup, child);
+    }
+    return true;
+}
+
+/* Start what comes after `before` (NULL: all). NULL, or the one that did not start. */
+static struct copi_child *
+start_after(struct copi_supervisor *sup, const struct copi_child *before,
+            struct copi_failed_start *failed)
+{
+    struct copi_child *next, *child = before ? before->younger : sup->children.oldest;
+    for (; child; child = next) {
+        next = child->younger;
+        if (!start_one(sup, child, failed)) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+bool
+copi_start_all(struct copi_supervisor *sup, struct copi_failed_start *failed)
+{
+    return start_after(sup, NULL, failed) == NULL;
+}
+
+/* Stop what comes after `before`, youngest first. */
+static int
+stop_after(struct copi_supervisor *sup, const struct copi_child *before)
+{
+    struct copi_child *older, *child = sup->children.youngest;
+    for (; child != before; child = older) {
+        older = child->older;
+        int r = copi_stop_child(sup, child);
+        if (r) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+void
+copi_stop_all(struct copi_supervisor *sup)
+{
+    stop_after(sup, NULL);
+}
+
+/* ---------------------------------------------------------------- restarting */
+
+static void
+count_restarts_after(struct copi_supervisor *sup, const struct copi_child *before)
+{
+    struct copi_child *child = before ? before->younger : sup->children.oldest;
+    for (; child; child = child->younger) {
+        child->restarts += child->state == COPI_CHILD_RUNNING;
+    }
+}
+
+/* The children from this one on are stopped and started. NULL, or the one that did not start. */
+static struct copi_child *
+restart_after(struct copi_supervisor *sup, const struct copi_child *before)
+{
+    struct copi_failed_start how;
+    if (stop_after(sup, before) != 0) {
+        return NULL; /* killed: whoever is left learns of it */
+    }
+    struct copi_child *failed = start_after(sup, before, &how);
+    count_restarts_after(sup, before);
+    return failed;
+}
+
+/* The same for this one alone; it is not temporary. */
+static struct copi_child *
+restart_one(struct copi_supervisor *sup, struct copi_child *child)
+{
+    struct copi_failed_start how;
+    if (!start_one(sup, child, &how)) {
+        return child;
+    }
+    child->restarts += child->state == COPI_CHILD_RUNNING;
+    return NULL;
+}
+
+/* NULL, or the child to try again with, which is not always the one that it began with. */
+static struct copi_child *
+attempt(struct copi_supervisor *sup, struct copi_child *child)
+{
+    switch (sup->spec->strategy) {
+    case COP_ONE_FOR_ONE:
+        return restart_one(sup, child);
+    case COP_ONE_FOR_ALL:
+        return restart_after(sup, NULL);
+    case COP_REST_FOR_ONE:
+        return restart_after(sup, child->older);
+    }
+    return NULL;
+}
+
+static bool
+has_backoff(const struct copi_supervisor *sup)
+{
+    return sup->spec->backoff.min > 0;
+}
+
+static int
+send_to_self_later(const struct copi_supervisor *sup, struct copi_child *child)
+{
+    struct copi_pause_over over = {.pause = child->pause};
+    memcpy(over.id, id_of(child), sizeof over.id);
+    cop_time pause = copi_backoff_pause(&sup->spec->backoff, child->attempts, copi_random());
+    child->timer = cop_send_after(cop_self(), COP_MSG_OF(COPI_PAUSE_OVER, over), pause);
+    child->attempts += child->attempts < UINT_MAX;
+    return child->timer.id ? 0 : cop_why().code;
+}
+
+static int
+send_to_self(const struct copi_child *child)
+{
+    char id[COPI_ID_SIZE];
+    memcpy(id, id_of(child), sizeof id);
+    return cop_cast(cop_self(), COP_MSG_OF(COPI_TRY_AGAIN, id));
+}
+
+static bool
+is_admitted(struct copi_supervisor *sup, struct copi_child *child)
+{
+    if (copi_intensity_admit(&sup->intensity, cop_now())) {
+        return true;
+    }
+    copi_report_gave_up(id_of(child));
+    let_rest(sup, child);
+    return false;
+}
+
+/*
+ * Restart it now, or later, as the backoff says. A message that cannot be sent for want of memory
+ * must not leave the child restarting for ever: then the next attempt follows at once, and the
+ * intensity sees to it that there is an end of them.
+ */
+static enum copi_outcome
+restart(struct copi_supervisor *sup, struct copi_child *child)
+{
+    while (child) {
+        if (!is_admitted(sup, child)) {
+            return COPI_GIVE_UP;
+        }
+        set_state(child, COPI_CHILD_RESTARTING, COP_NOBODY);
+        if (has_backoff(sup) && send_to_self_later(sup, child) == 0) {
+            return COPI_GO_ON;
+        }
+        child = attempt(sup, child);
+        if (child) {
+            set_state(child, COPI_CHILD_RESTARTING, COP_NOBODY);
+            if (!has_backoff(sup) && send_to_self(child) == 0) {
+                return COPI_GO_ON;
+            }
+        }
+    }
+    return COPI_GO_ON;
+}
+
+enum copi_outcome
+copi_try_again(struct copi_supervisor *sup, const char *id)
+{
+    struct copi_child *child = copi_siblings_find(&sup->children, id);
+    if (!child || child->state != COPI_CHILD_RESTARTING) {
+        return COPI_GO_ON;
+    }
+    return restart(sup, child);
+}
+
+/* The attempt was counted when the pause began; if it fails, the next one is counted. */
+enum copi_outcome
+copi_pause_is_over(struct copi_supervisor *sup, const struct copi_pause_over *over)
+{
+    struct copi_child *child = copi_siblings_find(&sup->children, over->id);
+    if (!child || child->state != COPI_CHILD_RESTARTING || child->pause != over->pause) {
+        return COPI_GO_ON;
+    }
+    child->timer = (cop_ref){0};
+    return restart(sup, attempt(sup, child));
+}
+
+/* ---------------------------------------------------------------- ends */
+
+static enum copi_outcome
+rest_in_peace(struct copi_supervisor *sup, struct copi_child *child)
+{
+    bool significant = child->spec->significant;
+    let_rest(sup, child);
+    bool others_left = significant && copi_siblings_any_significant(&sup->children);
+    bool is_over = copi_is_auto_shutdown(sup->spec->auto_shutdown, significant, others_left);
+    return is_over ? COPI_AUTO_SHUTDOWN : COPI_GO_ON;
+}
+
+enum copi_outcome
+copi_process_ended(struct copi_supervisor *sup, cop_pid pid, const cop_reason *reason)
+{
+    struct copi_child *child = copi_siblings_find_running(&sup->children, pid);
+    if (!child) {
+        return COPI_GO_ON;
+    }
+    cop_restart rule = child->spec->restart;
+    if (copi_is_end_reported(rule, reason)) {
+        copi_report_child(COP_EVENT_CHILD_TERMINATED, id_of(child), pid, reason);
+    }
+    if (!copi_is_restarted(rule, reason)) {
+        return rest_in_peace(sup, child);
+    }
+    if (copi_backoff_is_healthy(&sup->spec->backoff, cop_now() - child->started)) {
+        child->attempts = 0;
+    }
+    set_state(child, COPI_CHILD_DOWN, COP_NOBODY);
+    return restart(sup, child);
+}

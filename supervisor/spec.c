@@ -1,0 +1,513 @@
+/*
+ * supervisor/spec.c - specifications: checked, and copied.
+ *
+ * Room: supervisor/. Any thread.
+ * Touch freely: the words of a refusal. Ask first: what is allowed; programs depend on what was.
+ *
+ * One walk does both: each part is checked and then copied, and whatever comes in between, what has
+ * been copied so far is in its place and copi_spec_release gives it back. A refusal tells where in
+ * the tree it is ("db/pool: shutdown: ..."), except for those that OTP has a term for.
+ */
+#include "supervisor/spec.h"
+
+#include "runtime/alloc.h"
+#include "runtime/process.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_SHUTDOWN    COP_SEC(5)
+#define DEFAULT_MAX_BACKOFF COP_SEC(60)
+enum {
+    DEFAULT_MAX_RESTARTS = 3,
+    DEFAULT_MAX_SECONDS = 5,
+};
+
+/* Where in the tree we are, for whoever has to correct it. */
+struct place {
+    const struct place *above; /* NULL: at the top */
+    const char *id;            /* NULL: it has none; the index will do */
+    size_t index;
+    unsigned depth; /* 0: a child alone, of no list */
+};
+
+/* ---------------------------------------------------------------- refusing */
+
+static size_t
+write_place(const struct place *at, char *out, size_t size)
+{
+    if (!at) {
+        return 0;
+    }
+    size_t used = write_place(at->above, out, size);
+    const char *slash = at->above ? "/" : "";
+    int more;
+    if (at->id && at->id[0]) {
+        more = snprintf(out + used, size - used, "%s%.63s", slash, at->id);
+    } else if (at->depth > 0) {
+        more = snprintf(out + used, size - used, "%schildren[%zu]", slash, at->index);
+    } else {
+        more = snprintf(out + used, size - used, "child");
+    }
+    return more > 0 && (size_t)more < size - used ? used + (size_t)more : size - 1;
+}
+
+static int refuse(const struct place *at, const char *format, ...) COP_PRINTF(2, 3);
+
+static int
+refuse(const struct place *at, const char *format, ...)
+{
+    char place[sizeof((cop_reason *)0)->text] = "", what[128];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    size_t used = write_place(at, place, sizeof place);
+    cop_reason why = cop_failed(-EINVAL, "%.*s%s%s", (int)used, place, at ? ": " : "", what);
+    return copi_fail_why(&why, -EINVAL);
+}
+
+/* ---------------------------------------------------------------- parts */
+
+static int
+copy_bytes(struct copi_owned *out, cop_bytes from, const struct place *at, const char *field)
+{
+    if (from.size == 0) {
+        return 0;
+    }
+    if (!from.data) {
+        return refuse(at, "%s: %zu bytes at NULL", field, from.size);
+    }
+    out->data = copi_alloc(from.size);
+    if (!out->data) {
+        return copi_fail(-ENOMEM);
+    }
+    memcpy(out->data, from.data, from.size);
+    out->size = from.size;
+    return 0;
+}
+
+static int
+copy_name(char out[COPI_ID_SIZE], const char *from, const struct place *at)
+{
+    if (!from) {
+        return 0;
+    }
+    size_t length = strnlen(from, COPI_ID_SIZE);
+    if (length == 0 || length == COPI_ID_SIZE) {
+        return refuse(at, "name: it has 1 to %d bytes", COPI_ID_SIZE - 1);
+    }
+    memcpy(out, from, length + 1);
+    return 0;
+}
+
+static int
+copy_id(char out[COPI_ID_SIZE], const struct place *at)
+{
+    size_t length = at->id ? strnlen(at->id, COPI_ID_SIZE) : 0;
+    if (length == 0 || length == COPI_ID_SIZE) {
+        return refuse(at, "id: it has 1 to %d bytes", COPI_ID_SIZE - 1);
+    }
+    memcpy(out, at->id, length + 1);
+    return 0;
+}
+
+static int
+copy_words(struct copi_owned *out, const char *const *argv, const struct place *at)
+{
+    if (!argv[0] || !argv[0][0]) {
+        return refuse(at, "command: it names no program");
+    }
+    size_t size = 0;
+    for (const char *const *word = argv; *word; word++) {
+        size += strlen(*word) + 1;
+    }
+    char *words = copi_alloc(size);
+    if (!words) {
+        return copi_fail(-ENOMEM);
+    }
+    *out = (struct copi_owned){words, size};
+    for (const char *const *word = argv; *word; word++) {
+        words = stpcpy(words, *word) + 1;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- what a child is */
+
+static int
+count_kinds(const cop_child_spec *from)
+{
+    return (from->genserver != NULL) + (from->worker != NULL) + (from->supervisor != NULL)
+           + (from->command != NULL) + (from->agent != NULL) + (from->start != NULL);
+}
+
+static enum copi_child_kind
+kind_of(const cop_child_spec *from)
+{
+    return from->genserver    ? COPI_CHILD_GENSERVER
+           : from->worker     ? COPI_CHILD_WORKER
+           : from->supervisor ? COPI_CHILD_SUPERVISOR
+           : from->command    ? COPI_CHILD_COMMAND
+           : from->agent      ? COPI_CHILD_AGENT
+                              : COPI_CHILD_START;
+}
+
+static int copy_spec(struct copi_spec **out, const cop_supervisor_spec *from,
+                     const struct place *at);
+
+static int
+copy_agent(struct copi_child_spec *out, const cop_agent_spec *from, const struct place *at)
+{
+    out->agent = (cop_agent_spec){
+        .init = from->init,
+        .state_size = from->state_size,
+        .drop = from->drop,
+    };
+    return copy_bytes(&out->initial, from->initial, at, "agent.initial");
+}
+
+static int
+copy_nested(struct copi_child_spec *out, const cop_child_spec *from, const struct place *at)
+{
+    int r = copy_spec(&out->supervisor, from->supervisor, at);
+    if (r) {
+        return r;
+    }
+    if (from->mailbox.limit) {
+        return refuse(at, "mailbox.limit: a supervisor must not lose what it tells itself");
+    }
+    const char *own = out->supervisor->name;
+    if (own[0] && out->name[0] && strcmp(own, out->name) != 0) {
+        return refuse(at, "name: the supervisor's own is %s", own);
+    }
+    if (own[0]) {
+        memcpy(out->name, own, sizeof out->name);
+    }
+    return 0;
+}
+
+static int
+copy_kind(struct copi_child_spec *out, const cop_child_spec *from, const struct place *at)
+{
+    int kinds = count_kinds(from);
+    if (kinds != 1) {
+        return refuse(at, kinds
+                              ? "it is more than one kind of child"
+                              : "it is no genserver, worker, supervisor, command, agent or start");
+    }
+    out->kind = kind_of(from);
+    switch (out->kind) {
+    case COPI_CHILD_GENSERVER:
+        out->genserver = from->genserver;
+        return 0;
+    case COPI_CHILD_WORKER:
+        out->worker = from->worker;
+        return 0;
+    case COPI_CHILD_SUPERVISOR:
+        return copy_nested(out, from, at);
+    case COPI_CHILD_COMMAND:
+        return copy_words(&out->words, from->command, at);
+    case COPI_CHILD_AGENT:
+        return copy_agent(out, from->agent, at);
+    case COPI_CHILD_START:
+        out->start = from->start;
+        return out->name[0] ? refuse(at, "name: the process of a start function has its own") : 0;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- a child's rules */
+
+static cop_restart
+restart_of(const cop_child_spec *from)
+{
+    if (from->restart != COP_RESTART_DEFAULT) {
+        return from->restart;
+    }
+    return from->worker ? COP_TRANSIENT : COP_PERMANENT;
+}
+
+static cop_time
+shutdown_of(const cop_child_spec *from)
+{
+    if (from->shutdown != 0) {
+        return from->shutdown;
+    }
+    return from->supervisor ? COP_FOREVER : DEFAULT_SHUTDOWN;
+}
+
+static int
+check_rules(const cop_child_spec *from, const struct place *at)
+{
+    if ((unsigned)from->restart > COP_TEMPORARY) {
+        return refuse(at, "restart: %d is no rule", (int)from->restart);
+    }
+    if (from->shutdown < 0 && from->shutdown != COP_BRUTAL_KILL) {
+        return refuse(at, "shutdown: %lld is no time", (long long)from->shutdown);
+    }
+    if (from->init_timeout < 0) {
+        return refuse(at, "init_timeout: %lld is no time", (long long)from->init_timeout);
+    }
+    if ((unsigned)from->mailbox.when_full > COP_FULL_DROP_OLD) {
+        return refuse(at, "mailbox.when_full: %d is no policy", (int)from->mailbox.when_full);
+    }
+    return 0;
+}
+
+static void
+copy_rules(struct copi_child_spec *out, const cop_child_spec *from)
+{
+    out->restart = restart_of(from);
+    out->shutdown = shutdown_of(from);
+    out->significant = from->significant;
+    out->contain_faults = from->contain_faults;
+    out->mailbox = from->mailbox;
+    out->init_timeout = from->init_timeout;
+    out->stack_size = from->stack_size;
+}
+
+static const char *
+bad_combination(const struct copi_child_spec *spec, cop_auto_shutdown mode)
+{
+    if (!spec->significant) {
+        return NULL;
+    }
+    if (mode == COP_NEVER) {
+        return "{bad_combination,[{auto_shutdown,never},{significant,true}]}";
+    }
+    if (spec->restart == COP_PERMANENT) {
+        return "{bad_combination,[{restart,permanent},{significant,true}]}";
+    }
+    return NULL;
+}
+
+int
+copi_child_spec_check_significant(const struct copi_child_spec *spec, cop_auto_shutdown mode)
+{
+    const char *bad = bad_combination(spec, mode);
+    return bad ? refuse(NULL, "%s", bad) : 0;
+}
+
+static int
+copy_child(struct copi_child_spec *out, const cop_child_spec *from, const struct place *at)
+{
+    int r = copy_id(out->id, at);
+    if (r == 0) {
+        r = copy_name(out->name, from->name, at);
+    }
+    if (r == 0) {
+        r = check_rules(from, at);
+    }
+    if (r == 0) {
+        copy_rules(out, from);
+        r = copy_kind(out, from, at);
+    }
+    if (r == 0) {
+        r = copy_bytes(&out->arg, from->arg, at, "arg");
+    }
+    return r;
+}
+
+int
+copi_child_spec_copy(struct copi_child_spec *out, const cop_child_spec *from)
+{
+    *out = (struct copi_child_spec){0};
+    int r = copy_child(out, from, &(struct place){.id = from->id});
+    if (r) {
+        copi_child_spec_clear(out);
+    }
+    return r;
+}
+
+static void
+drop(struct copi_owned *owned)
+{
+    free(owned->data);
+    *owned = (struct copi_owned){0};
+}
+
+void
+copi_child_spec_drop_argument(struct copi_child_spec *spec)
+{
+    drop(&spec->arg);
+    drop(&spec->initial);
+    drop(&spec->words);
+}
+
+void
+copi_child_spec_clear(struct copi_child_spec *spec)
+{
+    copi_child_spec_drop_argument(spec);
+    copi_spec_release(spec->supervisor);
+    spec->supervisor = NULL;
+}
+
+/* ---------------------------------------------------------------- a supervisor's */
+
+static int
+copy_intensity(struct copi_spec *out, const cop_supervisor_spec *from, const struct place *at)
+{
+    bool neither = from->max_restarts == 0 && from->max_seconds == 0;
+    out->max_restarts = neither ? DEFAULT_MAX_RESTARTS : from->max_restarts;
+    out->period = COP_SEC(from->max_seconds ? from->max_seconds : DEFAULT_MAX_SECONDS);
+    return from->max_restarts > COPI_MAX_RESTARTS ? refuse(at, "max_restarts: %u is more than %d",
+                                                           from->max_restarts, COPI_MAX_RESTARTS)
+                                                  : 0;
+}
+
+static int
+copy_backoff(struct copi_spec *out, const cop_supervisor_spec *from, const struct place *at)
+{
+    cop_time min = from->backoff_min, max = from->backoff_max;
+    if (max == 0 && min > 0) {
+        max = min < DEFAULT_MAX_BACKOFF ? DEFAULT_MAX_BACKOFF : min;
+    }
+    if (min < 0 || max < min || (min == 0 && max > 0)) {
+        return refuse(at, "backoff_min, backoff_max: %lld to %lld is no range",
+                      (long long)from->backoff_min, (long long)from->backoff_max);
+    }
+    out->backoff = (struct copi_backoff){min, max};
+    return 0;
+}
+
+static int
+copy_flags(struct copi_spec *out, const cop_supervisor_spec *from, const struct place *at)
+{
+    if ((unsigned)from->strategy > COP_REST_FOR_ONE) {
+        return refuse(at, "strategy: %d is none", (int)from->strategy);
+    }
+    if ((unsigned)from->auto_shutdown > COP_ALL_SIGNIFICANT) {
+        return refuse(at, "auto_shutdown: %d is no mode", (int)from->auto_shutdown);
+    }
+    out->strategy = from->strategy;
+    out->auto_shutdown = from->auto_shutdown;
+    int r = copy_name(out->name, from->name, at);
+    if (r == 0) {
+        r = copy_intensity(out, from, at);
+    }
+    return r ? r : copy_backoff(out, from, at);
+}
+
+/* By id, and where they are the same, in the order of the list. */
+static int
+compare(const void *a, const void *b)
+{
+    const struct copi_child_spec *one = *(const struct copi_child_spec *const *)a;
+    const struct copi_child_spec *other = *(const struct copi_child_spec *const *)b;
+    int order = strcmp(one->id, other->id);
+    return order ? order : (one > other) - (one < other);
+}
+
+/* The first in the list that has the id of one before it; NULL: none. */
+static const struct copi_child_spec *
+find_duplicate(const struct copi_child_spec **sorted, size_t count)
+{
+    const struct copi_child_spec *first = NULL;
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0 && (!first || sorted[i] < first)) {
+            first = sorted[i];
+        }
+    }
+    return first;
+}
+
+static int
+check_duplicates(const struct copi_spec *spec)
+{
+    const struct copi_child_spec **sorted =
+        spec->child_count ? copi_alloc(spec->child_count * sizeof(void *)) : NULL;
+    if (!sorted) {
+        return spec->child_count ? copi_fail(-ENOMEM) : 0;
+    }
+    for (size_t i = 0; i < spec->child_count; i++) {
+        sorted[i] = &spec->children[i];
+    }
+    qsort(sorted, spec->child_count, sizeof(void *), compare);
+    const struct copi_child_spec *duplicate = find_duplicate(sorted, spec->child_count);
+    free(sorted);
+    return duplicate ? refuse(NULL, "{start_spec,{duplicate_child_name,%s}}", duplicate->id) : 0;
+}
+
+static int
+copy_children(struct copi_spec *out, const cop_supervisor_spec *from, const struct place *at)
+{
+    if (from->child_count == 0) {
+        return 0;
+    }
+    if (!from->children) {
+        return refuse(at, "children: %zu at NULL", from->child_count);
+    }
+    if (from->child_count > SIZE_MAX / sizeof *out->children) {
+        return copi_fail(-ENOMEM);
+    }
+    out->children = copi_zalloc(from->child_count * sizeof *out->children);
+    if (!out->children) {
+        return copi_fail(-ENOMEM);
+    }
+    out->child_count = from->child_count;
+    for (size_t i = 0; i < from->child_count; i++) {
+        struct place here = {at, from->children[i].id, i, at ? at->depth + 1 : 1};
+        int r = copy_child(&out->children[i], &from->children[i], &here);
+        if (r) {
+            return r;
+        }
+        const char *bad = bad_combination(&out->children[i], out->auto_shutdown);
+        if (bad) {
+            return refuse(NULL, "{start_spec,%s}", bad);
+        }
+    }
+    return check_duplicates(out);
+}
+
+static int
+copy_spec(struct copi_spec **out, const cop_supervisor_spec *from, const struct place *at)
+{
+    if (at && at->depth >= COPI_DEEPEST_SPEC) {
+        return refuse(NULL, "supervisor: more than %d of them, one in the other",
+                      COPI_DEEPEST_SPEC);
+    }
+    struct copi_spec *spec = copi_zalloc(sizeof *spec);
+    if (!spec) {
+        return copi_fail(-ENOMEM);
+    }
+    copi_store_relaxed_32(&spec->holds, 1);
+    int r = copy_flags(spec, from, at);
+    if (r == 0) {
+        r = copy_children(spec, from, at);
+    }
+    if (r) {
+        copi_spec_release(spec);
+        return r;
+    }
+    *out = spec;
+    return 0;
+}
+
+int
+copi_spec_new(struct copi_spec **out, const cop_supervisor_spec *from)
+{
+    return from ? copy_spec(out, from, NULL) : copi_fail(-EINVAL);
+}
+
+struct copi_spec *
+copi_spec_hold(struct copi_spec *spec)
+{
+    copi_fetch_add_32(&spec->holds, 1);
+    return spec;
+}
+
+void
+copi_spec_release(struct copi_spec *spec)
+{
+    /* Everything that another holder did with it comes before the last release: a full barrier. */
+    if (spec && copi_fetch_add_32(&spec->holds, (uint32_t)-1) == 1) {
+        for (size_t i = 0; i < spec->child_count; i++) {
+            copi_child_spec_clear(&spec->children[i]);
+        }
+        free(spec->children);
+        free(spec);
+    }
+}

@@ -1,0 +1,100 @@
+/*
+ * supervisor/spec.h - specifications: checked, and copied so that nothing of the user's is needed.
+ *
+ * Room: supervisor/. Any thread.
+ */
+#ifndef COPI_SUPERVISOR_SPEC_H
+#define COPI_SUPERVISOR_SPEC_H
+
+#include "runtime/atomic.h"
+#include "supervisor/backoff.h"
+
+#include <coppice/supervisor.h>
+
+struct copi_spec;
+
+enum {
+    COPI_ID_SIZE = 64,
+    COPI_MAX_RESTARTS = 1000000, /* each has a place to be remembered in */
+    COPI_DEEPEST_SPEC = 64,      /* supervisors in supervisors: one in itself has no end */
+};
+
+enum copi_child_kind {
+    COPI_CHILD_GENSERVER,
+    COPI_CHILD_WORKER,
+    COPI_CHILD_SUPERVISOR,
+    COPI_CHILD_COMMAND,
+    COPI_CHILD_AGENT,
+    COPI_CHILD_START,
+};
+
+struct copi_owned {
+    void *data; /* NULL: none */
+    size_t size;
+};
+
+/* A child's specification, complete: no default is left to be thought of. */
+struct copi_child_spec {
+    char id[COPI_ID_SIZE], name[COPI_ID_SIZE]; /* name: empty: none */
+    enum copi_child_kind kind;
+    /* what it is, by kind */
+    const cop_genserver *genserver;
+    cop_process_fn worker;
+    struct copi_spec *supervisor; /* held */
+    struct copi_owned words;      /* of a command, each with its terminator */
+    cop_agent_spec agent;         /* but for its initial bytes: */
+    struct copi_owned initial;
+    int (*start)(cop_pid *out, cop_bytes arg, cop_reason *why);
+    struct copi_owned arg;
+    /* as in cop_child_spec */
+    cop_restart restart;
+    cop_time shutdown;
+    bool significant, contain_faults;
+    cop_mailbox_opts mailbox;
+    cop_time init_timeout;
+    size_t stack_size;
+};
+
+/*
+ * A supervisor's. Counted: a nested one is held by the specification around it and by the supervisor
+ * that runs by it, and a killed supervisor may be gone before those below it.
+ */
+struct copi_spec {
+    copi_atomic32 holds;
+    char name[COPI_ID_SIZE]; /* empty: none */
+    cop_strategy strategy;
+    cop_auto_shutdown auto_shutdown;
+    unsigned max_restarts;
+    cop_time period;
+    struct copi_backoff backoff;
+    struct copi_child_spec *children;
+    size_t child_count;
+};
+
+/*
+ * A copy, all the way down. The caller holds it.
+ *
+ * -EINVAL   it is none; cop_why() names the field
+ * -ENOMEM
+ */
+int copi_spec_new(struct copi_spec **out, const cop_supervisor_spec *from);
+struct copi_spec *copi_spec_hold(struct copi_spec *spec);
+void copi_spec_release(struct copi_spec *spec); /* NULL does nothing */
+
+/* A copy of one child's. Errors as above, and then *out is empty. */
+int copi_child_spec_copy(struct copi_child_spec *out, const cop_child_spec *from);
+void copi_child_spec_clear(struct copi_child_spec *spec);
+
+/* Its argument is not needed any more: it will not be started again. */
+void copi_child_spec_drop_argument(struct copi_child_spec *spec);
+
+/* Whether a supervisor that ends by `mode` may have this child: 0 or -EINVAL, with OTP's words. */
+int copi_child_spec_check_significant(const struct copi_child_spec *spec, cop_auto_shutdown mode);
+
+static inline bool
+copi_child_spec_is_supervisor(const struct copi_child_spec *spec)
+{
+    return spec->kind == COPI_CHILD_SUPERVISOR;
+}
+
+#endif

@@ -1,0 +1,619 @@
+/*
+ * tests/runtime/test_context.c - cancellation and deadlines that no call forgets.
+ *
+ * Room: tests/. The test's own thread is a process like any other: most of it happens there.
+ */
+#include "runtime/alloc.h"
+#include "tests/support/support.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+enum {
+    GO = 1
+};
+
+/* ---------------------------------------------------------------- helpers */
+
+static cop_context *
+new_context(cop_time timeout)
+{
+    cop_context *context = cop_context_new(timeout);
+    ck_assert_ptr_nonnull(context);
+    return context;
+}
+
+static void
+enter(cop_context *context)
+{
+    ck_assert_int_eq(cop_context_enter(context), 0);
+}
+
+static void
+leave(cop_context *context)
+{
+    ck_assert_int_eq(cop_context_leave(context), 0);
+}
+
+static cop_reason
+cause(const char *text)
+{
+    return cop_failed(-EDOM, "%s", text);
+}
+
+/* What a loop inside `context` would be told. */
+static int
+state_of(cop_context *context)
+{
+    enter(context);
+    int r = cop_cancelled();
+    leave(context);
+    return r;
+}
+
+static bool
+never(const cop_msg *msg, void *env)
+{
+    (void)msg, (void)env;
+    return false;
+}
+
+/* ---------------------------------------------------------------- what is refused */
+
+TEST(no_context_cannot_be_entered)
+{
+    ck_assert_int_eq(cop_context_enter(NULL), -EINVAL);
+    ck_assert_int_eq(cop_why().code, -EINVAL);
+    ck_assert_int_eq(cop_cancelled(), 0);
+}
+
+TEST(only_the_innermost_context_can_be_left)
+{
+    cop_context *outer = new_context(COP_FOREVER), *inner = new_context(COP_FOREVER);
+    ck_assert_int_eq(cop_context_leave(outer), -EINVAL);
+    ck_assert_int_eq(cop_context_leave(NULL), -EINVAL);
+    enter(outer);
+    enter(inner);
+    ck_assert_int_eq(cop_context_leave(outer), -EINVAL);
+    cop_context_cancel(inner, cause("inner"));
+    ck_assert_int_eq(cop_cancelled(), -ECANCELED); /* still inside */
+    leave(inner);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    ck_assert_int_eq(cop_context_leave(inner), -EINVAL);
+    leave(outer);
+    ck_assert_int_eq(cop_context_leave(outer), -EINVAL);
+    cop_context_free(outer);
+    cop_context_free(inner);
+}
+
+TEST(without_memory_there_is_no_context_and_none_is_entered)
+{
+    cop_context *context = new_context(COP_FOREVER);
+    cop_context_cancel(context, cause("cancelled"));
+    copi_alloc_fail_after(0);
+    cop_context *none = cop_context_new(COP_FOREVER);
+    int why = cop_why().code;
+    cop_context *detached = cop_context_detached(COP_FOREVER);
+    int r = cop_context_enter(context);
+    copi_alloc_fail_after(-1);
+    ck_assert_ptr_null(none);
+    ck_assert_int_eq(why, -ENOMEM);
+    ck_assert_ptr_null(detached);
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    ck_assert_int_eq(cop_context_leave(context), -EINVAL);
+    cop_context_free(context);
+}
+
+TEST(nothing_can_be_freed_and_cancelled)
+{
+    cop_context_free(NULL);
+    cop_context_cancel(NULL, COP_REASON_SHUTDOWN);
+}
+
+/* ---------------------------------------------------------------- the tree */
+
+TEST(a_cancellation_reaches_all_below_and_nobody_else)
+{
+    cop_context *top = new_context(COP_FOREVER);
+    enter(top);
+    cop_context *middle = new_context(COP_FOREVER), *sibling = new_context(COP_FOREVER);
+    enter(middle);
+    cop_context *bottom = new_context(COP_FOREVER), *other = new_context(COP_FOREVER);
+    leave(middle);
+    leave(top);
+
+    cop_context_cancel(middle, cause("middle"));
+    ck_assert_int_eq(state_of(top), 0);
+    ck_assert_int_eq(state_of(sibling), 0);
+    ck_assert_int_eq(state_of(middle), -ECANCELED);
+    ck_assert_int_eq(state_of(other), -ECANCELED);
+    ck_assert_int_eq(state_of(bottom), -ECANCELED);
+    ck_assert_str_eq(cop_why().text, "middle");
+    ck_assert_int_eq(cop_why().code, -EDOM);
+
+    cop_context *all[] = {top, middle, sibling, bottom, other};
+    for (size_t i = 0; i < 5; i++) {
+        cop_context_free(all[i]);
+    }
+}
+
+TEST(the_first_cause_stays)
+{
+    cop_context *outer = new_context(COP_FOREVER);
+    enter(outer);
+    cop_context *inner = new_context(COP_FOREVER);
+    leave(outer);
+    cop_context_cancel(inner, cause("first"));
+    cop_context_cancel(inner, cause("second"));
+    cop_context_cancel(outer, cause("third"));
+    ck_assert_int_eq(state_of(inner), -ECANCELED);
+    ck_assert_str_eq(cop_why().text, "first");
+    ck_assert_int_eq(state_of(outer), -ECANCELED);
+    ck_assert_str_eq(cop_why().text, "third");
+    cop_context_free(outer);
+    cop_context_free(inner);
+}
+
+TEST(below_a_cancelled_context_all_are_cancelled)
+{
+    cop_context *outer = new_context(COP_FOREVER);
+    cop_context_cancel(outer, cause("before"));
+    enter(outer);
+    cop_context *inner = new_context(COP_FOREVER);
+    leave(outer);
+    ck_assert_int_eq(state_of(inner), -ECANCELED);
+    ck_assert_str_eq(cop_why().text, "before");
+    cop_context_free(outer);
+    cop_context_free(inner);
+}
+
+TEST(leaving_brings_the_outer_context_back)
+{
+    cop_context *outer = new_context(COP_FOREVER), *inner = cop_context_detached(COP_FOREVER);
+    cop_context_cancel(outer, cause("outer"));
+    enter(outer);
+    enter(inner);
+    ck_assert_int_eq(cop_sleep(COP_US(1)), 0);
+    leave(inner);
+    ck_assert_int_eq(cop_sleep(COP_US(1)), -ECANCELED);
+    leave(outer);
+    ck_assert_int_eq(cop_sleep(COP_US(1)), 0);
+    cop_context_free(outer);
+    cop_context_free(inner);
+}
+
+TEST(one_context_can_be_entered_twice)
+{
+    cop_context *context = new_context(COP_FOREVER);
+    enter(context);
+    enter(context);
+    leave(context);
+    cop_context_cancel(context, cause("twice"));
+    ck_assert_int_eq(cop_cancelled(), -ECANCELED);
+    leave(context);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    cop_context_free(context);
+}
+
+TEST(a_detached_context_is_below_nobody)
+{
+    cop_context *outer = new_context(COP_US(1));
+    enter(outer);
+    cop_context *detached = cop_context_detached(COP_FOREVER);
+    cop_context_cancel(outer, cause("outer"));
+    ck_assert_int_eq(state_of(detached), 0);
+    leave(outer);
+    cop_context_free(outer);
+    cop_context_free(detached);
+}
+
+TEST(freeing_a_context_neither_cancels_it_nor_lifts_its_deadline)
+{
+    cop_context *context = new_context(COP_MS(20));
+    enter(context);
+    cop_context_free(context);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ETIMEDOUT);
+    leave(context);
+}
+
+TEST(a_freed_parent_still_cancels_and_limits_what_is_below)
+{
+    cop_context *parent = new_context(COP_MS(20));
+    enter(parent);
+    cop_context *child = new_context(COP_FOREVER);
+    leave(parent);
+    cop_context_free(parent);
+    enter(child);
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ETIMEDOUT);
+    leave(child);
+    cop_context_free(child);
+}
+
+TEST(contexts_nest_as_deep_as_a_program_likes)
+{
+    enum {
+        DEEP = 20000
+    };
+    static cop_context *contexts[DEEP];
+    for (int i = 0; i < DEEP; i++) {
+        contexts[i] = new_context(COP_FOREVER);
+        enter(contexts[i]);
+    }
+    cop_context_cancel(contexts[0], cause("top"));
+    ck_assert_int_eq(cop_cancelled(), -ECANCELED);
+    for (int i = 0; i < DEEP; i++) {
+        cop_context_free(contexts[i]); /* from the top: each hangs on those below */
+    }
+    for (int i = DEEP; i-- > 0;) {
+        leave(contexts[i]);
+    }
+    ck_assert_int_eq(cop_cancelled(), 0);
+}
+
+/* ---------------------------------------------------------------- deadlines */
+
+TEST(a_deadline_ends_a_wait_and_never_early)
+{
+    cop_context *context = new_context(COP_MS(20));
+    cop_time begun = cop_now();
+    enter(context);
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ETIMEDOUT);
+    ck_assert_int_ge(cop_now() - begun, COP_MS(19)); /* the context is a little older */
+    ck_assert_int_eq(cop_cancelled(), -ETIMEDOUT);
+    ck_assert_int_eq(cop_why().code, -ETIMEDOUT);
+    leave(context);
+    cop_context_free(context);
+}
+
+TEST(a_parents_earlier_deadline_counts)
+{
+    cop_context *parent = new_context(COP_MS(10));
+    enter(parent);
+    cop_context *child = new_context(COP_SEC(3600));
+    enter(child);
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ETIMEDOUT);
+    leave(child);
+    leave(parent);
+    cop_context_free(parent);
+    cop_context_free(child);
+}
+
+TEST(a_childs_earlier_deadline_is_its_own)
+{
+    cop_context *parent = new_context(COP_SEC(3600));
+    enter(parent);
+    cop_context *child = new_context(COP_MS(5));
+    enter(child);
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ETIMEDOUT);
+    leave(child);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    leave(parent);
+    cop_context_free(parent);
+    cop_context_free(child);
+}
+
+TEST(a_wait_that_ends_before_the_deadline_is_its_own_affair)
+{
+    cop_msg msg;
+    cop_context *context = new_context(COP_SEC(3600));
+    enter(context);
+    ck_assert_int_eq(cop_sleep(COP_MS(1)), 0);
+    ck_assert_int_eq(cop_receive(&msg, COP_MS(1)), -ETIMEDOUT);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    leave(context);
+    cop_context_free(context);
+}
+
+TEST(a_timeout_of_0_or_less_is_a_deadline_that_has_passed)
+{
+    const cop_time timeouts[] = {0, -1, INT64_MIN};
+    for (size_t i = 0; i < 3; i++) {
+        cop_context *context = new_context(timeouts[i]);
+        ck_assert_int_eq(state_of(context), -ETIMEDOUT);
+        cop_context_free(context);
+    }
+}
+
+/* ---------------------------------------------------------------- what it ends */
+
+enum call {
+    RECEIVE,
+    RECEIVE_MATCH,
+    SLEEP,
+    WAIT_FD,
+    SEND_TO_FULL,
+    CALL,
+    STOP,
+    START,
+    AGENT,
+    CALLS,
+};
+
+static cop_pid full, silent;
+static int idle[2];
+
+static int
+keep_all(cop_bytes arg)
+{
+    (void)arg;
+    return cop_sleep(COP_FOREVER);
+}
+
+static cop_step
+never_answer(void *state, cop_from from, cop_msg msg)
+{
+    (void)state, (void)from, (void)msg;
+    cop_sleep(COP_FOREVER);
+    return cop_ok();
+}
+
+static cop_step
+never_begin(void *state, cop_bytes arg)
+{
+    (void)state, (void)arg;
+    cop_sleep(COP_FOREVER);
+    return cop_ok();
+}
+
+static const cop_genserver silent_server = {.type = "silent", .handle_call = never_answer};
+static const cop_genserver slow_server = {.type = "slow", .init = never_begin};
+
+static int
+block_in(enum call call)
+{
+    cop_msg msg;
+    int state;
+    switch (call) {
+    case RECEIVE:
+        return cop_receive(&msg, COP_FOREVER);
+    case RECEIVE_MATCH:
+        return cop_receive_match(&msg, never, NULL, COP_FOREVER);
+    case SLEEP:
+        return cop_sleep(COP_FOREVER);
+    case WAIT_FD:
+        return cop_wait_fd(idle[0], POLLIN, COP_FOREVER);
+    case SEND_TO_FULL:
+        return cop_send(full, COP_TAG(GO));
+    case CALL:
+        return cop_call(silent, COP_TAG(GO), NULL, 0, COP_FOREVER);
+    case STOP:
+        return cop_stop_process(silent, COP_REASON_NORMAL, COP_FOREVER);
+    case START:
+        return cop_genserver_start(NULL, &slow_server, .link = false);
+    case AGENT:
+        return cop_agent_get(silent, &state, sizeof state, COP_FOREVER);
+    case CALLS:
+        break;
+    }
+    return -EINVAL;
+}
+
+static void
+start_what_blocks(void)
+{
+    ck_assert_int_eq(pipe(idle), 0);
+    ck_assert_int_eq(cop_spawn(&full, keep_all, .mailbox = {1, COP_FULL_BLOCK}), 0);
+    ck_assert_int_eq(cop_send(full, COP_TAG(GO)), 0);
+    ck_assert_int_eq(cop_genserver_start(&silent, &silent_server, .link = false), 0);
+    ck_assert_int_eq(cop_call(silent, COP_TAG(GO), NULL, 0, COP_MS(1)), -ETIMEDOUT);
+}
+
+static void
+end_what_blocks(void)
+{
+    cop_exit_signal(silent, COP_REASON_KILLED);
+    close(idle[0]);
+    close(idle[1]);
+}
+
+static struct {
+    cop_context *_Atomic context;
+    _Atomic cop_time after;
+} to_cancel;
+
+static void *
+cancel_later(void *unused)
+{
+    (void)unused;
+    usleep((useconds_t)(atomic_load(&to_cancel.after) / COP_US(1)));
+    cop_context_cancel(atomic_load(&to_cancel.context), cause("later"));
+    return NULL;
+}
+
+TEST_TIMES(CALLS, a_cancellation_wakes_every_kind_of_blocking_call)
+{
+    start_what_blocks();
+    for (int i = 0; i < 30; i++) {
+        pthread_t thread;
+        cop_context *context = new_context(COP_FOREVER);
+        atomic_store(&to_cancel.context, context);
+        atomic_store(&to_cancel.after,
+                     COP_US(i * 20)); /* before, while and after it falls asleep */
+        ck_assert_int_eq(pthread_create(&thread, NULL, cancel_later, NULL), 0);
+        enter(context);
+        ck_assert_int_eq(block_in((enum call)_i), -ECANCELED);
+        ck_assert_str_eq(cop_why().text, "later");
+        leave(context);
+        pthread_join(thread, NULL);
+        cop_context_free(context);
+    }
+    end_what_blocks();
+}
+
+TEST_TIMES(CALLS, in_a_cancelled_context_every_blocking_call_returns_at_once)
+{
+    start_what_blocks();
+    cop_context *context = new_context(COP_FOREVER);
+    cop_context_cancel(context, cause("before"));
+    enter(context);
+    ck_assert_int_eq(block_in((enum call)_i), -ECANCELED);
+    ck_assert_str_eq(cop_why().text, "before");
+    leave(context);
+    cop_context_free(context);
+    end_what_blocks();
+}
+
+TEST_TIMES(CALLS, a_deadline_ends_every_kind_of_blocking_call)
+{
+    start_what_blocks();
+    cop_context *context = new_context(COP_MS(10));
+    cop_time begun = cop_now();
+    enter(context);
+    ck_assert_int_eq(block_in((enum call)_i), -ETIMEDOUT);
+    ck_assert_int_ge(cop_now() - begun, COP_MS(9));
+    leave(context);
+    cop_context_free(context);
+    end_what_blocks();
+}
+
+TEST(a_timeout_of_0_takes_what_is_there_even_when_cancelled)
+{
+    cop_msg msg;
+    cop_context *context = new_context(COP_FOREVER);
+    cop_context_cancel(context, cause("cancelled"));
+    cop_send(cop_self(), COP_TAG(GO));
+    enter(context);
+    ck_assert_int_eq(cop_receive(&msg, COP_SEC(1)), -ECANCELED);
+    ck_assert_int_eq(cop_receive(&msg, 0), 0);
+    ck_assert_uint_eq(msg.tag, GO);
+    leave(context);
+    cop_context_free(context);
+}
+
+/* ---------------------------------------------------------------- processes */
+
+static int
+say_whether_cancelled(cop_bytes arg)
+{
+    (void)arg;
+    int r = cop_cancelled();
+    return r ? -EDOM : 0; /* ECANCELED would say something else */
+}
+
+static cop_reason
+end_of_process_in(cop_context *context)
+{
+    cop_ref monitor;
+    ck_assert_int_eq(
+        cop_spawn(NULL, say_whether_cancelled, .context = context, .monitor = &monitor), 0);
+    return test_down(monitor);
+}
+
+TEST(a_process_starts_in_the_root_context_and_not_in_the_starters)
+{
+    cop_context *context = new_context(COP_FOREVER);
+    cop_context_cancel(context, cause("cancelled"));
+    enter(context);
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, say_whether_cancelled, .monitor = &monitor), 0);
+    leave(context);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    cop_context_free(context);
+}
+
+TEST(a_process_runs_in_the_context_that_it_is_given)
+{
+    cop_context *context = new_context(COP_FOREVER);
+    ck_assert_int_eq(end_of_process_in(context).kind, COP_NORMAL);
+    cop_context_cancel(context, cause("cancelled"));
+    ck_assert_int_eq(end_of_process_in(context).code, -EDOM);
+    cop_context_free(context);
+}
+
+static _Atomic bool sleeps;
+
+static int
+sleep_and_say_why(cop_bytes arg)
+{
+    (void)arg;
+    atomic_store(&sleeps, true);
+    int r = cop_sleep(COP_FOREVER);
+    return r == -ECANCELED && strcmp(cop_why().text, "later") == 0 ? -EDOM : r;
+}
+
+TEST(a_process_holds_its_context_when_the_creator_has_freed_it)
+{
+    cop_context *outer = new_context(COP_FOREVER);
+    enter(outer);
+    cop_context *inner = new_context(COP_FOREVER);
+    leave(outer);
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, sleep_and_say_why, .context = inner, .monitor = &monitor), 0);
+    cop_context_free(inner);
+    EVENTUALLY(atomic_load(&sleeps));
+    cop_context_cancel(outer, cause("later"));
+    ck_assert_int_eq(test_down(monitor).code, -EDOM);
+    cop_context_free(outer);
+}
+
+static int
+end_inside(cop_bytes arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        cop_context *context = cop_context_new(COP_FOREVER);
+        cop_context_enter(context);
+        cop_context_free(context);
+    }
+    cop_exit(cop_failed(-EIO, NULL));
+}
+
+TEST(a_process_that_ends_inside_contexts_lets_go_of_them) /* a leak checker sees to the rest */
+{
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, end_inside, .monitor = &monitor), 0);
+    ck_assert_int_eq(test_down(monitor).code, -EIO);
+}
+
+TEST(a_context_that_a_process_has_entered_outlives_a_calls_end)
+{
+    cop_context *context = new_context(COP_FOREVER);
+    enter(context);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(cop_sleep(0), 0);
+    }
+    cop_context_cancel(context, cause("still there"));
+    ck_assert_int_eq(cop_sleep(COP_MS(1)), -ECANCELED);
+    leave(context);
+    cop_context_free(context);
+}
+
+static int
+ask_whether_to_stop(cop_bytes arg)
+{
+    (void)arg;
+    atomic_store(&sleeps, true);
+    for (cop_time until = cop_now() + SOON; cop_now() < until;) {
+        int r = cop_cancelled(); /* a loop that makes no blocking call */
+        if (r) {
+            return r == -ECANCELED && cop_why().kind == COP_SHUTDOWN ? 0 : r;
+        }
+    }
+    return -ETIMEDOUT;
+}
+
+TEST(a_loop_learns_that_the_process_is_asked_to_stop)
+{
+    cop_pid pid;
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(&pid, ask_whether_to_stop, .monitor = &monitor), 0);
+    EVENTUALLY(atomic_load(&sleeps));
+    cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+    ck_assert_int_eq(test_down(monitor).kind, COP_SHUTDOWN);
+}
+
+TEST(what_succeeds_leaves_cop_why_as_it_was)
+{
+    ck_assert_int_eq(cop_context_enter(NULL), -EINVAL);
+    cop_context *context = new_context(COP_FOREVER);
+    enter(context);
+    ck_assert_int_eq(cop_cancelled(), 0);
+    leave(context);
+    cop_context_free(context);
+    ck_assert_int_eq(cop_why().code, -EINVAL);
+}
+
+SUITE("context")

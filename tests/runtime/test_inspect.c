@@ -1,0 +1,374 @@
+/*
+ * tests/runtime/test_inspect.c - what a process is doing, seen without its help.
+ *
+ * Room: tests/.
+ */
+#include "runtime/inspect.h"
+#include "tests/support/support.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+enum {
+    GO = 1,
+    STUCK,
+};
+
+/* ---------------------------------------------------------------- helpers */
+
+static int
+wait_for_end(cop_bytes arg)
+{
+    (void)arg;
+    cop_msg msg;
+    int r = 0;
+    while (r == 0) {
+        r = cop_receive(&msg, COP_FOREVER);
+    }
+    return r;
+}
+
+static cop_pid
+start_waiting(cop_ref *monitor)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = monitor), 0);
+    return pid;
+}
+
+static cop_process_info
+look_at(cop_pid pid)
+{
+    cop_process_info info;
+    ck_assert_int_eq(cop_inspect(pid, &info), 0);
+    return info;
+}
+
+static _Atomic bool stuck, free_again;
+
+/* Neither waits nor calls the library. */
+static void
+be_stuck(void)
+{
+    atomic_store(&stuck, true);
+    while (!atomic_load(&free_again)) {
+        usleep(100);
+    }
+    atomic_store(&stuck, false);
+}
+
+static cop_step
+answer_slowly(void *state, cop_from from, cop_msg msg)
+{
+    (void)state, (void)msg;
+    be_stuck();
+    cop_reply(from, COP_TAG(0));
+    return cop_ok();
+}
+
+static cop_step
+hear_slowly(void *state, cop_msg msg)
+{
+    (void)state;
+    if (msg.tag == STUCK) {
+        be_stuck();
+    }
+    return cop_ok();
+}
+
+static const cop_genserver slow_server = {
+    .type = "slow",
+    .handle_call = answer_slowly,
+    .handle_info = hear_slowly,
+    .handle_cast = hear_slowly,
+};
+
+static cop_pid
+start_server(void)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_genserver_start(&pid, &slow_server, .name = "slow"), 0);
+    return pid;
+}
+
+/* ---------------------------------------------------------------- those who are not there */
+
+TEST(a_stale_pid_or_a_free_name_is_ESRCH_and_writes_nothing) /* NAM-004 */
+{
+    cop_process_info info = {.name = "untouched", .mailbox = 17};
+    cop_ref monitor;
+    cop_pid pid = start_waiting(&monitor);
+    cop_exit_signal(pid, COP_REASON_KILLED);
+    test_down(monitor);
+    const cop_pid gone[] = {pid, COP_NOBODY, cop_named("nobody"), {UINT64_MAX >> 8}};
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
+        ck_assert_int_eq(cop_inspect(gone[i], &info), -ESRCH);
+        ck_assert_int_eq(cop_why().code, -ESRCH);
+        ck_assert_str_eq(info.name, "untouched");
+        ck_assert_uint_eq(info.mailbox, 17);
+        ck_assert(!cop_alive(gone[i]));
+    }
+}
+
+/* ---------------------------------------------------------------- what is seen */
+
+TEST(a_process_that_waits_is_in_no_callback)
+{
+    cop_pid plain = start_waiting(NULL), server = start_server();
+    EVENTUALLY(look_at(plain).callback == NULL);
+    EVENTUALLY(look_at(server).callback == NULL);
+}
+
+TEST(a_process_is_found_by_name_and_tells_its_name) /* NAM-003 */
+{
+    cop_pid pid = start_server();
+    ck_assert_str_eq(look_at(pid).name, "slow");
+    ck_assert_str_eq(look_at(cop_named("slow")).name, "slow");
+    ck_assert_str_eq(look_at(start_waiting(NULL)).name, "");
+    ck_assert_int_eq(cop_unregister("slow"), 0);
+    ck_assert_str_eq(look_at(pid).name, "");
+}
+
+TEST(a_stuck_server_is_seen_in_its_callback_and_since_when)
+{
+    cop_time before = cop_now() - COP_MS(20); /* to a few milliseconds */
+    cop_pid pid = start_server();
+    cop_send(pid, COP_TAG(STUCK));
+    EVENTUALLY(atomic_load(&stuck));
+    cop_process_info info = look_at(pid);
+    ck_assert_str_eq(info.callback, "handle_info");
+    ck_assert_int_ge(info.since, before);
+    ck_assert_int_le(info.since, cop_now());
+    cop_time since = info.since;
+    cop_sleep(COP_MS(10));
+    ck_assert_int_eq(look_at(pid).since, since); /* it is still the same callback */
+
+    atomic_store(&free_again, true);
+    EVENTUALLY(look_at(pid).callback == NULL);
+    cop_cast(pid, COP_TAG(GO));
+    EVENTUALLY(look_at(pid).messages_handled == 2);
+}
+
+TEST(the_mailbox_of_a_stuck_process_is_counted)
+{
+    cop_pid pid = start_server();
+    cop_send(pid, COP_TAG(STUCK));
+    EVENTUALLY(atomic_load(&stuck));
+    ck_assert_uint_eq(look_at(pid).mailbox, 0);
+    ck_assert_int_eq(look_at(pid).oldest, 0);
+    for (size_t i = 1; i <= 50; i++) {
+        cop_send(pid, COP_TAG(GO));
+        ck_assert_uint_eq(look_at(pid).mailbox, i);
+    }
+    ck_assert_int_gt(look_at(pid).oldest, 0);
+    cop_sleep(COP_MS(30));
+    ck_assert_int_ge(look_at(pid).oldest, COP_MS(15)); /* the clock is a coarse one */
+
+    atomic_store(&free_again, true);
+    EVENTUALLY(look_at(pid).messages_handled == 51);
+    ck_assert_uint_eq(look_at(pid).mailbox, 0);
+    ck_assert_int_eq(look_at(pid).oldest, 0);
+}
+
+static bool
+is_go(const cop_msg *msg, void *env)
+{
+    (void)env;
+    return msg->tag == GO;
+}
+
+TEST(messages_that_were_passed_over_still_count)
+{
+    cop_msg msg;
+    for (int i = 0; i < 10; i++) {
+        cop_send(cop_self(), COP_TAG(STUCK));
+    }
+    cop_send(cop_self(), COP_TAG(GO));
+    ck_assert_uint_eq(look_at(cop_self()).mailbox, 11);
+    ck_assert_int_eq(cop_receive_match(&msg, is_go, NULL, 0), 0);
+    ck_assert_uint_eq(look_at(cop_self()).mailbox, 10);
+    cop_send(cop_self(), COP_TAG(STUCK));
+    ck_assert_uint_eq(look_at(cop_self()).mailbox, 11);
+    ck_assert_uint_eq(look_at(cop_self()).messages_handled, 1);
+}
+
+TEST(what_a_full_mailbox_drops_is_counted)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_genserver_start(&pid, &slow_server, .mailbox = {2, COP_FULL_DROP_NEW}), 0);
+    cop_send(pid, COP_TAG(STUCK));
+    EVENTUALLY(atomic_load(&stuck));
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(cop_send(pid, COP_TAG(GO)), 0);
+    }
+    ck_assert_uint_eq(look_at(pid).mailbox, 2);
+    ck_assert_uint_eq(look_at(pid).dropped, 3);
+    atomic_store(&free_again, true);
+}
+
+static int
+own_and_wait(cop_bytes arg)
+{
+    cop_alloc(1000);
+    cop_alloc(234);
+    return wait_for_end(arg);
+}
+
+TEST(owned_bytes_are_seen_from_outside)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, own_and_wait, .link = false), 0);
+    EVENTUALLY(look_at(pid).owned_bytes == 1234);
+}
+
+/* ---------------------------------------------------------------- whom it waits for */
+
+enum wait {
+    IN_CALL,
+    IN_STOP,
+    IN_SEND,
+    IN_START,
+};
+
+struct waiter {
+    enum wait wait;
+    cop_pid other;
+};
+
+static _Atomic uint64_t being_started;
+
+static cop_step
+begin_slowly(void *state, cop_bytes arg)
+{
+    (void)state, (void)arg;
+    atomic_store(&being_started, cop_self().id);
+    be_stuck();
+    return cop_ok();
+}
+
+static const cop_genserver slow_to_start = {.type = "starting", .init = begin_slowly};
+
+static int
+wait_for_another(cop_bytes arg)
+{
+    const struct waiter *waiter = arg.data;
+    switch (waiter->wait) {
+    case IN_CALL:
+        return cop_call(waiter->other, COP_TAG(GO), NULL, 0, COP_FOREVER);
+    case IN_STOP:
+        return cop_stop_process(waiter->other, COP_REASON_NORMAL, COP_FOREVER);
+    case IN_SEND:
+        return cop_send(waiter->other, COP_TAG(GO));
+    case IN_START:
+        return cop_genserver_start(NULL, &slow_to_start, .link = false);
+    }
+    return 0;
+}
+
+TEST_TIMES(3, whom_a_process_waits_for_is_seen_and_nobody_afterwards)
+{
+    struct waiter waiter = {.wait = (enum wait)_i};
+    cop_pid pid;
+    cop_ref monitor;
+    ck_assert_int_eq(
+        cop_genserver_start(&waiter.other, &slow_server, .mailbox = {1, COP_FULL_BLOCK}), 0);
+    cop_send(waiter.other, COP_TAG(STUCK));
+    EVENTUALLY(atomic_load(&stuck));
+    if (waiter.wait == IN_SEND) {
+        ck_assert_int_eq(cop_send(waiter.other, COP_TAG(GO)), 0); /* now it is full */
+    }
+    ck_assert_int_eq(
+        cop_spawn(&pid, wait_for_another, .arg = COP_BYTES(waiter), .monitor = &monitor), 0);
+    EVENTUALLY(cop_pid_eq(look_at(pid).waits_for, waiter.other));
+    atomic_store(&free_again, true);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    ck_assert(cop_pid_eq(look_at(cop_self()).waits_for, COP_NOBODY));
+}
+
+TEST(who_waits_for_a_start_is_seen_to_wait_for_the_new_process)
+{
+    struct waiter waiter = {.wait = IN_START};
+    cop_pid pid;
+    cop_ref monitor;
+    ck_assert_int_eq(
+        cop_spawn(&pid, wait_for_another, .arg = COP_BYTES(waiter), .monitor = &monitor), 0);
+    EVENTUALLY(atomic_load(&being_started) != 0);
+    cop_pid server = {atomic_load(&being_started)};
+    EVENTUALLY(cop_pid_eq(look_at(pid).waits_for, server));
+    ck_assert_str_eq(look_at(server).callback, "init");
+    atomic_store(&free_again, true);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+/* ---------------------------------------------------------------- all of them */
+
+TEST(the_list_has_all_that_live_and_nobody_else)
+{
+    enum {
+        COUNT = 20
+    };
+    cop_pid pids[COUNT], all[COUNT + 10];
+    cop_ref monitor;
+    for (int i = 0; i < COUNT; i++) {
+        pids[i] = start_waiting(&monitor);
+    }
+    ck_assert_uint_eq(cop_processes(all, COUNT + 10), COUNT + 1); /* and the test itself */
+    ck_assert_uint_eq(cop_processes(NULL, 0), COUNT + 1);
+
+    cop_exit_signal(pids[COUNT - 1], COP_REASON_KILLED);
+    test_down(monitor);
+    memset(all, 0, sizeof all);
+    ck_assert_uint_eq(cop_processes(all, 5), COUNT); /* as many as fit, and how many there are */
+    ck_assert_uint_eq(all[5].id, 0);
+    cop_processes(all, COUNT + 10);
+    for (int i = 0; i < COUNT - 1; i++) {
+        unsigned found = 0;
+        for (int j = 0; j < COUNT; j++) {
+            found += cop_pid_eq(all[j], pids[i]);
+        }
+        ck_assert_uint_eq(found, 1);
+    }
+}
+
+static _Atomic bool enough;
+
+static int
+come_and_go(cop_bytes arg)
+{
+    (void)arg;
+    while (!atomic_load(&enough)) {
+        cop_ref monitor;
+        if (cop_spawn(NULL, wait_for_end, .name = "brief", .monitor = &monitor) == 0) {
+            cop_exit_signal(cop_named("brief"), COP_REASON_KILLED);
+            test_down(monitor);
+        }
+    }
+    return 0;
+}
+
+TEST(looking_at_processes_that_come_and_go_shows_one_or_none)
+{
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, come_and_go, .monitor = &monitor), 0);
+    unsigned seen = 0;
+    for (int i = 0; i < 20000 || (seen == 0 && i < 2000000); i++) {
+        cop_process_info info;
+        int r = cop_inspect(cop_named("brief"), &info);
+        ck_assert(r == 0 || r == -ESRCH);
+        seen += r == 0;
+    }
+    ck_assert_uint_gt(seen, 0);
+    atomic_store(&enough, true);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+TEST(a_label_is_the_name_or_the_number)
+{
+    char label[COPI_LABEL_SIZE];
+    cop_pid named = start_server(), plain = start_waiting(NULL);
+    ck_assert_str_eq(copi_label_pid(named, label), "slow");
+    ck_assert_int_eq(copi_label_pid(plain, label)[0], '<');
+    ck_assert_str_eq(copi_label_pid(COP_NOBODY, label), "<nobody>");
+}
+
+SUITE("inspect")

@@ -1,0 +1,523 @@
+/*
+ * tests/runtime/test_timer.c - messages that arrive later.
+ *
+ * Room: tests/. Case ids (TMR-001) are those of the conformance list. Time is checked from below only.
+ */
+#include "runtime/alloc.h"
+#include "runtime/timer.h"
+#include "tests/support/support.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+enum {
+    TICK = 1,
+    OTHER,
+};
+
+/* ---------------------------------------------------------------- helpers */
+
+static _Atomic unsigned dropped;
+
+static void
+count_drop(void *data)
+{
+    (void)data;
+    atomic_fetch_add(&dropped, 1);
+}
+
+static char body[] = "a body";
+
+static cop_msg
+moved(void)
+{
+    return COP_MSG_MOVE(TICK, body, sizeof body, count_drop);
+}
+
+static int
+wait_for_end(cop_bytes arg)
+{
+    (void)arg;
+    cop_msg msg;
+    int r = 0;
+    while (r == 0) {
+        r = cop_receive(&msg, COP_FOREVER);
+    }
+    return r;
+}
+
+static cop_pid
+start_waiting(cop_ref *monitor)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = monitor), 0);
+    return pid;
+}
+
+static bool
+has_mail(void)
+{
+    cop_msg msg;
+    return cop_receive(&msg, 0) == 0;
+}
+
+static cop_ref
+set(cop_time delay)
+{
+    cop_ref timer = cop_send_after(cop_self(), COP_TAG(TICK), delay);
+    ck_assert_uint_ne(timer.id, 0);
+    return timer;
+}
+
+/* ---------------------------------------------------------------- what is refused */
+
+TEST(negative_times_and_reserved_tags_are_refused) /* TMR-012 */
+{
+    ck_assert_uint_eq(cop_send_after(cop_self(), moved(), -1).id, 0);
+    ck_assert_int_eq(cop_why().code, -EINVAL);
+    ck_assert_uint_eq(cop_send_after(cop_self(), moved(), INT64_MIN).id, 0);
+    ck_assert_uint_eq(cop_send_after(cop_self(), COP_TAG(COP_MSG_DOWN), 1).id, 0);
+    ck_assert_int_eq(cop_why().code, -EINVAL);
+    ck_assert_uint_eq(atomic_load(&dropped), 0); /* still the sender's */
+}
+
+static int
+try_to_set(void *timer)
+{
+    *(cop_ref *)timer = cop_send_after(cop_self(), moved(), COP_SEC(3600));
+    return ((cop_ref *)timer)->id ? 0 : cop_why().code;
+}
+
+TEST(without_memory_no_timer_is_set_and_the_body_stays_the_senders)
+{
+    cop_ref timer;
+    int r;
+    cop_self();
+    ck_assert_uint_gt(test_out_of_memory(try_to_set, &timer, &r), 0);
+    ck_assert_int_eq(r, 0);
+    ck_assert_uint_eq(atomic_load(&dropped), 0);
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
+    ck_assert_uint_eq(atomic_load(&dropped), 1);
+}
+
+TEST(what_is_no_timer_can_neither_be_cancelled_nor_read) /* TMR-007, TMR-022 */
+{
+    cop_time left = 17;
+    cop_ref monitor, timer = set(COP_SEC(3600));
+    start_waiting(&monitor);
+    const cop_ref none[] = {{0}, {1}, {UINT64_MAX}, {timer.id + 1}, monitor};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        ck_assert_int_eq(cop_cancel_timer(none[i], &left), -ENOENT);
+        ck_assert_int_eq(cop_why().code, -ENOENT);
+        ck_assert_int_eq(cop_read_timer(none[i], &left), -ENOENT);
+        ck_assert_int_eq(left, 17);
+    }
+    ck_assert_int_eq(cop_read_timer(timer, &left), 0);
+}
+
+TEST(a_timer_cannot_be_cancelled_twice) /* TMR-007 */
+{
+    cop_time left;
+    cop_ref timer = set(COP_SEC(3600));
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), -ENOENT);
+    ck_assert_int_eq(cop_read_timer(timer, &left), -ENOENT);
+}
+
+TEST(a_timer_that_has_fired_cannot_be_cancelled_and_its_message_is_not_lost) /* TMR-007 */
+{
+    cop_time left;
+    cop_ref timer = set(0);
+    EVENTUALLY(cop_read_timer(timer, &left) == -ENOENT);
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), -ENOENT);
+    test_receive(TICK);
+}
+
+TEST(a_used_up_reference_does_not_name_the_next_timer)
+{
+    cop_ref old = set(COP_SEC(3600));
+    cop_cancel_timer(old, NULL);
+    for (int i = 0; i < 100; i++) {
+        cop_ref timer = set(COP_SEC(3600));
+        ck_assert_int_eq(cop_cancel_timer(old, NULL), -ENOENT);
+        ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
+    }
+}
+
+TEST(a_reference_from_before_a_shutdown_does_not_name_a_timer_from_after_it)
+{
+    cop_time left;
+    cop_ref old = set(COP_SEC(3600));
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    cop_ref timer = set(COP_SEC(3600));
+    ck_assert_int_eq(cop_cancel_timer(old, NULL), -ENOENT);
+    ck_assert_int_eq(cop_read_timer(timer, &left), 0);
+}
+
+/* ---------------------------------------------------------------- firing */
+
+TEST(a_message_comes_once_and_not_before_its_time) /* TMR-001 */
+{
+    cop_time begun = cop_now();
+    set(COP_MS(20));
+    cop_msg msg = test_receive(TICK);
+    ck_assert_int_ge(cop_now() - begun, COP_MS(20));
+    ck_assert(cop_pid_eq(msg.from, cop_self()));
+    ck_assert_int_eq(cop_receive(&msg, COP_MS(5)), -ETIMEDOUT);
+}
+
+TEST(a_time_of_0_is_at_once_through_the_mailbox) /* TMR-002 */
+{
+    cop_send(cop_self(), COP_TAG(OTHER));
+    set(0);
+    test_receive(OTHER);
+    test_receive(TICK);
+}
+
+TEST(an_earlier_timer_set_later_fires_first)
+{
+    cop_msg last = COP_MSG(TICK, int, 2), first = COP_MSG(TICK, int, 1);
+    cop_send_after(cop_self(), last, COP_MS(40));
+    cop_send_after(cop_self(), first, COP_MS(1));
+    ck_assert_int_eq(*COP_BODY(test_receive(TICK), int), 1);
+    ck_assert_int_eq(*COP_BODY(test_receive(TICK), int), 2);
+}
+
+TEST(timers_set_in_any_order_fire_in_the_order_of_their_times)
+{
+    enum {
+        TIMERS = 300
+    };
+    const cop_time base = COP_MS(30);
+    for (int i = 0; i < TIMERS; i++) {
+        int at = i * 7 % TIMERS; /* each once */
+        cop_send_after(cop_self(), COP_MSG_OF(TICK, at), base + COP_MS(at) / 2);
+    }
+    /* Set within less than half a millisecond of each other they are in order; else nearly. */
+    int received[TIMERS], late = 0;
+    for (int i = 0; i < TIMERS; i++) {
+        received[i] = *COP_BODY(test_receive(TICK), int);
+    }
+    for (int i = 1; i < TIMERS; i++) {
+        late += received[i] < received[i - 1] - 100;
+    }
+    ck_assert_int_eq(late, 0);
+}
+
+TEST(ten_thousand_timers_with_one_time_all_fire_in_the_order_in_which_they_were_set) /* TMR-015 */
+{
+    enum {
+        TIMERS = 10000
+    };
+    cop_time begun = cop_now();
+    for (int i = 0; i < TIMERS; i++) {
+        ck_assert_uint_ne(cop_send_after(cop_self(), COP_MSG_OF(TICK, i), COP_MS(50)).id, 0);
+    }
+    for (int i = 0; i < TIMERS; i++) {
+        ck_assert_int_eq(*COP_BODY(test_receive(TICK), int), i);
+    }
+    ck_assert_int_ge(cop_now() - begun, COP_MS(50));
+    ck_assert(!has_mail());
+}
+
+static uint64_t called[1000];
+static _Atomic unsigned calls;
+
+static void
+note_call(uint64_t which)
+{
+    unsigned at = atomic_load(&calls);
+    called[at] = which;
+    atomic_store(&calls, at + 1);
+}
+
+/* The clock is too fine for two calls to get equal times from it, so these are given. */
+TEST(equal_times_fire_in_the_order_in_which_they_were_set)
+{
+    enum {
+        TIMERS = sizeof called / sizeof *called
+    };
+    cop_time deadline = cop_now() + COP_MS(50), earlier = deadline - 1;
+    for (unsigned i = 0; i < TIMERS; i++) {
+        ck_assert_int_eq(copi_timer_call(i % 2 ? deadline : earlier, note_call, i), 0);
+    }
+    EVENTUALLY(atomic_load(&calls) == TIMERS);
+    for (unsigned i = 0; i < TIMERS / 2; i++) {
+        ck_assert_uint_eq(called[i], 2 * i);
+        ck_assert_uint_eq(called[TIMERS / 2 + i], 2 * i + 1);
+    }
+}
+
+static cop_pid receiver;
+
+static void *
+set_many(void *unused)
+{
+    for (int i = 0; i < 500; i++) {
+        cop_send_after(receiver, COP_TAG(TICK), COP_US(i * 7 % 1000));
+    }
+    return unused;
+}
+
+TEST(timers_of_many_threads_all_fire)
+{
+    enum {
+        THREADS = 4
+    };
+    pthread_t threads[THREADS];
+    receiver = cop_self();
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, set_many, NULL), 0);
+    }
+    for (int i = 0; i < THREADS * 500; i++) {
+        test_receive(TICK);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    ck_assert(!has_mail());
+}
+
+TEST(a_large_message_is_delivered_whole) /* TMR-016 */
+{
+    static unsigned char large[100000];
+    for (size_t i = 0; i < sizeof large; i++) {
+        large[i] = (unsigned char)(i % 251);
+    }
+    for (int i = 0; i < 5; i++) {
+        cop_send_after(cop_self(), (cop_msg){.tag = TICK, .body = {large, sizeof large}},
+                       COP_MS(i));
+    }
+    for (int i = 0; i < 5; i++) {
+        cop_msg msg = test_receive(TICK);
+        ck_assert_uint_eq(msg.body.size, sizeof large);
+        ck_assert_mem_eq(msg.body.data, large, sizeof large);
+    }
+}
+
+TEST(a_moved_body_reaches_its_receiver_and_is_dropped_once)
+{
+    cop_msg msg;
+    cop_send_after(cop_self(), moved(), COP_MS(1));
+    msg = test_receive(TICK);
+    ck_assert_ptr_eq(msg.body.data, body);
+    ck_assert_uint_eq(atomic_load(&dropped), 0);
+    ck_assert(!has_mail()); /* the next receive lets it go */
+    ck_assert_uint_eq(atomic_load(&dropped), 1);
+}
+
+TEST(a_timer_to_a_name_finds_the_holder_of_then)
+{
+    cop_ref first, second;
+    cop_process_info info;
+    cop_pid before = start_waiting(&first), after = start_waiting(&second);
+    ck_assert_int_eq(cop_register("clock", before), 0);
+    cop_send_after(cop_named("clock"), COP_TAG(TICK), COP_MS(30));
+    cop_exit_signal(before, COP_REASON_KILLED);
+    test_down(first);
+    ck_assert_int_eq(cop_register("clock", after), 0);
+    EVENTUALLY(cop_inspect(after, &info) == 0 && info.messages_handled == 1);
+}
+
+TEST(a_timer_to_a_name_that_nobody_has_drops_its_body)
+{
+    ck_assert_uint_ne(cop_send_after(cop_named("nobody"), moved(), 0).id, 0);
+    EVENTUALLY(atomic_load(&dropped) == 1);
+}
+
+TEST(a_timer_without_end_never_fires)
+{
+    cop_time left;
+    cop_ref timer = set(COP_FOREVER);
+    set(COP_MS(1));
+    test_receive(TICK);
+    ck_assert_int_eq(cop_read_timer(timer, &left), 0);
+    ck_assert_int_gt(left, COP_SEC(3600) * 24 * 365);
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
+}
+
+/* ---------------------------------------------------------------- cancelling and reading */
+
+TEST(cancel_gives_the_time_left_and_the_message_never_comes) /* TMR-006 */
+{
+    cop_time left = -1;
+    cop_ref timer = set(COP_MS(20)), later = set(COP_MS(40));
+    (void)later;
+    ck_assert_int_eq(cop_cancel_timer(timer, &left), 0);
+    ck_assert_int_ge(left, 0);
+    ck_assert_int_le(left, COP_MS(20));
+    test_receive(TICK); /* the later one, and no other */
+    ck_assert(!has_mail());
+}
+
+TEST(the_result_of_cancel_need_not_be_wanted) /* TMR-009 */
+{
+    ck_assert_int_eq(cop_cancel_timer(set(COP_SEC(3600)), NULL), 0);
+}
+
+TEST(a_cancelled_moved_body_is_dropped_once)
+{
+    cop_ref timer = cop_send_after(cop_self(), moved(), COP_SEC(3600));
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
+    ck_assert_uint_eq(atomic_load(&dropped), 1);
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), -ENOENT);
+    ck_assert_uint_eq(atomic_load(&dropped), 1);
+}
+
+TEST(reading_a_timer_does_not_disturb_it) /* TMR-008 */
+{
+    cop_time first, second, third;
+    cop_ref timer = set(COP_SEC(3600));
+    ck_assert_int_eq(cop_read_timer(timer, &first), 0);
+    ck_assert_int_eq(cop_read_timer(timer, &second), 0);
+    ck_assert_int_eq(cop_cancel_timer(timer, &third), 0);
+    ck_assert_int_le(first, COP_SEC(3600));
+    ck_assert_int_le(second, first);
+    ck_assert_int_le(third, second);
+    ck_assert_int_gt(third, 0);
+}
+
+static int
+cancel_anothers(cop_bytes arg)
+{
+    return cop_cancel_timer(*(const cop_ref *)arg.data, NULL);
+}
+
+TEST(a_timer_can_be_cancelled_by_another_process)
+{
+    cop_ref monitor, timer = set(COP_SEC(3600));
+    ck_assert_int_eq(cop_spawn(NULL, cancel_anothers, .arg = COP_BYTES(timer), .monitor = &monitor),
+                     0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    ck_assert_int_eq(cop_cancel_timer(timer, NULL), -ENOENT);
+}
+
+TEST(a_timer_is_either_cancelled_or_fires_and_never_both)
+{
+    unsigned fired = 0;
+    for (int i = 0; i < 2000; i++) {
+        cop_msg msg;
+        cop_ref timer = cop_send_after(cop_self(), moved(), COP_US(i % 40));
+        for (volatile int pause = 0; pause < i % 200 * 20; pause++) {
+        }
+        int r = cop_cancel_timer(timer, NULL);
+        if (r == 0) {
+            ck_assert_int_eq(cop_receive(&msg, 0), -ETIMEDOUT);
+        } else {
+            ck_assert_int_eq(r, -ENOENT);
+            test_receive(TICK);
+            fired++;
+        }
+        ck_assert(!has_mail());
+        ck_assert_uint_eq(atomic_load(&dropped), (unsigned)i + 1);
+    }
+    (void)fired; /* how many of each is the machine's affair */
+}
+
+/* ---------------------------------------------------------------- receivers that are gone */
+
+TEST(a_timer_is_cancelled_when_its_receiver_ends)
+{
+    cop_ref monitor, timers[10];
+    cop_time left;
+    cop_pid pid = start_waiting(&monitor);
+    for (int i = 0; i < 10; i++) {
+        timers[i] = cop_send_after(pid, moved(), COP_SEC(3600));
+    }
+    ck_assert_int_eq(cop_cancel_timer(timers[4], NULL), 0);
+    cop_exit_signal(pid, COP_REASON_KILLED);
+    test_down(monitor);
+    ck_assert_uint_eq(atomic_load(&dropped), 10);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(cop_read_timer(timers[i], &left), -ENOENT);
+    }
+}
+
+static int
+set_and_end(cop_bytes arg)
+{
+    return cop_send_after(*(const cop_pid *)arg.data, COP_TAG(TICK), COP_MS(20)).id ? 0 : -EIO;
+}
+
+TEST(a_timer_outlives_its_setter)
+{
+    cop_pid self = cop_self();
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, set_and_end, .arg = COP_BYTES(self), .monitor = &monitor), 0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    test_receive(TICK);
+}
+
+TEST(a_timer_to_the_dead_drops_its_body_once)
+{
+    cop_ref monitor;
+    cop_pid pid = start_waiting(&monitor);
+    cop_exit_signal(pid, COP_REASON_KILLED);
+    test_down(monitor);
+    ck_assert_uint_ne(cop_send_after(pid, moved(), COP_MS(1)).id, 0);
+    EVENTUALLY(atomic_load(&dropped) == 1);
+    cop_sleep(COP_MS(2));
+    ck_assert_uint_eq(atomic_load(&dropped), 1);
+}
+
+TEST(receivers_that_end_while_their_timers_fire_leave_nothing)
+{
+    unsigned set_so_far = 0;
+    for (int i = 0; i < 100; i++) {
+        cop_ref monitor;
+        cop_pid pid = start_waiting(&monitor);
+        for (int t = 0; t < 10; t++) {
+            cop_send_after(pid, moved(), COP_US(t * 10));
+            set_so_far++;
+        }
+        cop_sleep(COP_US(i));
+        cop_exit_signal(pid, COP_REASON_KILLED);
+        test_down(monitor);
+    }
+    EVENTUALLY(atomic_load(&dropped) == set_so_far);
+}
+
+TEST(a_shutdown_drops_what_has_not_fired)
+{
+    for (int i = 0; i < 10; i++) {
+        cop_send_after(cop_self(), moved(), COP_SEC(3600));
+    }
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    ck_assert_uint_eq(atomic_load(&dropped), 10);
+}
+
+TEST(after_a_shutdown_timers_work_again)
+{
+    set(COP_SEC(3600));
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    set(COP_MS(1));
+    test_receive(TICK);
+}
+
+/* ---------------------------------------------------------------- sleeping */
+
+TEST(a_sleep_lasts_at_least_as_long_as_asked) /* TMR-023 */
+{
+    for (int ms = 0; ms < 20; ms += 5) {
+        cop_time begun = cop_now();
+        ck_assert_int_eq(cop_sleep(COP_MS(ms)), 0);
+        ck_assert_int_ge(cop_now() - begun, COP_MS(ms));
+    }
+    ck_assert_int_eq(cop_sleep(0), 0);
+    ck_assert_int_eq(cop_sleep(-5), 0);
+}
+
+TEST(messages_neither_shorten_a_sleep_nor_get_lost_in_it)
+{
+    cop_time begun = cop_now();
+    for (int i = 0; i < 5; i++) {
+        set(COP_MS(i));
+    }
+    ck_assert_int_eq(cop_sleep(COP_MS(20)), 0);
+    ck_assert_int_ge(cop_now() - begun, COP_MS(20));
+    for (int i = 0; i < 5; i++) {
+        test_receive(TICK);
+    }
+}
+
+SUITE("timer")

@@ -1,0 +1,659 @@
+/*
+ * tests/supervisor/test_daemon.c - cop_run: what signals do, and what the exit status says.
+ *
+ * Room: tests/. The daemon is a child of the test, forked before the library is touched; what runs in
+ * it tells the test through a pipe, which is also its commands' standard output.
+ */
+#include <coppice.h>
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    MOST_MS = 20000, /* for what has to happen soon */
+};
+
+#define SH(script) ((const char *const[]){"/bin/sh", "-c", (script), NULL})
+#define TREE(...)  (&(const cop_supervisor_spec){__VA_ARGS__})
+
+/* ---------------------------------------------------------------- a daemon and who watches it */
+
+struct daemon {
+    pid_t pid;
+    int told;
+};
+
+static struct daemon
+run_after(void (*prepare)(void), const cop_supervisor_spec *root)
+{
+    int pipe_fd[2];
+    ck_assert_int_eq(pipe2(pipe_fd, O_CLOEXEC), 0);
+    (void)fflush(stdout);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        dup2(pipe_fd[1], STDOUT_FILENO);
+        close(pipe_fd[0]);
+        close(pipe_fd[1]);
+        if (prepare) {
+            prepare();
+        }
+        _exit(cop_run(root));
+    }
+    close(pipe_fd[1]);
+    return (struct daemon){.pid = pid, .told = pipe_fd[0]};
+}
+
+static struct daemon
+run(const cop_supervisor_spec *root)
+{
+    return run_after(NULL, root);
+}
+
+static void
+tell(const char *what)
+{
+    ssize_t written = write(STDOUT_FILENO, what, strlen(what));
+    (void)written;
+}
+
+/* '\0': it has closed its end, and so have its commands. */
+static char
+hear(const struct daemon *daemon)
+{
+    char c = '\0';
+    struct pollfd polled = {.fd = daemon->told, .events = POLLIN};
+    ck_assert_int_eq(poll(&polled, 1, MOST_MS), 1);
+    ck_assert_int_ge(read(daemon->told, &c, 1), 0);
+    return c;
+}
+
+static pid_t
+hear_pid(const struct daemon *daemon)
+{
+    char text[16] = {0};
+    for (size_t i = 0; i < sizeof text - 1 && (text[i] = hear(daemon)) != '\n'; i++) {
+        ck_assert_int_ne(text[i], '\0');
+    }
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
+    ck_assert_int_gt(pid, 1);
+    return pid;
+}
+
+static int
+status_of(const struct daemon *daemon)
+{
+    int status;
+    ck_assert_int_eq(waitpid(daemon->pid, &status, 0), daemon->pid);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int
+status_after(const struct daemon *daemon, int signal)
+{
+    ck_assert_int_eq(kill(daemon->pid, signal), 0);
+    return status_of(daemon);
+}
+
+static bool
+eventually_gone(pid_t pid)
+{
+    for (int left = MOST_MS; left > 0 && kill(pid, 0) == 0; left--) {
+        poll(NULL, 0, 1);
+    }
+    return kill(pid, 0) != 0;
+}
+
+static int
+signal_that_ended(pid_t pid)
+{
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* ---------------------------------------------------------------- what runs in it */
+
+/* Says "u" when it is up and its name when it was asked to stop. */
+static int
+serve(cop_bytes arg)
+{
+    tell("u");
+    while (cop_sleep(COP_SEC(60)) == 0) {
+    }
+    tell(arg.data ? arg.data : "d");
+    return 0;
+}
+
+/* Ignores every request; only a kill ends it. */
+static int
+hang(cop_bytes arg)
+{
+    (void)arg;
+    tell("u");
+    while (cop_sleep(COP_MS(1)) <= 0) {
+    }
+    return 0;
+}
+
+static int
+crash(cop_bytes arg)
+{
+    (void)arg;
+    return -EIO;
+}
+
+static int
+finish(cop_bytes arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int
+stop_the_tree(cop_bytes arg)
+{
+    (void)arg;
+    return cop_supervisor_stop(cop_named("root"), COP_FOREVER);
+}
+
+static int
+have_the_tree_stopped(cop_bytes arg)
+{
+    int r = cop_spawn(NULL, stop_the_tree);
+    return r ? r : serve(arg);
+}
+
+static int
+kill_the_tree(cop_bytes arg)
+{
+    cop_exit_signal(cop_named("root"), COP_REASON_KILLED);
+    return serve(arg);
+}
+
+static int
+run_another(cop_bytes arg)
+{
+    (void)arg;
+    tell(cop_run(TREE(.name = "another")) == 1 ? "1" : "0");
+    return serve(arg);
+}
+
+static cop_step
+fail_to_begin(void *state, cop_bytes arg)
+{
+    (void)state;
+    (void)arg;
+    return cop_stop(cop_failed(-EADDRINUSE, NULL));
+}
+static const cop_genserver failing = {.type = "failing", .init = fail_to_begin};
+
+static cop_step
+begin_slowly(void *state, cop_bytes arg)
+{
+    (void)state;
+    (void)arg;
+    tell("i");
+    cop_sleep(COP_MS(100));
+    tell("u");
+    return cop_ok();
+}
+static const cop_genserver slow = {.type = "slow", .init = begin_slowly};
+
+/* ---------------------------------------------------------------- status 1 */
+
+START_TEST(returns_1_when_the_tree_does_not_start)
+{
+    struct daemon daemon = run(TREE(COP_CHILDREN({.id = "bad", .genserver = &failing})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+    daemon = run(TREE(COP_CHILDREN({.id = "nothing"})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+}
+END_TEST
+
+START_TEST(returns_1_when_the_tree_gives_up)
+{
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "bad", .worker = crash, .restart = COP_PERMANENT})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+}
+END_TEST
+
+START_TEST(returns_1_when_a_command_does_not_exist)
+{
+    const char *const argv[] = {"no-such-program-anywhere", NULL};
+    struct daemon daemon = run(TREE(COP_CHILDREN({.id = "bad", .command = argv})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+}
+END_TEST
+
+START_TEST(returns_1_when_there_is_no_tree)
+{
+    struct daemon daemon = run(NULL);
+    ck_assert_int_eq(status_of(&daemon), 1);
+}
+END_TEST
+
+START_TEST(returns_1_when_the_root_is_killed)
+{
+    struct daemon daemon =
+        run(TREE(.name = "root", COP_CHILDREN({.id = "killer", .worker = kill_the_tree})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+}
+END_TEST
+
+START_TEST(returns_1_in_a_process_that_the_library_started)
+{
+    struct daemon daemon = run(TREE(COP_CHILDREN({.id = "another", .worker = run_another})));
+    ck_assert_int_eq(hear(&daemon), '1');
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(returns_1_in_the_child_of_a_fork)
+{
+    ck_assert_uint_ne(cop_self().id, 0);
+    struct daemon daemon = run(TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+}
+END_TEST
+
+static void
+leave_no_descriptor(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_NOFILE, &none);
+}
+
+START_TEST(returns_1_when_no_descriptor_is_left)
+{
+    struct daemon daemon =
+        run_after(leave_no_descriptor, TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+    ck_assert_int_eq(hear(&daemon), '\0'); /* nothing of it ran */
+}
+END_TEST
+
+/* ---------------------------------------------------------------- signals */
+
+START_TEST(ends_at_once_with_130_on_the_second_SIGINT)
+{
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "hang", .worker = hang, .shutdown = COP_FOREVER})));
+    ck_assert_int_eq(hear(&daemon), 'u');
+    kill(daemon.pid, SIGINT);
+    poll(NULL, 0, 20); /* two at the same time are one */
+    ck_assert_int_eq(waitpid(daemon.pid, NULL, WNOHANG), 0);
+    ck_assert_int_eq(status_after(&daemon, SIGINT), 130);
+}
+END_TEST
+
+static void
+stops_in_reverse_order(int signal)
+{
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "a", .worker = serve, .arg = COP_STR("a")},
+                              {.id = "b", .worker = serve, .arg = COP_STR("b")})));
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(status_after(&daemon, signal), 0);
+    ck_assert_int_eq(hear(&daemon), 'b');
+    ck_assert_int_eq(hear(&daemon), 'a');
+}
+
+START_TEST(stops_the_tree_in_order_on_SIGTERM)
+{
+    stops_in_reverse_order(SIGTERM);
+}
+END_TEST
+
+START_TEST(stops_the_tree_in_order_on_SIGINT)
+{
+    stops_in_reverse_order(SIGINT);
+}
+END_TEST
+
+START_TEST(kills_what_does_not_stop_in_its_time)
+{
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "hang", .worker = hang, .shutdown = COP_MS(20)})));
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(stops_the_tree_when_SIGTERM_came_while_it_started)
+{
+    struct daemon daemon = run(TREE(COP_CHILDREN({.id = "slow", .genserver = &slow})));
+    ck_assert_int_eq(hear(&daemon), 'i');
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+    ck_assert_int_eq(hear(&daemon), 'u'); /* the start is not cut short */
+}
+END_TEST
+
+START_TEST(goes_on_after_SIGHUP_SIGUSR1_and_SIGPIPE)
+{
+    struct daemon daemon = run(TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
+    ck_assert_int_eq(hear(&daemon), 'u');
+    kill(daemon.pid, SIGHUP);
+    kill(daemon.pid, SIGUSR1);
+    kill(daemon.pid, SIGPIPE);
+    poll(NULL, 0, 20);
+    ck_assert_int_eq(waitpid(daemon.pid, NULL, WNOHANG), 0);
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+    ck_assert_int_eq(hear(&daemon), 'd');
+}
+END_TEST
+
+static void
+block_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
+START_TEST(hears_signals_that_its_parent_had_blocked)
+{
+    struct daemon daemon =
+        run_after(block_signals, TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- an end from inside */
+
+START_TEST(returns_0_when_the_tree_was_stopped_from_inside)
+{
+    struct daemon daemon =
+        run(TREE(.name = "root", COP_CHILDREN({.id = "stop", .worker = have_the_tree_stopped})));
+    ck_assert_int_eq(status_of(&daemon), 0);
+}
+END_TEST
+
+START_TEST(returns_0_after_an_automatic_shutdown)
+{
+    struct daemon daemon = run(
+        TREE(.auto_shutdown = COP_ANY_SIGNIFICANT,
+             COP_CHILDREN(
+                 {.id = "job", .worker = finish, .restart = COP_TRANSIENT, .significant = true})));
+    ck_assert_int_eq(status_of(&daemon), 0);
+}
+END_TEST
+
+static void
+ignore(int signal)
+{
+    (void)signal;
+}
+
+static void
+set_handler(int number, void (*handler)(int signal))
+{
+    struct sigaction action = {.sa_handler = handler};
+    ck_assert_int_eq(sigaction(number, &action, NULL), 0);
+}
+
+static const cop_supervisor_spec one_job = {
+    .auto_shutdown = COP_ANY_SIGNIFICANT,
+    COP_CHILDREN(
+        {.id = "job", .command = SH("exit 0"), .restart = COP_TRANSIENT, .significant = true}),
+};
+
+START_TEST(puts_dispositions_and_mask_back)
+{
+    const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE, SIGCHLD};
+    sigset_t mask;
+    block_signals();
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        set_handler(numbers[i], ignore);
+    }
+    ck_assert_int_eq(cop_run(&one_job), 0);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction now;
+        ck_assert_int_eq(sigaction(numbers[i], NULL, &now), 0);
+        ck_assert(now.sa_handler == ignore);
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    ck_assert(sigismember(&mask, SIGTERM));
+    ck_assert(sigismember(&mask, SIGCHLD));
+}
+END_TEST
+
+static int
+open_descriptors(void)
+{
+    enum {
+        HIGHEST = 1024
+    };
+    int count = 0;
+    for (int fd = 0; fd < HIGHEST; fd++) {
+        count += fcntl(fd, F_GETFD) >= 0;
+    }
+    return count;
+}
+
+/* Each is a folder in it. */
+static nlink_t
+threads(void)
+{
+    struct stat tasks;
+    ck_assert_int_eq(stat("/proc/self/task", &tasks), 0);
+    return tasks.st_nlink;
+}
+
+/* One that has been joined may be listed for another moment. */
+static bool
+threads_come_down_to(nlink_t count)
+{
+    for (int left = MOST_MS; left > 0 && threads() > count; left--) {
+        poll(NULL, 0, 1);
+    }
+    return threads() <= count;
+}
+
+START_TEST(leaves_nothing_behind_and_can_be_run_again)
+{
+    ck_assert_int_eq(cop_run(&one_job), 0);
+    int never[2]; /* this thread keeps a descriptor to be woken by, once it has had to wait */
+    ck_assert_int_eq(pipe(never), 0);
+    cop_wait_fd(never[0], POLLIN, 1);
+    close(never[0]);
+    close(never[1]);
+    int descriptors = open_descriptors();
+    nlink_t threads_before = threads();
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(cop_run(&one_job), 0);
+        ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+        ck_assert_int_eq(errno, ECHILD);
+        ck_assert_int_eq(open_descriptors(), descriptors);
+        ck_assert(threads_come_down_to(threads_before));
+    }
+}
+END_TEST
+
+/* ---------------------------------------------------------------- commands */
+
+START_TEST(takes_its_commands_along_when_it_is_killed)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "sleep", .command = SH("echo $$; exec sleep 1000")})));
+    pid_t command = hear_pid(&daemon);
+    kill(daemon.pid, SIGKILL);
+    ck_assert_int_eq(signal_that_ended(daemon.pid), SIGKILL);
+    ck_assert_int_eq(signal_that_ended(command), SIGKILL);
+}
+END_TEST
+
+START_TEST(restarts_a_command_that_was_killed)
+{
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "sleep", .command = SH("echo $$; exec sleep 1000")})));
+    pid_t first = hear_pid(&daemon);
+    kill(first, SIGKILL);
+    pid_t second = hear_pid(&daemon);
+    ck_assert_int_ne(first, second);
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+    ck_assert_int_ne(kill(second, 0), 0);
+}
+END_TEST
+
+START_TEST(kills_a_command_that_ignores_SIGTERM_and_what_it_started)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    struct daemon daemon = run(TREE(COP_CHILDREN({
+        .id = "stubborn",
+        .command = SH("trap '' TERM; sleep 1000 & echo $!; wait"),
+        .shutdown = COP_MS(20),
+    })));
+    pid_t grandchild = hear_pid(&daemon);
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+    ck_assert_int_eq(signal_that_ended(grandchild), SIGKILL);
+    ck_assert_int_eq(hear(&daemon), '\0');
+}
+END_TEST
+
+START_TEST(takes_its_commands_along_on_the_second_SIGINT)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    struct daemon daemon = run(TREE(COP_CHILDREN({
+        .id = "stubborn",
+        .command = SH("trap '' TERM; echo $$; while :; do sleep 0.01; done"),
+        .shutdown = COP_FOREVER,
+    })));
+    pid_t command = hear_pid(&daemon);
+    kill(daemon.pid, SIGINT);
+    poll(NULL, 0, 20);
+    ck_assert_int_eq(status_after(&daemon, SIGINT), 130);
+    ck_assert_int_eq(signal_that_ended(command), SIGKILL);
+}
+END_TEST
+
+static void
+ignore_children(void)
+{
+    set_handler(SIGCHLD, SIG_IGN);
+}
+
+START_TEST(knows_how_commands_end_although_its_parent_ignored_SIGCHLD)
+{
+    struct daemon daemon = run_after(ignore_children, &one_job);
+    ck_assert_int_eq(status_of(&daemon), 0);
+}
+END_TEST
+
+static void
+adopt_orphans(void)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+START_TEST(reaps_orphans_if_they_are_handed_to_it)
+{
+    struct daemon daemon =
+        run_after(adopt_orphans, TREE(COP_CHILDREN({
+                                     .id = "parent",
+                                     .command = SH("(sleep 0.02 & echo $!); exec sleep 1000"),
+                                 })));
+    pid_t orphan = hear_pid(&daemon);
+    ck_assert(eventually_gone(orphan));
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+}
+END_TEST
+
+/* Where the daemon is process 1, nobody else can start once it has ended: not even this test's end. */
+static int
+status_of_process_1(void)
+{
+    if (unshare(CLONE_NEWPID) != 0) {
+        return 0; /* only root may */
+    }
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "sleep", .command = SH("echo $PPID; exec sleep 1000")})));
+    ck_assert_int_eq(hear(&daemon), '1');
+    ck_assert_int_eq(hear(&daemon), '\n');
+    return status_after(&daemon, SIGTERM);
+}
+
+START_TEST(stops_on_SIGTERM_also_as_process_1)
+{
+    pid_t outside = fork();
+    if (outside == 0) {
+        _exit(status_of_process_1());
+    }
+    int status;
+    ck_assert_int_eq(waitpid(outside, &status, 0), outside);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- all of them */
+
+static TCase *
+add(Suite *suite, const char *name)
+{
+    TCase *tests = tcase_create(name);
+    suite_add_tcase(suite, tests);
+    return tests;
+}
+
+int
+main(void)
+{
+    Suite *suite = suite_create("daemon");
+
+    TCase *failures = add(suite, "status 1");
+    tcase_add_test(failures, returns_1_when_the_tree_does_not_start);
+    tcase_add_test(failures, returns_1_when_the_tree_gives_up);
+    tcase_add_test(failures, returns_1_when_a_command_does_not_exist);
+    tcase_add_test(failures, returns_1_when_there_is_no_tree);
+    tcase_add_test(failures, returns_1_when_the_root_is_killed);
+    tcase_add_test(failures, returns_1_in_a_process_that_the_library_started);
+    tcase_add_test(failures, returns_1_in_the_child_of_a_fork);
+    tcase_add_test(failures, returns_1_when_no_descriptor_is_left);
+
+    TCase *signals = add(suite, "signals");
+    tcase_add_test(signals, ends_at_once_with_130_on_the_second_SIGINT);
+    tcase_add_test(signals, stops_the_tree_in_order_on_SIGTERM);
+    tcase_add_test(signals, stops_the_tree_in_order_on_SIGINT);
+    tcase_add_test(signals, kills_what_does_not_stop_in_its_time);
+    tcase_add_test(signals, stops_the_tree_when_SIGTERM_came_while_it_started);
+    tcase_add_test(signals, goes_on_after_SIGHUP_SIGUSR1_and_SIGPIPE);
+    tcase_add_test(signals, hears_signals_that_its_parent_had_blocked);
+
+    TCase *inside = add(suite, "an end from inside");
+    tcase_add_test(inside, returns_0_when_the_tree_was_stopped_from_inside);
+    tcase_add_test(inside, returns_0_after_an_automatic_shutdown);
+    tcase_add_test(inside, puts_dispositions_and_mask_back);
+    tcase_add_test(inside, leaves_nothing_behind_and_can_be_run_again);
+
+    TCase *commands = add(suite, "commands");
+    tcase_add_test(commands, takes_its_commands_along_when_it_is_killed);
+    tcase_add_test(commands, restarts_a_command_that_was_killed);
+    tcase_add_test(commands, kills_a_command_that_ignores_SIGTERM_and_what_it_started);
+    tcase_add_test(commands, takes_its_commands_along_on_the_second_SIGINT);
+    tcase_add_test(commands, knows_how_commands_end_although_its_parent_ignored_SIGCHLD);
+    tcase_add_test(commands, reaps_orphans_if_they_are_handed_to_it);
+    tcase_add_test(commands, stops_on_SIGTERM_also_as_process_1);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,366 @@
+/*
+ * tests/supervisor/test_spec.c - specifications: what is refused, and that nothing of the user's is
+ * needed afterwards.
+ *
+ * Room: tests/. Case ids (SUP-026) are those of the conformance list.
+ */
+#include "runtime/alloc.h"
+#include "supervisor/spec.h"
+#include "tests/supervisor/tree.h"
+
+static int
+work(cop_bytes arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int
+start(cop_pid *out, cop_bytes arg, cop_reason *why)
+{
+    (void)out, (void)arg, (void)why;
+    return 0;
+}
+
+static void
+refuses(const cop_supervisor_spec *spec, const char *why)
+{
+    struct copi_spec *copy = NULL;
+    cop_self();
+    ck_assert_int_eq(copi_spec_new(&copy, spec), -EINVAL);
+    ck_assert_ptr_null(copy);
+    ck_assert_str_eq(why_text(), why);
+    ck_assert_int_eq(cop_why().code, -EINVAL);
+}
+
+static struct copi_spec *
+copy_of(const cop_supervisor_spec *spec)
+{
+    struct copi_spec *copy = NULL;
+    ck_assert_int_eq(copi_spec_new(&copy, spec), 0);
+    return copy;
+}
+
+/* ---------------------------------------------------------------- refused: children */
+
+TEST(refuses_a_child_without_an_id) /* SUP-026 */
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work}, {.worker = work})),
+            "children[1]: id: it has 1 to 63 bytes");
+    refuses(TREE(COP_CHILDREN({.id = "", .worker = work})),
+            "children[0]: id: it has 1 to 63 bytes");
+}
+
+TEST(refuses_an_id_that_is_too_long)
+{
+    char id[65];
+    memset(id, 'x', 64);
+    id[64] = '\0';
+    struct copi_spec *copy;
+    cop_self();
+    ck_assert_int_eq(copi_spec_new(&copy, TREE(COP_CHILDREN({.id = id, .worker = work}))), -EINVAL);
+    id[63] = '\0';
+    ck_assert_int_eq(copi_spec_new(&copy, TREE(COP_CHILDREN({.id = id, .worker = work}))), 0);
+    ck_assert_str_eq(copy->children[0].id, id);
+    copi_spec_release(copy);
+}
+
+TEST(refuses_a_child_that_is_nothing) /* SUP-026 */
+{
+    refuses(TREE(COP_CHILDREN({.id = "a"})),
+            "a: it is no genserver, worker, supervisor, command, agent or start");
+}
+
+TEST(refuses_a_child_that_is_two_things)
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .genserver = &box})),
+            "a: it is more than one kind of child");
+}
+
+TEST(refuses_rules_that_are_none) /* SUP-028 */
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .restart = (cop_restart)9})),
+            "a: restart: 9 is no rule");
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .shutdown = -2})),
+            "a: shutdown: -2 is no time");
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .init_timeout = -1})),
+            "a: init_timeout: -1 is no time");
+    refuses(
+        TREE(COP_CHILDREN({.id = "a", .worker = work, .mailbox = {.when_full = (cop_when_full)7}})),
+        "a: mailbox.when_full: 7 is no policy");
+}
+
+TEST(refuses_names_that_are_none)
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .name = ""})),
+            "a: name: it has 1 to 63 bytes");
+    refuses(TREE(.name = ""), "name: it has 1 to 63 bytes"); /* SUP-020 */
+    refuses(TREE(COP_CHILDREN({.id = "a", .start = start, .name = "a"})),
+            "a: name: the process of a start function has its own");
+}
+
+TEST(refuses_bytes_at_null)
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .arg = {NULL, 3}})),
+            "a: arg: 3 bytes at NULL");
+    refuses(TREE(COP_CHILDREN({.id = "a", .agent = &(cop_agent_spec){.initial = {NULL, 4}}})),
+            "a: agent.initial: 4 bytes at NULL");
+    refuses(TREE(.child_count = 2), "children: 2 at NULL");
+}
+
+TEST(refuses_a_command_without_a_program)
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .command = (const char *const[]){NULL}})),
+            "a: command: it names no program");
+}
+
+TEST(two_children_with_one_id_are_refused_in_the_words_of_otp) /* SUP-030 */
+{
+    refuses(TREE(COP_CHILDREN(BOX("c"), BOX("b"), BOX("a"), BOX("b"), BOX("c"))),
+            "{start_spec,{duplicate_child_name,b}}"); /* the first that is met twice */
+}
+
+TEST(a_significant_child_needs_a_supervisor_that_shuts_itself_down) /* SUP-034 */
+{
+    refuses(TREE(COP_CHILDREN(BOX_WITH("a", .significant = true, .restart = COP_TRANSIENT))),
+            "{start_spec,{bad_combination,[{auto_shutdown,never},{significant,true}]}}");
+    refuses(TREE(.auto_shutdown = COP_ANY_SIGNIFICANT,
+                 COP_CHILDREN(BOX_WITH("a", .significant = true))),
+            "{start_spec,{bad_combination,[{restart,permanent},{significant,true}]}}");
+}
+
+TEST(a_significant_child_alone_is_refused_without_the_wrapping)
+{
+    struct copi_child_spec spec = {.significant = true, .restart = COP_TEMPORARY};
+    cop_self();
+    ck_assert_int_eq(copi_child_spec_check_significant(&spec, COP_NEVER), -EINVAL);
+    ck_assert_str_eq(why_text(), "{bad_combination,[{auto_shutdown,never},{significant,true}]}");
+    ck_assert_int_eq(copi_child_spec_check_significant(&spec, COP_ALL_SIGNIFICANT), 0);
+    spec.restart = COP_PERMANENT;
+    ck_assert_int_eq(copi_child_spec_check_significant(&spec, COP_ANY_SIGNIFICANT), -EINVAL);
+    ck_assert_str_eq(why_text(), "{bad_combination,[{restart,permanent},{significant,true}]}");
+}
+
+/* ---------------------------------------------------------------- refused: supervisors */
+
+TEST(refuses_flags_that_are_none) /* SUP-032 */
+{
+    refuses(TREE(.strategy = (cop_strategy)5), "strategy: 5 is none");
+    refuses(TREE(.auto_shutdown = (cop_auto_shutdown)3), "auto_shutdown: 3 is no mode");
+    refuses(TREE(.max_restarts = COPI_MAX_RESTARTS + 1),
+            "max_restarts: 1000001 is more than 1000000");
+    refuses(TREE(.backoff_min = -1), "backoff_min, backoff_max: -1 to 0 is no range");
+    refuses(TREE(.backoff_min = 5, .backoff_max = 4),
+            "backoff_min, backoff_max: 5 to 4 is no range");
+    refuses(TREE(.backoff_max = 4), "backoff_min, backoff_max: 0 to 4 is no range");
+    refuses(NULL, cop_strerror(-EINVAL));
+}
+
+static const cop_supervisor_spec low = {
+    COP_CHILDREN({.id = "ok", .worker = work}, {.id = "deep", .worker = work, .shutdown = -9})};
+static const cop_supervisor_spec mid = {COP_CHILDREN({.id = "low", .supervisor = &low})};
+
+TEST(says_where_in_the_tree_the_mistake_is)
+{
+    refuses(TREE(COP_CHILDREN({.id = "mid", .supervisor = &mid})),
+            "mid/low/deep: shutdown: -9 is no time");
+}
+
+TEST(refuses_a_supervisor_in_itself)
+{
+    cop_child_spec child = {.id = "again"};
+    cop_supervisor_spec endless = {.children = &child, .child_count = 1};
+    child.supervisor = &endless;
+    refuses(&endless, "supervisor: more than 64 of them, one in the other");
+}
+
+TEST(a_nested_supervisor_has_one_name)
+{
+    static const cop_supervisor_spec named = {.name = "inner"};
+    refuses(TREE(COP_CHILDREN({.id = "a", .supervisor = &named, .name = "other"})),
+            "a: name: the supervisor's own is inner");
+    struct copi_spec *copy = copy_of(TREE(COP_CHILDREN({.id = "a", .supervisor = &named})));
+    ck_assert_str_eq(copy->children[0].name, "inner");
+    copi_spec_release(copy);
+}
+
+TEST(a_supervisor_may_not_have_a_bounded_mailbox)
+{
+    refuses(TREE(COP_CHILDREN(
+                {.id = "a", .supervisor = &(cop_supervisor_spec){0}, .mailbox = {.limit = 8}})),
+            "a: mailbox.limit: a supervisor must not lose what it tells itself");
+}
+
+static int
+try_to_copy(void *spec)
+{
+    struct copi_spec *copy;
+    int r = copi_spec_new(&copy, spec);
+    if (r == 0) {
+        copi_spec_release(copy);
+    }
+    return r;
+}
+
+TEST(without_memory_nothing_is_left_behind)
+{
+    const char *const argv[] = {"true", NULL};
+    cop_supervisor_spec spec = {
+        COP_CHILDREN(BOX("a"), {.id = "b", .command = argv},
+                     {.id = "c", .agent = &(cop_agent_spec){.initial = COP_STR("state")}},
+                     {.id = "d", .supervisor = TREE(COP_CHILDREN(BOX("x")))})};
+    int result;
+    cop_self();
+    ck_assert_uint_ge(test_out_of_memory(try_to_copy, &spec, &result), 8);
+    ck_assert_int_eq(result, 0); /* the leak checker sees the rest */
+}
+
+/* ---------------------------------------------------------------- copied */
+
+TEST(what_is_not_said_has_otps_defaults) /* SUP-024 */
+{
+    const char *const argv[] = {"true", NULL};
+    struct copi_spec *copy =
+        copy_of(TREE(COP_CHILDREN(BOX("g"), {.id = "w", .worker = work},
+                                  {.id = "s", .supervisor = &(cop_supervisor_spec){0}},
+                                  {.id = "c", .command = argv}, {.id = "f", .start = start},
+                                  {.id = "a", .agent = &(cop_agent_spec){.state_size = 8}})));
+    static const cop_restart restarts[] = {COP_PERMANENT, COP_TRANSIENT, COP_PERMANENT,
+                                           COP_PERMANENT, COP_PERMANENT, COP_PERMANENT};
+    for (size_t i = 0; i < 6; i++) {
+        const struct copi_child_spec *child = &copy->children[i];
+        ck_assert_int_eq(child->restart, restarts[i]);
+        ck_assert_int_eq(child->shutdown, i == 2 ? COP_FOREVER : COP_SEC(5));
+        ck_assert(!child->significant);
+        ck_assert_int_eq(copi_child_spec_is_supervisor(child), i == 2);
+    }
+    copi_spec_release(copy);
+}
+
+TEST(what_is_said_is_kept) /* SUP-024 */
+{
+    struct copi_spec *copy = copy_of(
+        TREE(.name = "top", .strategy = COP_REST_FOR_ONE, .auto_shutdown = COP_ALL_SIGNIFICANT,
+             .backoff_min = 3, .backoff_max = 4,
+             COP_CHILDREN(BOX_WITH("a", .restart = COP_TEMPORARY, .shutdown = COP_BRUTAL_KILL,
+                                   .significant = true, .contain_faults = true, .init_timeout = 7,
+                                   .stack_size = 9, .mailbox = {.limit = 5}))));
+    const struct copi_child_spec *a = &copy->children[0];
+    ck_assert_str_eq(copy->name, "top");
+    ck_assert_int_eq(copy->strategy, COP_REST_FOR_ONE);
+    ck_assert_int_eq(copy->auto_shutdown, COP_ALL_SIGNIFICANT);
+    ck_assert_int_eq(copy->backoff.min, 3);
+    ck_assert_int_eq(copy->backoff.max, 4);
+    ck_assert_int_eq(a->restart, COP_TEMPORARY);
+    ck_assert_int_eq(a->shutdown, COP_BRUTAL_KILL);
+    ck_assert(a->significant && a->contain_faults);
+    ck_assert_int_eq(a->init_timeout, 7);
+    ck_assert_uint_eq(a->stack_size, 9);
+    ck_assert_uint_eq(a->mailbox.limit, 5);
+    copi_spec_release(copy);
+}
+
+static void
+has_intensity(const cop_supervisor_spec *spec, unsigned max_restarts, cop_time period)
+{
+    struct copi_spec *copy = copy_of(spec);
+    ck_assert_uint_eq(copy->max_restarts, max_restarts);
+    ck_assert_int_eq(copy->period, period);
+    copi_spec_release(copy);
+}
+
+TEST(an_intensity_that_is_not_given_is_three_in_five_seconds)
+{
+    has_intensity(TREE(.name = NULL), 3, COP_SEC(5));
+    has_intensity(TREE(.max_restarts = 7), 7, COP_SEC(5));
+    has_intensity(TREE(.max_restarts = 7, .max_seconds = 2), 7, COP_SEC(2));
+}
+
+TEST(no_restarts_at_all_are_asked_for_with_a_period)
+{
+    has_intensity(TREE(.max_seconds = 2), 0, COP_SEC(2));
+}
+
+TEST(a_backoff_without_a_maximum_goes_up_to_a_minute)
+{
+    struct copi_spec *copy = copy_of(TREE(.backoff_min = COP_MS(1)));
+    ck_assert_int_eq(copy->backoff.max, COP_SEC(60));
+    copi_spec_release(copy);
+    copy = copy_of(TREE(.backoff_min = COP_SEC(100)));
+    ck_assert_int_eq(copy->backoff.max, COP_SEC(100));
+    copi_spec_release(copy);
+}
+
+TEST(needs_nothing_of_the_users_afterwards)
+{
+    char id[] = "id", name[] = "name", arg[] = "arg", word[] = "word", state[] = "state";
+    const char *argv[] = {word, "", "last", NULL};
+    cop_agent_spec agent = {.initial = {state, sizeof state}, .state_size = 99};
+    cop_supervisor_spec inner = {
+        COP_CHILDREN({.id = id, .worker = work, .arg = {arg, sizeof arg}})};
+    cop_child_spec list[] = {
+        {.id = id, .name = name, .command = argv},
+        {.id = "agent", .agent = &agent},
+        {.id = "inner", .supervisor = &inner},
+    };
+    struct copi_spec *copy = copy_of(&(cop_supervisor_spec){.children = list, .child_count = 3});
+    memset(id, '!', sizeof id - 1);
+    memset(name, '!', sizeof name - 1);
+    memset(arg, '!', sizeof arg - 1);
+    memset(word, '!', sizeof word - 1);
+    memset(state, '!', sizeof state - 1);
+    memset(argv, 0, sizeof argv);
+    memset(list, 0, sizeof list);
+    memset(&agent, 0, sizeof agent);
+    memset(&inner, 0, sizeof inner);
+    const struct copi_child_spec *children = copy->children;
+    ck_assert_str_eq(children[0].id, "id");
+    ck_assert_str_eq(children[0].name, "name");
+    ck_assert_uint_eq(children[0].words.size, sizeof "word" + sizeof "" + sizeof "last");
+    ck_assert_mem_eq(children[0].words.data, "word\0\0last", children[0].words.size);
+    ck_assert_mem_eq(children[1].initial.data, "state", 6);
+    ck_assert_uint_eq(children[1].agent.state_size, 99);
+    ck_assert_str_eq(children[2].supervisor->children[0].id, "id");
+    ck_assert_mem_eq(children[2].supervisor->children[0].arg.data, "arg", 4);
+    copi_spec_release(copy);
+}
+
+TEST(a_nested_specification_lives_as_long_as_somebody_holds_it)
+{
+    struct copi_spec *copy = copy_of(TREE(
+        COP_CHILDREN({.id = "mid", .supervisor = &(cop_supervisor_spec){COP_CHILDREN(BOX("a"))}})));
+    struct copi_spec *nested = copi_spec_hold(copy->children[0].supervisor);
+    copi_spec_release(copy);
+    ck_assert_str_eq(nested->children[0].id, "a");
+    copi_spec_release(nested);
+    copi_spec_release(NULL);
+}
+
+TEST(an_argument_that_is_not_needed_any_more_can_be_dropped) /* SUP-072 */
+{
+    struct copi_child_spec spec;
+    ck_assert_int_eq(copi_child_spec_copy(&spec, &(cop_child_spec)BOX("a")), 0);
+    copi_child_spec_drop_argument(&spec);
+    ck_assert_ptr_null(spec.arg.data);
+    ck_assert_uint_eq(spec.arg.size, 0);
+    ck_assert_str_eq(spec.id, "a");
+    copi_child_spec_clear(&spec);
+}
+
+TEST(ten_thousand_children_are_compared_in_no_time)
+{
+    enum {
+        COUNT = 10000
+    };
+    static char ids[COUNT][16];
+    static cop_child_spec list[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "child-%d", i);
+        list[i] = (cop_child_spec){.id = ids[i], .worker = work};
+    }
+    list[COUNT - 1].id = ids[17];
+    refuses(&(cop_supervisor_spec){.children = list, .child_count = COUNT},
+            "{start_spec,{duplicate_child_name,child-17}}");
+}
+
+SUITE("spec")

@@ -1,0 +1,246 @@
+/*
+ * tests/support/support.c - what the suites share.
+ *
+ * Room: tests/.
+ */
+#include "tests/support/support.h"
+
+#include "runtime/alloc.h"
+#include "runtime/process.h"
+
+#include <dirent.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- counting */
+
+static unsigned
+count_entries(const char *path)
+{
+    unsigned count = 0;
+    DIR *directory = opendir(path);
+    ck_assert_ptr_nonnull(directory);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(directory);
+    return count;
+}
+
+unsigned
+test_threads(void)
+{
+    return count_entries("/proc/self/task");
+}
+
+unsigned
+test_descriptors(void)
+{
+    return count_entries("/proc/self/fd") - 1; /* the directory's own */
+}
+
+/* ---------------------------------------------------------------- the runner */
+
+static struct test *first, **end = &first;
+
+static struct {
+    unsigned threads, descriptors;
+    bool anything_goes;
+} before;
+
+void
+test_register(struct test *test)
+{
+    *end = test;
+    end = &test->next;
+}
+
+void
+test_leaves_things_behind(void)
+{
+    before.anything_goes = true;
+}
+
+#if defined(__SANITIZE_THREAD__)
+static void *
+tell_number(void *number)
+{
+    *(pid_t *)number = gettid();
+    return NULL;
+}
+
+/* The sanitizer starts threads of its own beside the program's first one. */
+static void
+let_sanitizer_start_threads(void)
+{
+    pthread_t thread;
+    pid_t number;
+    char path[64];
+    ck_assert_int_eq(pthread_create(&thread, NULL, tell_number, &number), 0);
+    pthread_join(thread, NULL);
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int)number);
+    while (access(path, F_OK) == 0) {
+        usleep(100);
+    }
+}
+#endif
+
+static void
+look_before(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    let_sanitizer_start_threads();
+#endif
+    before.threads = test_threads();
+    before.descriptors = test_descriptors();
+}
+
+static void
+look_after(void)
+{
+    copi_alloc_fail_after(-1);
+    if (before.anything_goes) {
+        return;
+    }
+    cop_shutdown(SOON);
+    cop_trim();
+    EVENTUALLY(test_threads()
+               == before.threads); /* a joined thread may be listed a moment longer */
+    /* By which this thread, a process by now, is woken from a wait for another. */
+    bool has_one = copi_here.process && copi_here.process->parker.wake_fd >= 0;
+    ck_assert_uint_eq(test_descriptors(), before.descriptors + has_one);
+}
+
+int
+test_main(const char *name)
+{
+    Suite *suite = suite_create(name);
+    TCase *all = tcase_create(name);
+    tcase_set_timeout(all, TEST_SECONDS);
+    tcase_add_checked_fixture(all, look_before, look_after);
+    for (struct test *test = first; test; test = test->next) {
+        tcase_add_loop_test(all, test->it, 0, test->times);
+    }
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_FORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+static bool
+is_down_of(const cop_msg *msg, void *monitor)
+{
+    const cop_ref *wanted = monitor;
+    struct cop_down down;
+    if (msg->tag != COP_MSG_DOWN) {
+        return false;
+    }
+    memcpy(&down, msg->body.data, sizeof down);
+    return down.ref.id == wanted->id;
+}
+
+cop_reason
+test_down(cop_ref monitor)
+{
+    cop_msg msg;
+    ck_assert_int_eq(cop_receive_match(&msg, is_down_of, &monitor, SOON), 0);
+    return COP_BODY(msg, struct cop_down)->reason;
+}
+
+cop_msg
+test_receive(uint32_t tag)
+{
+    cop_msg msg;
+    ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    ck_assert_uint_eq(msg.tag, tag);
+    return msg;
+}
+
+bool
+test_is_waiting(cop_pid pid)
+{
+    cop_process_info info;
+    return cop_inspect(pid, &info) == 0 && !info.callback && info.mailbox == 0;
+}
+
+/* ---------------------------------------------------------------- failing */
+
+unsigned
+test_out_of_memory(int (*attempt)(void *arg), void *arg, int *result)
+{
+    for (long n = 0;; n++) {
+        copi_alloc_fail_after(n);
+        *result = attempt(arg);
+        copi_alloc_fail_after(-1);
+        if (*result != -ENOMEM) {
+            return (unsigned)n;
+        }
+        ck_assert_int_lt(n, 10000);
+    }
+}
+
+void
+test_refuse_system_call(int number, int error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(
+        (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program), 0);
+}
+
+/* ---------------------------------------------------------------- reports */
+
+static int caught = -1, real_stderr = -1;
+
+void
+test_catch_stderr(void)
+{
+    fflush(stderr);
+    real_stderr = dup(STDERR_FILENO);
+    caught = memfd_create("stderr", MFD_CLOEXEC);
+    ck_assert_int_ge(real_stderr, 0);
+    ck_assert_int_ge(caught, 0);
+    dup2(caught, STDERR_FILENO);
+}
+
+char *
+test_caught_stderr(void)
+{
+    struct stat status;
+    fflush(stderr);
+    dup2(real_stderr, STDERR_FILENO);
+    close(real_stderr);
+    ck_assert_int_eq(fstat(caught, &status), 0);
+    char *text = calloc(1, (size_t)status.st_size + 1);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_eq(pread(caught, text, (size_t)status.st_size, 0), status.st_size);
+    close(caught);
+    return text;
+}
+
+unsigned
+test_count(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (; (text = strstr(text, part)); text += strlen(part)) {
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,114 @@
+/*
+ * tests/support/support.h - what the suites share: the runner, waiting for conditions, counting what
+ * is left, failing allocations, reading reports.
+ *
+ * Room: tests/. Knows the runtime and libcheck.
+ *
+ *     TEST(a_sender_that_finds_the_mailbox_closed_keeps_its_message)
+ *     {
+ *         ...
+ *         EVENTUALLY(is_closed);
+ *     }
+ *     SUITE("mailbox")
+ *
+ * Tests register themselves, in the order in which they stand in the file, so that none is forgotten.
+ * Each runs in a process of its own, with a limit of time. When it returns, cop_shutdown and cop_trim
+ * are called, and the test fails if a thread or a descriptor is left that was not there before.
+ */
+#ifndef COPI_TESTS_SUPPORT_H
+#define COPI_TESTS_SUPPORT_H
+
+#include <coppice.h>
+
+#include <check.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- the runner */
+
+enum {
+    TEST_SECONDS = 20 /* .ci/run-tests multiplies it for sanitizers */
+};
+
+struct test {
+    const TTest *it;
+    int times;
+    struct test *next;
+};
+void test_register(struct test *test);
+
+/* A test that runs `count` times, each time anew; `_i` counts from 0. */
+#define TEST_TIMES(count, name)                                            \
+ static void name##_fn(int _i);                                            \
+ static const TTest name##_ttest = {#name, name##_fn, __FILE__, __LINE__}; \
+ static struct test name##_test = {.it = &name##_ttest, .times = (count)}; \
+ __attribute__((constructor)) static void name##_register(void)            \
+ {                                                                         \
+  test_register(&name##_test);                                             \
+ }                                                                         \
+ static void name##_fn(int _i __attribute__((unused)))
+#define TEST(name) TEST_TIMES(1, name)
+
+int test_main(const char *suite);
+#define SUITE(name)         \
+ int main(void)             \
+ {                          \
+  return test_main((name)); \
+ }
+
+/* For a test that leaves threads or descriptors behind on purpose: nothing is checked at its end. */
+void test_leaves_things_behind(void);
+
+/* ---------------------------------------------------------------- waiting */
+
+#define SOON COP_SEC(15) /* for what has to happen: the test's own limit is a little longer */
+
+/* Wait until the condition holds; the test fails if that takes longer than SOON. In a process this is
+ * an exit point. */
+#define EVENTUALLY(condition)                                                     \
+ do {                                                                             \
+  for (cop_time until_ = cop_now() + SOON; !(condition);) {                       \
+   ck_assert_msg(cop_now() < until_, "has not happened in time: %s", #condition); \
+   cop_sleep(COP_US(200));                                                        \
+  }                                                                               \
+ } while (0)
+
+/* Receive the DOWN of this monitor: why the process ended. Other messages stay. */
+cop_reason test_down(cop_ref monitor);
+
+/* Receive a message with this tag; it must be the next one. */
+cop_msg test_receive(uint32_t tag);
+
+/* Whether the process waits in the library and has nothing to read. */
+bool test_is_waiting(cop_pid pid);
+
+/* ---------------------------------------------------------------- counting */
+
+unsigned test_threads(void);     /* of this program */
+unsigned test_descriptors(void); /* that are open */
+
+/* ---------------------------------------------------------------- failing */
+
+/*
+ * Call attempt(arg) again and again, with every allocation after the n-th failing, n = 0, 1, …, until
+ * it no longer returns -ENOMEM. Returns how often it did; *result is the last return value.
+ */
+unsigned test_out_of_memory(int (*attempt)(void *arg), void *arg, int *result);
+
+/* From here on the system call fails with this error, in every thread of this test. */
+void test_refuse_system_call(int number, int error);
+
+/* ---------------------------------------------------------------- reports */
+
+/* From here on, what the program writes to standard error is kept; */
+void test_catch_stderr(void);
+
+/* until here: all of it, terminated. The caller frees it. */
+char *test_caught_stderr(void);
+
+/* How often `part` is in `text`. */
+unsigned test_count(const char *text, const char *part);
+
+#endif
