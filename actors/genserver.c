@@ -409,6 +409,7 @@ run(struct copi_process *self)
         return why_it_stops(self, step);
     }
     copi_acknowledge(self, 0, &COP_REASON_NORMAL);
+    copi_thread_yield(); /* who has started us may want to watch us before we make news */
     return serve(self, step);
 }
 

@@ -254,7 +254,7 @@ refill(struct copi_pool *pool, uint32_t class)
     return slab ? cut(slab) : NULL;
 }
 
-static struct copi_message *
+static inline struct copi_message *
 take_node(size_t body)
 {
     struct copi_pool *pool = copi_here.pool;
@@ -288,7 +288,7 @@ outside_const(const struct copi_message *message)
     return (const struct copi_outside *)(const void *)message->body;
 }
 
-static void
+static inline void
 set(struct copi_message *message, enum copi_kind kind, uint32_t tag, size_t inside)
 {
     message->next = NULL;
@@ -362,8 +362,15 @@ copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg 
         return move_outside(out, kind, msg);
     }
     void *body;
-    struct copi_message *message = copi_message_blank(kind, msg->tag, msg->body.size, &body);
-    if (!message) {
+    struct copi_message *message;
+    if (msg->body.size <= LARGEST) { /* the path of a message: no call but for the bytes */
+        message = take_node(msg->body.size);
+        if (!message) {
+            return -ENOMEM;
+        }
+        set(message, kind, msg->tag, msg->body.size);
+        body = message->body;
+    } else if (!(message = copi_message_blank(kind, msg->tag, msg->body.size, &body))) {
         return -ENOMEM;
     }
     if (msg->body.size > 0) {

@@ -94,6 +94,7 @@ struct copi_process {
     struct copi_message *outgoing; /* waits for room in a mailbox */
     uint64_t next_ref, last_ref;   /* a block of references */
     struct copi_spin spin;
+    unsigned pace; /* how long messages are let gather: inbox.c */
     enum copi_pending pending;
     cop_reason pending_reason;
     bool foreign; /* written before the id */

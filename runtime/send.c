@@ -280,7 +280,9 @@ copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *me
     }
     message->from = self->pid;
     struct copi_process *process = copi_table_find(pid);
-    int r = process ? copi_send_admit(self, process, pid, message, NULL) : -ESRCH;
+    int r = !process         ? -ESRCH
+            : process->limit ? copi_send_admit(self, process, pid, message, NULL)
+                             : 0;
     if (r == 0) {
         r = copi_deliver(process, generation_of(pid), message);
         if (r && message->flags & COPI_COUNTED) {

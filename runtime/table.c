@@ -19,7 +19,6 @@
 #include "runtime/table.h"
 
 #include "runtime/alloc.h"
-#include "runtime/name.h"
 
 #include <errno.h>
 
@@ -149,10 +148,4 @@ copi_table_used(void)
     unsigned used = table.used;
     copi_lock_give(&table.lock);
     return used;
-}
-
-cop_pid
-copi_resolve(cop_pid pid)
-{
-    return pid.id & COPI_NAME_BIT ? copi_name_holder(pid) : pid;
 }

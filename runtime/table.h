@@ -7,6 +7,7 @@
 #ifndef COPI_RUNTIME_TABLE_H
 #define COPI_RUNTIME_TABLE_H
 
+#include "runtime/name.h"
 #include "runtime/process.h"
 
 enum {
@@ -42,7 +43,11 @@ copi_table_find(cop_pid pid)
 }
 
 /* The pid behind a name; another pid as it is. COP_NOBODY: nobody has the name. */
-cop_pid copi_resolve(cop_pid pid);
+static inline cop_pid
+copi_resolve(cop_pid pid)
+{
+    return pid.id & COPI_NAME_BIT ? copi_name_holder(pid) : pid;
+}
 
 /* A free record, with the pid that it will have. -EAGAIN, -ENOMEM. */
 int copi_table_take(struct copi_process **out);

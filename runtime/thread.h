@@ -112,6 +112,9 @@ bool copi_spin_allowed(
     void); /* fewer threads are awake than there are cores, the caller included */
 void copi_spin_paid(struct copi_spin *spin, bool paid);
 
+/* Let others go first that are ready to run. */
+void copi_thread_yield(void);
+
 /* Around a system call that may block, so that others know that a core is free. */
 void copi_blocking_begin(void);
 void copi_blocking_end(void);

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -52,6 +53,12 @@ static void
 count_awake(int by)
 {
     copi_fetch_add_32(&awake, (uint32_t)by);
+}
+
+void
+copi_thread_yield(void)
+{
+    sched_yield();
 }
 
 void

@@ -97,10 +97,13 @@ static struct {
     uint64_t plain;       /* guarded by it */
 } shared;
 
+static pthread_barrier_t together;
+
 static void *
 hammer(void *arg)
 {
     (void)arg;
+    pthread_barrier_wait(&together);
     for (int i = 0; i < ROUNDS; i++) {
         copi_fetch_add_64(&shared.added, 1);
         uint64_t old = copi_load_relaxed_64(&shared.swapped);
@@ -118,12 +121,14 @@ hammer(void *arg)
 TEST(nothing_is_lost_between_threads)
 {
     pthread_t threads[THREADS];
+    pthread_barrier_init(&together, NULL, THREADS);
     for (int i = 0; i < THREADS; i++) {
         ck_assert_int_eq(pthread_create(&threads[i], NULL, hammer, NULL), 0);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
+    pthread_barrier_destroy(&together);
     ck_assert_uint_eq(copi_load_relaxed_64(&shared.added), THREADS * ROUNDS);
     ck_assert_uint_eq(copi_load_relaxed_64(&shared.swapped), UINT64_C(3) * THREADS * ROUNDS);
     ck_assert_uint_eq(shared.plain, THREADS * ROUNDS);

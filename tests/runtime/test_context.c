@@ -431,7 +431,7 @@ TEST_TIMES(CALLS, a_cancellation_wakes_every_kind_of_blocking_call)
         cop_context *context = new_context(COP_FOREVER);
         atomic_store(&to_cancel.context, context);
         atomic_store(&to_cancel.after,
-                     COP_US(i * 20)); /* before, while and after it falls asleep */
+                     COP_US((cop_time)i * 20)); /* before, while and after it falls asleep */
         ck_assert_int_eq(pthread_create(&thread, NULL, cancel_later, NULL), 0);
         enter(context);
         ck_assert_int_eq(block_in((enum call)_i), -ECANCELED);

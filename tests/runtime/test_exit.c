@@ -151,7 +151,7 @@ TEST(a_failed_assertion_names_file_line_and_condition)
 {
     char expected[248];
     cop_reason reason = end_of(fail_an_assertion);
-    snprintf(expected, sizeof expected, "%s:%d: arg.size == 42", __FILE__, line_of_assertion);
+    (void)snprintf(expected, sizeof expected, "%s:%d: arg.size == 42", __FILE__, line_of_assertion);
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, -ENOTRECOVERABLE);
     ck_assert_str_eq(reason.text, expected);

@@ -229,7 +229,7 @@ static int
 move_to_main(cop_bytes arg)
 {
     char *text = cop_alloc(100);
-    snprintf(text, 100, "moved");
+    (void)snprintf(text, 100, "moved");
     return cop_send(*(const cop_pid *)arg.data, COP_MSG_MOVE(GO, cop_disown(text), 100, free));
 }
 

@@ -710,7 +710,7 @@ TEST(when_DOWN_arrives_nobody_finds_the_process_any_more) /* NAM-002, NAM-004 */
 TEST(a_stale_pid_finds_nobody_when_its_place_is_used_again)
 {
     cop_pid old = COP_NOBODY;
-    for (int i = 0; i < COPI_TABLE_CHUNK + 20; i++) {
+    for (int i = 0; i < COPI_TABLE_CHUNK * 4; i++) {
         cop_pid pid;
         cop_ref monitor;
         ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor), 0);

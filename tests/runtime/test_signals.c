@@ -792,7 +792,7 @@ TEST_TIMES(CALLS, a_process_that_is_killed_returns_from_no_blocking_call)
         atomic_store(&returned, 1);
         ck_assert_int_eq(
             cop_spawn(&pid, be_blocked, .arg = COP_BYTES(blocking), .monitor = &monitor), 0);
-        cop_sleep(COP_US(i * 50));
+        cop_sleep(COP_US((cop_time)i * 50));
         cop_exit_signal(pid, COP_REASON_KILLED);
         ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
         ck_assert_int_eq(atomic_load(&returned), 1);

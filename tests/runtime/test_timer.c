@@ -243,7 +243,7 @@ TEST(equal_times_fire_in_the_order_in_which_they_were_set)
     }
     EVENTUALLY(atomic_load(&calls) == TIMERS);
     for (unsigned i = 0; i < TIMERS / 2; i++) {
-        ck_assert_uint_eq(called[i], 2 * i);
+        ck_assert_uint_eq(called[i], 2 * (size_t)i);
         ck_assert_uint_eq(called[TIMERS / 2 + i], 2 * i + 1);
     }
 }
@@ -467,7 +467,7 @@ TEST(receivers_that_end_while_their_timers_fire_leave_nothing)
         cop_ref monitor;
         cop_pid pid = start_waiting(&monitor);
         for (int t = 0; t < 10; t++) {
-            cop_send_after(pid, moved(), COP_US(t * 10));
+            cop_send_after(pid, moved(), COP_US((cop_time)t * 10));
             set_so_far++;
         }
         cop_sleep(COP_US(i));
