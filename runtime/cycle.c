@@ -83,6 +83,7 @@ copi_cycle_begin(struct copi_process *self, cop_pid target, cop_ref ref)
     uint32_t other = copi_ref_target(ref);
     copi_store_relaxed_64(&self->waits_for_pid, target.id);
     copi_exchange_64(&self->waits_for, ref.id); /* before the walk: pairs with the other's */
+    /* Twice: see above. NOLINTNEXTLINE(misc-redundant-expression) */
     if (reaches(other, self->index) && reaches(other, self->index)) {
         return refuse(self, other);
     }

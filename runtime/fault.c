@@ -356,9 +356,11 @@ contain(struct copi_process *self, int signal)
     self->contained = true;
     self->left_by_exit = false;
     self->reason = (cop_reason){.kind = COP_FAULTED, .code = signal};
-    memcpy(self->reason.text, "{fault,", 7);
-    strcpy(self->reason.text + 7, signal_name(signal));
-    strcat(self->reason.text, "}");
+    struct text text = {.used = 0};
+    add(&text, "{fault,");
+    add(&text, signal_name(signal));
+    add(&text, "}");
+    memcpy(self->reason.text, text.bytes, text.used); /* which was zeroed */
     copi_exit_now(self);
 }
 
@@ -387,7 +389,7 @@ pass_on(int signal, siginfo_t *info, void *context)
     sigemptyset(&action.sa_mask);
     sigaction(signal, &action, NULL);
     if (info->si_code <= 0) {
-        raise(signal);
+        (void)raise(signal);
     }
 }
 

@@ -20,13 +20,13 @@ const char *
 copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
 {
     if (!process) {
-        snprintf(out, COPI_LABEL_SIZE, "<nobody>");
+        (void)snprintf(out, COPI_LABEL_SIZE, "<nobody>");
         return out;
     }
     copi_name_of(process, out);
     if (!out[0]) {
-        snprintf(out, COPI_LABEL_SIZE, "<%u.%u>", process->index,
-                 copi_load_relaxed_32(&process->generation));
+        (void)snprintf(out, COPI_LABEL_SIZE, "<%u.%u>", process->index,
+                       copi_load_relaxed_32(&process->generation));
     }
     return out;
 }

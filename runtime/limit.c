@@ -54,7 +54,7 @@ read_number(const char *path)
     if (!fgets(text, sizeof text, file)) {
         text[0] = '\0';
     }
-    fclose(file);
+    (void)fclose(file);
     return strtoul(text, NULL, 10); /* "max" is 0: no limit */
 }
 
@@ -82,7 +82,7 @@ count_mappings(void)
     for (int c; (c = getc(file)) != EOF;) {
         count += c == '\n';
     }
-    fclose(file);
+    (void)fclose(file);
     return count;
 }
 
@@ -101,13 +101,13 @@ look_at_cgroup(void)
         bool is_v1 = strncmp(first, ":pids:", 6) == 0;
         if (is_v1 || strncmp(line, "0::", 3) == 0) {
             char name[640];
-            snprintf(name, sizeof name, "/sys/fs/cgroup%s%s/pids.max", is_v1 ? "/pids" : "",
-                     path + 1);
+            (void)snprintf(name, sizeof name, "/sys/fs/cgroup%s%s/pids.max", is_v1 ? "/pids" : "",
+                           path + 1);
             lower("the cgroup's pids.max", read_number(name), 16);
         }
     }
     if (file) {
-        fclose(file);
+        (void)fclose(file);
     }
 }
 

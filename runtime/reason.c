@@ -19,7 +19,7 @@ cop_failed(int code, const char *format, ...)
     if (format) {
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(reason.text, sizeof reason.text, format, arguments);
+        (void)vsnprintf(reason.text, sizeof reason.text, format, arguments);
         va_end(arguments);
     }
     return reason;
@@ -74,13 +74,13 @@ cop_reason_string(cop_reason reason, char *out, size_t size)
 {
     const char *words = reason.text[0] ? reason.text : kind_in_words(reason);
     if (words) {
-        snprintf(out, size, "%s", words);
+        (void)snprintf(out, size, "%s", words);
     } else if (reason.kind == COP_FAULTED) {
-        snprintf(out, size, "{fault,%d}", reason.code);
+        (void)snprintf(out, size, "{fault,%d}", reason.code);
     } else if (reason.code > 0) { /* a number of the application's own */
-        snprintf(out, size, "%d", reason.code);
+        (void)snprintf(out, size, "%d", reason.code);
     } else {
-        snprintf(out, size, "%s", cop_strerror(reason.code));
+        (void)snprintf(out, size, "%s", cop_strerror(reason.code));
     }
     return out;
 }

@@ -128,5 +128,5 @@ copi_report_fatal(const char *what, const cop_reason *reason)
 {
     char words[sizeof reason->text];
     copi_report(COPI_ERROR, "%s: %s", what, cop_reason_string(*reason, words, sizeof words));
-    exit(EXIT_FAILURE);
+    exit(EXIT_FAILURE); /* NOLINT(concurrency-mt-unsafe): the last thing that this program does */
 }

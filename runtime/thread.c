@@ -246,6 +246,7 @@ map_stack(struct copi_thread *thread, size_t wanted)
     thread->retired = wanted < DEFAULT_STACK; /* too small for whoever does not ask for small */
     thread->stack_size = (wanted + threads.static_tls + SANITIZER_STACK + page - 1) & ~(page - 1);
     thread->mapping_size = GUARD_SIZE + thread->stack_size + ALTERNATE_SIZE;
+    /* cppcheck-suppress invalidFunctionArg ; without a file it has to be -1 */
     void *mapping = mmap(NULL, thread->mapping_size, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED) {
@@ -424,12 +425,12 @@ create(struct copi_thread *thread)
     if (pthread_attr_init(&attributes) != 0) {
         return -ENOMEM;
     }
-    pthread_attr_setstack(&attributes, thread->mapping + GUARD_SIZE, thread->stack_size);
+    int r = pthread_attr_setstack(&attributes, thread->mapping + GUARD_SIZE, thread->stack_size);
 
     /* Born with its signals blocked, so that none is delivered before it is ready. */
     sigset_t mine;
     pthread_sigmask(SIG_SETMASK, &threads.job_signals, &mine);
-    int r = pthread_create(&thread->id, &attributes, thread_main, thread);
+    r = r ? r : pthread_create(&thread->id, &attributes, thread_main, thread);
     pthread_sigmask(SIG_SETMASK, &mine, NULL);
     pthread_attr_destroy(&attributes);
     return r == 0 ? 0 : -EAGAIN;
@@ -441,7 +442,7 @@ static void
 prepare(void)
 {
     remember_origin();
-    atexit(join_ended); /* so that a checker of threads finds none that nobody has joined */
+    (void)atexit(join_ended); /* so that a checker of threads finds none that nobody has joined */
 }
 
 static void

@@ -129,10 +129,18 @@ TEST(nothing_is_lost_between_threads)
         pthread_join(threads[i], NULL);
     }
     pthread_barrier_destroy(&together);
-    ck_assert_uint_eq(copi_load_relaxed_64(&shared.added), THREADS * ROUNDS);
+    ck_assert_uint_eq(copi_load_relaxed_64(&shared.added), UINT64_C(1) * THREADS * ROUNDS);
     ck_assert_uint_eq(copi_load_relaxed_64(&shared.swapped), UINT64_C(3) * THREADS * ROUNDS);
-    ck_assert_uint_eq(shared.plain, THREADS * ROUNDS);
+    ck_assert_uint_eq(shared.plain, UINT64_C(1) * THREADS * ROUNDS);
 }
+
+/* Games by turns end after so many rounds, or after this time: on a busy machine a turn may take a
+ * time slice. */
+#define LONG_ENOUGH COP_SEC(2)
+
+enum {
+    LAST = UINT16_MAX /* no round: the game is over */
+};
 
 static struct {
     uint64_t payload[8];
@@ -143,32 +151,41 @@ static void *
 write_payload(void *arg)
 {
     (void)arg;
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        while (copi_load_acquire_32(&handed.turn) != 2 * i) { /* pairs with the reader's release */
+    for (;;) {
+        uint32_t turn = copi_load_acquire_32(&handed.turn); /* pairs with the reader's release */
+        if (turn == 2 * LAST) {
+            return NULL;
+        }
+        if (turn % 2 == 0) {
+            for (int k = 0; k < 8; k++) {
+                handed.payload[k] = turn;
+            }
+            copi_store_release_32(&handed.turn, turn + 1); /* pairs with the reader's acquire */
+        } else {
             sched_yield();
         }
-        for (int k = 0; k < 8; k++) {
-            handed.payload[k] = i;
-        }
-        copi_store_release_32(&handed.turn, 2 * i + 1); /* pairs with the reader's acquire */
     }
-    return NULL;
 }
 
 TEST(what_was_written_before_a_release_is_seen_after_the_acquire)
 {
     pthread_t writer;
     unsigned wrong = 0;
+    cop_time end = cop_now() + LONG_ENOUGH;
     ck_assert_int_eq(pthread_create(&writer, NULL, write_payload, NULL), 0);
-    for (uint32_t i = 0; i < ROUNDS; i++) {
+    for (uint32_t i = 0; i < ROUNDS && cop_now() < end; i++) {
         while (copi_load_acquire_32(&handed.turn) != 2 * i + 1) {
             sched_yield();
         }
         for (int k = 0; k < 8; k++) {
-            wrong += handed.payload[k] != i;
+            wrong += handed.payload[k] != (uint64_t)2 * i;
         }
         copi_store_release_32(&handed.turn, 2 * i + 2);
     }
+    while (copi_load_acquire_32(&handed.turn) % 2 == 0) {
+        sched_yield();
+    }
+    copi_store_release_32(&handed.turn, 2 * LAST);
     pthread_join(writer, NULL);
     ck_assert_uint_eq(wrong, 0);
 }
@@ -176,40 +193,46 @@ TEST(what_was_written_before_a_release_is_seen_after_the_acquire)
 /* Dekker's question, which every sleep and wake-up in the library rests on: of two who each announce
  * and then look, at least one sees the other. */
 static struct {
-    copi_atomic32 announced[2], start, seen[2];
+    copi_atomic32 announced[2], start, seen;
 } dekker;
 
 static void *
 announce_and_look(void *arg)
 {
     (void)arg;
-    for (uint32_t i = 1; i <= ROUNDS; i++) {
-        while (copi_load_acquire_32(&dekker.start) != i) {
-            copi_spin_hint();
-            sched_yield();
+    for (uint32_t last = 0;;) {
+        uint32_t i = copi_load_acquire_32(&dekker.start);
+        if (i == LAST) {
+            return NULL;
         }
+        if (i == last) {
+            sched_yield();
+            continue;
+        }
+        last = i;
         copi_exchange_32(&dekker.announced[1], i);
-        copi_store_release_32(&dekker.seen[1],
-                              copi_load_relaxed_32(&dekker.announced[0]) == i ? 2 * i + 1 : 2 * i);
+        bool sees = copi_load_relaxed_32(&dekker.announced[0]) == i;
+        copi_store_release_32(&dekker.seen, 2 * i + sees);
     }
-    return NULL;
 }
 
 TEST(of_two_that_announce_and_look_one_sees_the_other)
 {
     pthread_t other;
     unsigned neither = 0;
+    cop_time end = cop_now() + LONG_ENOUGH;
     ck_assert_int_eq(pthread_create(&other, NULL, announce_and_look, NULL), 0);
-    for (uint32_t i = 1; i <= ROUNDS; i++) {
+    for (uint32_t i = 1; i < ROUNDS && cop_now() < end; i++) {
         copi_store_release_32(&dekker.start, i);
         copi_exchange_32(&dekker.announced[0], i);
         bool mine = copi_load_relaxed_32(&dekker.announced[1]) == i;
         uint32_t theirs;
-        while ((theirs = copi_load_acquire_32(&dekker.seen[1])) / 2 != i) {
+        while ((theirs = copi_load_acquire_32(&dekker.seen)) / 2 != i) {
             sched_yield();
         }
-        neither += !mine && !(theirs & 1);
+        neither += !mine && theirs % 2 == 0;
     }
+    copi_store_release_32(&dekker.start, LAST);
     pthread_join(other, NULL);
     ck_assert_uint_eq(neither, 0);
 }

@@ -334,7 +334,7 @@ TEST(what_each_of_eight_senders_sends_arrives_in_order_and_no_sleep_misses_it)
     copi_mailbox_open(&mailbox);
     copi_parker_init(&parker);
     start_senders(senders, MESSAGES);
-    while (received < (uint64_t)SENDERS * MESSAGES) {
+    while (received < (uint64_t)(unsigned)SENDERS * MESSAGES) {
         struct copi_message *list = copi_mailbox_take(&mailbox);
         for (; list; received++) {
             struct copi_message *following = list->next;
@@ -344,7 +344,7 @@ TEST(what_each_of_eight_senders_sends_arrives_in_order_and_no_sleep_misses_it)
         }
         if (copi_mailbox_sleep(&mailbox)) {
             sleeps++;
-            if (received < (uint64_t)SENDERS * MESSAGES) {
+            if (received < (uint64_t)(unsigned)SENDERS * MESSAGES) {
                 copi_park(&parker, COP_FOREVER);
             }
             copi_mailbox_wake(&mailbox);
@@ -369,7 +369,7 @@ TEST_TIMES(20, exactly_one_of_eight_senders_wakes_a_sleeper)
         pthread_join(senders[i].thread, NULL);
     }
     ck_assert_uint_eq(wakes, 1);
-    ck_assert_uint_eq(free_all(copi_mailbox_take(&mailbox)), SENDERS * 100);
+    ck_assert_uint_eq(free_all(copi_mailbox_take(&mailbox)), SENDERS * 100u);
 }
 
 TEST_TIMES(20, each_message_is_either_refused_or_given_when_the_mailbox_closes_under_its_senders)
@@ -389,7 +389,7 @@ TEST_TIMES(20, each_message_is_either_refused_or_given_when_the_mailbox_closes_u
         pthread_join(senders[i].thread, NULL);
         refused += senders[i].refused;
     }
-    ck_assert_uint_eq(given + refused, SENDERS * MESSAGES);
+    ck_assert_uint_eq(given + refused, (unsigned)SENDERS * MESSAGES);
     ck_assert(!copi_mailbox_has_news(&mailbox));
 }
 

@@ -23,7 +23,7 @@ count_drop(void *data)
 static cop_msg
 moved(size_t size)
 {
-    return COP_MSG_MOVE(7, malloc(size), size, count_drop);
+    return COP_MSG_MOVE(7, malloc(size + 1), size, count_drop);
 }
 
 /* ---------------------------------------------------------------- what is refused */
@@ -398,10 +398,10 @@ TEST(trimming_gives_back_what_is_not_in_use)
     copi_pool_trim();
     size_t before = allocated();
     make_them(8);
-    ck_assert_uint_ge(allocated(), before + NODES * 64);
+    ck_assert_uint_ge(allocated(), before + NODES * (size_t)64);
     free_them(NULL);
     copi_pool_trim();
-    ck_assert_uint_lt(allocated(), before + NODES * 8);
+    ck_assert_uint_lt(allocated(), before + NODES * (size_t)8);
 }
 
 TEST(trimming_gives_back_the_pools_of_threads_that_ended)
@@ -410,9 +410,9 @@ TEST(trimming_gives_back_the_pools_of_threads_that_ended)
     in_a_thread(make_in_thread, NULL);
     free_them(NULL);
     copi_pool_flush();
-    ck_assert_uint_gt(allocated(), before + NODES * 128);
+    ck_assert_uint_gt(allocated(), before + NODES * (size_t)128);
     copi_pool_trim();
-    ck_assert_uint_lt(allocated(), before + NODES * 16);
+    ck_assert_uint_lt(allocated(), before + NODES * (size_t)16);
 }
 #endif
 

@@ -228,12 +228,12 @@ TEST(names_are_told_apart_however_many_there_are)
     char name[32];
     unsigned wrong = 0;
     for (int i = 0; i < NAMES; i++) {
-        snprintf(name, sizeof name, "name-%d", i);
+        (void)snprintf(name, sizeof name, "name-%d", i);
         named[i] = cop_named(name);
         wrong += named[i].id == 0;
     }
     for (int i = 0; i < NAMES; i++) {
-        snprintf(name, sizeof name, "name-%d", i);
+        (void)snprintf(name, sizeof name, "name-%d", i);
         wrong += cop_named(name).id != named[i].id || strcmp(copi_name_text(named[i]), name) != 0;
     }
     ck_assert_uint_eq(wrong, 0);

@@ -194,7 +194,7 @@ TEST(a_retired_thread_takes_no_other_job)
 
 TEST(a_small_stack_is_not_for_who_does_not_ask_for_a_small_one)
 {
-    struct work work = {.job.stack_size = 64 * 1024};
+    struct work work = {.job.stack_size = 65536};
     ck_assert_int_eq(begin(&work, NULL), 0);
     EVENTUALLY(work.is_done);
     EVENTUALLY(copi_thread_count() == 0);
@@ -513,7 +513,7 @@ use_deep_stack(struct work *work)
         frame[i] = 1;
     }
     atomic_store(&deep_page, ((uintptr_t)&frame[0] + 8192) & ~(uintptr_t)4095);
-    work->found = frame[0];
+    work->found = frame[0] == 1;
 }
 
 static bool
@@ -543,7 +543,7 @@ look_at_guard(struct work *work)
     const void *low, *high;
     int here;
     bool ours = copi_thread_guard(&low, &high);
-    work->found = ours && (uintptr_t)high - (uintptr_t)low >= 64 * 1024
+    work->found = ours && (uintptr_t)high - (uintptr_t)low >= 65536
                   && (uintptr_t)__builtin_frame_address(0) > (uintptr_t)high
                   && (void *)&here != low;
 }
@@ -566,11 +566,11 @@ static bool
 is_called(int number, const char *name)
 {
     char path[64], is[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/comm", number);
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/comm", number);
     FILE *file = fopen(path, "re");
     bool same = file && fgets(is, sizeof is, file) && strcmp(is, name) == 0;
     if (file) {
-        fclose(file);
+        (void)fclose(file);
     }
     return same;
 }

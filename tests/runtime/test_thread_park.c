@@ -137,7 +137,7 @@ TEST(no_wake_up_is_ever_lost)
     pthread_t a = start(play, &numbers[0]), b = start(play, &numbers[1]);
     pthread_join(a, NULL);
     pthread_join(b, NULL);
-    ck_assert_uint_eq(counter, 2 * ROUNDS);
+    ck_assert_uint_eq(counter, 2u * ROUNDS);
 }
 
 static void

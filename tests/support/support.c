@@ -26,7 +26,8 @@ count_entries(const char *path)
     unsigned count = 0;
     DIR *directory = opendir(path);
     ck_assert_ptr_nonnull(directory);
-    for (struct dirent *entry; (entry = readdir(directory));) {
+    for (struct dirent *entry;
+         (entry = readdir(directory));) { /* NOLINT(concurrency-mt-unsafe): its own directory */
         count += entry->d_name[0] != '.';
     }
     closedir(directory);
@@ -84,7 +85,7 @@ let_sanitizer_start_threads(void)
     char path[64];
     ck_assert_int_eq(pthread_create(&thread, NULL, tell_number, &number), 0);
     pthread_join(thread, NULL);
-    snprintf(path, sizeof path, "/proc/self/task/%d", (int)number);
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d", (int)number);
     while (access(path, F_OK) == 0) {
         usleep(100);
     }
@@ -118,10 +119,10 @@ look_after(void)
 }
 
 int
-test_main(const char *name)
+test_main(const char *suite_name)
 {
-    Suite *suite = suite_create(name);
-    TCase *all = tcase_create(name);
+    Suite *suite = suite_create(suite_name);
+    TCase *all = tcase_create(suite_name);
     tcase_set_timeout(all, TEST_SECONDS);
     tcase_add_checked_fixture(all, look_before, look_after);
     for (struct test *test = first; test; test = test->next) {
@@ -212,7 +213,7 @@ static int caught = -1, real_stderr = -1;
 void
 test_catch_stderr(void)
 {
-    fflush(stderr);
+    (void)fflush(stderr);
     real_stderr = dup(STDERR_FILENO);
     caught = memfd_create("stderr", MFD_CLOEXEC);
     ck_assert_int_ge(real_stderr, 0);
@@ -224,7 +225,7 @@ char *
 test_caught_stderr(void)
 {
     struct stat status;
-    fflush(stderr);
+    (void)fflush(stderr);
     dup2(real_stderr, STDERR_FILENO);
     close(real_stderr);
     ck_assert_int_eq(fstat(caught, &status), 0);

@@ -51,7 +51,7 @@ void test_register(struct test *test);
  static void name##_fn(int _i __attribute__((unused)))
 #define TEST(name) TEST_TIMES(1, name)
 
-int test_main(const char *suite);
+int test_main(const char *suite_name);
 #define SUITE(name)         \
  int main(void)             \
  {                          \
