@@ -147,7 +147,8 @@ handle_call(void *state, cop_from from, cop_msg request)
     void *out;
     struct copi_message *reply = copi_message_blank(COPI_REPLY, 0, size, &out);
     if (!reply) {
-        return cop_stop(cop_failed(-ENOMEM, "no memory for an answer"));
+        copi_request_fail(self, from.pid, from.ref, -ENOMEM);
+        return cop_ok();
     }
     memset(out, 0, size);
     self->outgoing = reply; /* found there if the function does not come back */
@@ -160,7 +161,7 @@ handle_call(void *state, cop_from from, cop_msg request)
 static cop_step
 handle_cast(void *state, cop_msg msg)
 {
-    if (msg.tag >= FIRST_TAG) {
+    if (msg.tag == UPDATE) {
         run_visit(state, msg, NULL);
     }
     return cop_ok();

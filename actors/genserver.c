@@ -250,8 +250,9 @@ proceed(struct copi_process *self, const struct copi_message *token)
 static bool
 is_end_of_parent(const struct copi_process *self, const struct copi_message *message)
 {
-    return message->kind == COPI_SEND && message->tag == COP_MSG_EXIT && self->parent.id != 0
-           && cop_pid_eq(message->from, self->parent);
+    cop_pid parent = copi_parent(self);
+    return message->kind == COPI_SEND && message->tag == COP_MSG_EXIT && parent.id != 0
+           && cop_pid_eq(message->from, parent);
 }
 
 static cop_step

@@ -227,7 +227,7 @@ add_place_in_tree(struct text *text, const struct copi_process *process)
         DEEPEST = 16
     };
     for (int depth = 0; depth < DEEPEST; depth++) {
-        process = copi_table_find(process->parent);
+        process = copi_table_find(copi_parent(process));
         if (!process) {
             return;
         }

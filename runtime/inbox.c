@@ -98,14 +98,14 @@ sort(struct copi_process *self, struct copi_message *message)
     }
     switch ((enum copi_kind)message->kind) {
     case COPI_CALL:
-        if (!self->behaviour->is_server) {
+        if (!copi_is(self, COPI_IS_SERVER)) {
             copi_request_refuse(message, -EOPNOTSUPP, NULL);
             return;
         }
         append(self, message);
         return;
     case COPI_STOP:
-        if (!self->behaviour->is_server) {
+        if (!copi_is(self, COPI_IS_SERVER)) {
             copi_signals_stop(self, message);
             return;
         }

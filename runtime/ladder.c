@@ -147,7 +147,7 @@ copi_ladder_begin(cop_pid pid, bool killed)
         return;
     }
     copi_lock_take(&process->lock);
-    bool same = copi_pid(process).id == pid.id && !process->foreign;
+    bool same = copi_pid(process).id == pid.id && !copi_is(process, COPI_IS_FOREIGN);
     enum phase phase = killed ? KILLED : ASKED;
     if (same && process->stop_phase < phase) {
         bool stepping = process->stop_phase != AT_EASE;

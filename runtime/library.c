@@ -104,15 +104,15 @@ cop_configure(const cop_config *config)
 static bool
 is_top(struct copi_process *process)
 {
-    struct copi_process *parent = copi_table_find(process->parent);
-    return !parent || parent->foreign;
+    struct copi_process *parent = copi_table_find(copi_parent(process));
+    return !parent || copi_is(parent, COPI_IS_FOREIGN);
 }
 
 /* A server may trap exits and ignore a stranger's; what cop_stop_process asks, it does. */
 static void
 ask(struct copi_process *self, struct copi_process *process, cop_pid pid)
 {
-    if (process->behaviour->is_server) {
+    if (copi_is(process, COPI_IS_SERVER)) {
         copi_ask_to_stop(self, pid, &COP_REASON_SHUTDOWN);
     } else {
         cop_exit_signal(pid, COP_REASON_SHUTDOWN);
@@ -125,13 +125,13 @@ end_all(struct copi_process *self, bool kill)
     for (uint32_t i = 1; i < copi_table_end(); i++) {
         struct copi_process *process = copi_table_at(i);
         cop_pid pid = copi_pid(process);
-        if (pid.id == 0 || process->foreign) {
+        if (pid.id == 0 || copi_is(process, COPI_IS_FOREIGN)) {
             continue;
         }
         if (kill) {
             cop_exit_signal(pid, COP_REASON_KILLED);
-        } else if (is_top(process) && process->asked_to_end.id != pid.id) {
-            process->asked_to_end = pid;
+        } else if (is_top(process) && copi_load_relaxed_64(&process->asked_to_end) != pid.id) {
+            copi_store_relaxed_64(&process->asked_to_end, pid.id);
             ask(self, process, pid);
         }
     }
@@ -142,7 +142,7 @@ all_ended(void)
 {
     for (uint32_t i = 1; i < copi_table_end(); i++) {
         struct copi_process *process = copi_table_at(i);
-        if (copi_pid(process).id != 0 && !process->foreign) {
+        if (copi_pid(process).id != 0 && !copi_is(process, COPI_IS_FOREIGN)) {
             return false;
         }
     }

@@ -250,7 +250,7 @@ cop_whereis(const char *text)
 cop_pid
 cop_named(const char *text)
 {
-    struct copi_name *name =
-        text && !copi_is_forked() && copi_name_check(text) == 0 ? find_or_insert(text) : NULL;
-    return name ? (cop_pid){COPI_NAME_BIT | name->number} : COP_NOBODY;
+    bool is_name = text && !copi_is_forked() && copi_name_check(text) == 0;
+    struct copi_name *name = is_name ? find_or_insert(text) : NULL;
+    return (cop_pid){name ? COPI_NAME_BIT | name->number : 0};
 }

@@ -166,7 +166,8 @@ clear(struct copi_process *process)
     copi_store_relaxed_64(&process->dropped, 0);
     copi_store_relaxed_64(&process->longest, 0);
     process->limit = 0;
-    process->foreign = false;
+    copi_store_relaxed_32(&process->nature, 0);
+    copi_store_relaxed_64(&process->parent, 0);
 
     copi_lock_take(&process->lock);
     process->thread = NULL;
@@ -349,7 +350,7 @@ static void
 live(struct copi_process *self)
 {
     struct copi_jump start;
-    self->jump = &start;
+    self->jump = &start; /* cppcheck-suppress autoVariables ; nobody jumps after this returns */
     if (copi_jump_here(&start) == 0) {
         self->reason = self->behaviour->run(self);
     }
@@ -411,7 +412,7 @@ adopt(struct copi_process **out)
     }
     clear(process);
     process->behaviour = &foreign_thread;
-    process->foreign = true;
+    copi_store_relaxed_32(&process->nature, COPI_IS_FOREIGN);
     r = copi_thread_adopt(process);
     if (r) {
         copi_table_withdraw(process);
@@ -456,6 +457,7 @@ fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_
     clear(process);
     process->behaviour = spawn->behaviour;
     process->what = spawn->what;
+    copi_store_relaxed_32(&process->nature, spawn->behaviour->is_server ? COPI_IS_SERVER : 0);
     process->limit = (uint32_t)(opts->mailbox.limit > INT32_MAX ? INT32_MAX : opts->mailbox.limit);
     process->when_full = opts->mailbox.when_full;
     process->contain_faults = opts->contain_faults || copi_fault_contained_by_default();
@@ -494,13 +496,15 @@ static int
 introduce(struct copi_process *self, struct copi_process *process, cop_ref *ref,
           const struct copi_spawn *spawn, const cop_start_opts *opts)
 {
+    if (opts->link) {
+        copi_store_relaxed_64(&process->parent, self->pid.id);
+    }
     publish(process);
     int r = opts->name ? copi_name_claim(process, opts->name) : 0;
     if (r == 0 && spawn->acknowledged) {
         r = prepare_acknowledgement(self, process, ref);
     }
     if (r == 0 && opts->link) {
-        process->parent = self->pid;
         r = copi_signals_link_new(self, process);
     }
     if (r == 0 && opts->monitor) {

@@ -76,6 +76,11 @@ struct copi_process {
     uint32_t index;                   /* of the slot: constant */
     cop_pid pid; /* its own, also when nobody finds it any more; written before the id */
 
+    /* --- any thread, atomic; written before the id, but for the last */
+    copi_atomic64 parent;       /* the pid of who started it, if linked */
+    copi_atomic32 nature;       /* COPI_IS_FOREIGN, COPI_IS_SERVER */
+    copi_atomic64 asked_to_end; /* the pid of the tenant that cop_shutdown has asked */
+
     /* --- written by the owner, read by anybody: cop_inspect */
     copi_atomic_ptr callback;
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
@@ -97,7 +102,6 @@ struct copi_process {
     unsigned pace; /* how long messages are let gather: inbox.c */
     enum copi_pending pending;
     cop_reason pending_reason;
-    bool foreign; /* written before the id */
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;
     bool awaits_down; /* of a monitor, and not an answer */
     unsigned held;    /* > 0: inside a deferred call, terminate, a drop function, a predicate */
@@ -109,7 +113,6 @@ struct copi_process {
     cop_context *context;
     struct copi_entered *entered;
     void *state;                     /* of the behaviour */
-    cop_pid parent;                  /* who started it, if linked */
     struct copi_message *held_reply; /* cop_reply_stop's */
     cop_pid held_reply_to;           /* its reference is in the message */
     struct copi_message *token;      /* cop_ok_continue's */
@@ -122,9 +125,6 @@ struct copi_process {
     void *arg_copy;
     struct copi_job job;
     bool contain_faults;
-
-    /* --- who shuts the library down */
-    cop_pid asked_to_end; /* which tenant has been asked */
 
     /* --- guarded by `lock` */
     copi_lock lock;
@@ -154,6 +154,23 @@ struct copi_process {
     /* --- guarded by table.c's lock */
     uint32_t next_free;
 };
+
+enum {
+    COPI_IS_FOREIGN = 1,
+    COPI_IS_SERVER = 2,
+};
+
+static inline bool
+copi_is(const struct copi_process *process, uint32_t nature)
+{
+    return (copi_load_relaxed_32(&process->nature) & nature) != 0;
+}
+
+static inline cop_pid
+copi_parent(const struct copi_process *process)
+{
+    return (cop_pid){copi_load_relaxed_64(&process->parent)};
+}
 
 static inline cop_pid
 copi_pid(const struct copi_process *process)

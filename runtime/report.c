@@ -104,7 +104,7 @@ copi_report_start(struct copi_process *process)
 void
 copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason)
 {
-    if (!process->foreign) { /* whose start was not ours to report */
+    if (!copi_is(process, COPI_IS_FOREIGN)) { /* whose start was not ours to report */
         copi_report_event(
             &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
     }

@@ -387,7 +387,7 @@ static struct copi_message *
 act(struct copi_process *self, struct copi_message *message, cop_pid from, cop_reason reason,
     bool is_kill)
 {
-    if (self->foreign) {
+    if (copi_is(self, COPI_IS_FOREIGN)) {
         return as_exit_message(message, from, &reason);
     }
     if (is_kill) {

@@ -59,7 +59,7 @@ copi_ask_to_stop(struct copi_process *self, cop_pid pid, const cop_reason *reaso
     memcpy(message->body, reason, sizeof *reason);
     message->from = self->pid;
     const struct copi_process *process = copi_table_find(pid);
-    if (process && process->behaviour->is_server) {
+    if (process && copi_is(process, COPI_IS_SERVER)) {
         copi_post(pid, message);
         return 0;
     }

@@ -246,9 +246,9 @@ map_stack(struct copi_thread *thread, size_t wanted)
     thread->retired = wanted < DEFAULT_STACK; /* too small for whoever does not ask for small */
     thread->stack_size = (wanted + threads.static_tls + SANITIZER_STACK + page - 1) & ~(page - 1);
     thread->mapping_size = GUARD_SIZE + thread->stack_size + ALTERNATE_SIZE;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE;
     /* cppcheck-suppress invalidFunctionArg ; without a file it has to be -1 */
-    void *mapping = mmap(NULL, thread->mapping_size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    void *mapping = mmap(NULL, thread->mapping_size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (mapping == MAP_FAILED) {
         return -EAGAIN;
     }
