@@ -161,8 +161,10 @@ handle_call(void *state, cop_from from, cop_msg request)
 static cop_step
 handle_cast(void *state, cop_msg msg)
 {
+    struct agent *agent = state;
     if (msg.tag == UPDATE) {
-        run_visit(state, msg, NULL);
+        const struct visit *visit = msg.body.data;
+        visit->fn.update(agent->state, arg_of(msg));
     }
     return cop_ok();
 }

@@ -194,8 +194,8 @@ missing(struct copi_process *self, const char *callback)
 static cop_step
 unexpected(struct copi_process *self, cop_msg msg)
 {
-    char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE];
     if (msg.tag != COP_MSG_TIMEOUT) {
+        char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE];
         copi_report(COPI_WARNING, "%s has no handle_info for message %u from %s",
                     copi_label(self, name), msg.tag, copi_label_pid(msg.from, from));
     }

@@ -34,6 +34,8 @@ oldest_first(struct copi_message *newest)
     struct copi_message *list = NULL;
     while (newest) {
         struct copi_message *older = newest->next;
+        /* Not written when it is so already: a single message's line stays clean. */
+        /* cppcheck-suppress duplicateConditionalAssign */
         if (newest->next != list) {
             newest->next = list;
         }

@@ -148,8 +148,8 @@ copi_callback_over(struct copi_process *self)
 static void
 clear(struct copi_process *process)
 {
-    char *first = (char *)&process->inbox, *end = (char *)&process->lock;
-    memset(first, 0, (size_t)(end - first));
+    char *first = (char *)&process->inbox, *behind = (char *)&process->lock;
+    memset(first, 0, (size_t)(behind - first));
     copi_list_init(&process->inbox);
     copi_parker_init(&process->parker);
     copi_store_relaxed_64(&process->waits_for, 0);
@@ -349,16 +349,16 @@ run_deferred(struct copi_process *self, struct copi_jump *start)
 static void
 live(struct copi_process *self)
 {
-    struct copi_jump start;
-    self->jump = &start; /* cppcheck-suppress autoVariables ; nobody jumps after this returns */
-    if (copi_jump_here(&start) == 0) {
+    struct copi_jump origin;
+    self->jump = &origin; /* cppcheck-suppress autoVariables ; nobody jumps after this returns */
+    if (copi_jump_here(&origin) == 0) {
         self->reason = self->behaviour->run(self);
     }
     copi_callback_end(self);
     self->held = 0;
     self->shielded = false;
-    finish(self, &start);
-    run_deferred(self, &start);
+    finish(self, &origin);
+    run_deferred(self, &origin);
 }
 
 static void

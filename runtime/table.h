@@ -46,7 +46,7 @@ copi_table_find(cop_pid pid)
 static inline cop_pid
 copi_resolve(cop_pid pid)
 {
-    return pid.id & COPI_NAME_BIT ? copi_name_holder(pid) : pid;
+    return (pid.id & COPI_NAME_BIT) ? copi_name_holder(pid) : pid;
 }
 
 /* A free record, with the pid that it will have. -EAGAIN, -ENOMEM. */

@@ -248,7 +248,7 @@ copi_poll_fd(int fd, short events)
     int kept = errno;
     struct pollfd polled = {.fd = fd, .events = events};
     int n = poll(&polled, 1, 0);
-    int ready = n < 0 ? (errno == EINTR ? 0 : -errno) : polled.revents & POLLNVAL ? -EBADF : n;
+    int ready = n < 0 ? (errno == EINTR ? 0 : -errno) : (polled.revents & POLLNVAL) ? -EBADF : n;
     errno = kept;
     return ready;
 }
