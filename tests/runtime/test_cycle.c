@@ -503,7 +503,9 @@ TEST(a_blocked_sender_cannot_be_called_by_whom_it_waits_for)
     request.path[0] = sender;
     tell(b, &request); /* waits for its turn among the sender's messages */
     struct answer got = noted();
-    assert_refused(&got, "b -> sender -> b");
+    /* A place may have become free for the sender meanwhile: then it is its next send that is refused. */
+    bool is_senders = strcmp(got.why.text, "sender -> b -> sender") == 0;
+    assert_refused(&got, is_senders ? got.why.text : "b -> sender -> b");
     cop_exit_signal(sender, COP_REASON_KILLED);
 }
 
