@@ -86,13 +86,19 @@ copi_post(cop_pid to, struct copi_message *message)
     }
 }
 
+/*
+ * `signals` is set after the push, so that whoever sees it set finds the signal; and before it, so that
+ * who sees the signal counted sees it set, unless it has taken in between. Pairs with copi_take_in's
+ * exchange.
+ */
 void
 copi_post_signal(cop_pid to, struct copi_message *message)
 {
     struct copi_process *process = copi_table_find(to);
+    if (process) {
+        copi_store_release_32(&process->signals, 1);
+    }
     if (process && copi_deliver(process, generation_of(to), message) == 0) {
-        /* After the push, so that whoever sees it set finds the signal. Pairs with copi_take_in's
-         * exchange. */
         copi_store_release_32(&process->signals, 1);
     } else {
         copi_refuse(message, -ESRCH);
