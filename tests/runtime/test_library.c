@@ -597,7 +597,7 @@ TEST(a_thread_that_the_library_did_not_start_goes_on)
     _Atomic uint64_t other = 0;
     pthread_t thread;
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_in_the_library, &other), 0);
-    EVENTUALLY(other != 0);
+    EVENTUALLY(atomic_load(&other) != 0);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert(cop_alive((cop_pid){other}));
     cop_send((cop_pid){other}, COP_TAG(GO));
