@@ -341,7 +341,7 @@ may_contain(const struct copi_process *self, const siginfo_t *info, const uconte
         return false;
     }
     if (!self->in_user_code || self->held > 0 || self->contained
-        || copi_load_relaxed_32(&((struct copi_process *)(uintptr_t)self)->life) != COPI_ALIVE) {
+        || copi_load_relaxed_32(&self->life) != COPI_ALIVE) {
         return false;
     }
     uintptr_t pc = program_counter(context);

@@ -136,13 +136,6 @@ copi_name_holder(cop_pid named)
     return (cop_pid){name ? copi_load_acquire_64(&name->holder) : 0};
 }
 
-const char *
-copi_name_text(cop_pid named)
-{
-    struct copi_name *name = by_number(named);
-    return name ? name->text : "";
-}
-
 static int
 claim(struct copi_process *process, cop_pid pid, const char *text)
 {

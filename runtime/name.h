@@ -17,9 +17,6 @@ enum {
 /* Who has the name that a pid of cop_named stands for, or COP_NOBODY. Takes no lock. */
 cop_pid copi_name_holder(cop_pid named);
 
-/* The text of such a pid. Never NULL. */
-const char *copi_name_text(cop_pid named);
-
 /* 0, or -EINVAL: empty or too long. NULL is no name, and 0. */
 int copi_name_check(const char *name);
 
