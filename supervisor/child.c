@@ -36,7 +36,7 @@
 
 /* ---------------------------------------------------------------- a command's process */
 
-/* Its argument: with the words in it, so that it needs nothing of the supervisor's, which may be
+/* What it gets: with the words in it, so that it needs nothing of the supervisor's, which may be
  * killed before it looks. */
 struct packed_command {
     cop_time shutdown;
@@ -72,16 +72,24 @@ run_command(cop_bytes arg)
     return copi_command_run(COP_BYTES(command));
 }
 
+/* Its words, and those in its argument. */
 static int
 start_command(cop_pid *out, const struct copi_child_spec *spec, cop_start_opts *opts)
 {
-    size_t size = sizeof(struct packed_command) + spec->words.size;
+    cop_bytes more = opts->arg;
+    if (more.size && ((const char *)more.data)[more.size - 1] != '\0') {
+        return copi_fail(-EINVAL);
+    }
+    size_t size = sizeof(struct packed_command) + spec->words.size + more.size;
     struct packed_command *packed = copi_alloc(size);
     if (!packed) {
         return copi_fail(-ENOMEM);
     }
     packed->shutdown = spec->shutdown;
     memcpy(packed->words, spec->words.data, spec->words.size);
+    if (more.size) {
+        memcpy(packed->words + spec->words.size, more.data, more.size);
+    }
     opts->arg = (cop_bytes){packed, size};
     int r = cop_spawn_with(out, run_command, opts);
     free(packed);
@@ -105,9 +113,9 @@ start_agent(cop_pid *out, const struct copi_child_spec *spec, const cop_start_op
 }
 
 static int
-start_user(cop_pid *out, const struct copi_child_spec *spec, cop_reason *why)
+start_user(cop_pid *out, const struct copi_child_spec *spec, cop_bytes arg, cop_reason *why)
 {
-    int r = spec->start(out, borrow(&spec->arg), why);
+    int r = spec->start(out, arg, why);
     if (r > 0) {
         *why = cop_failed(-EINVAL, "{bad_return_value,%d}", r);
         return -EINVAL;
@@ -139,19 +147,19 @@ start_by_kind(cop_pid *out, const struct copi_child_spec *spec, cop_start_opts *
 }
 
 int
-copi_child_start(const struct copi_child_spec *spec, cop_pid *out, cop_reason *why)
+copi_child_start(const struct copi_child_spec *spec, cop_bytes arg, cop_pid *out, cop_reason *why)
 {
     cop_pid pid = COP_NOBODY;
     int r;
     *why = COP_REASON_NORMAL;
     if (spec->kind == COPI_CHILD_START) {
-        r = start_user(&pid, spec, why);
+        r = start_user(&pid, spec, arg, why);
     } else {
         r = start_by_kind(&pid, spec,
                           &(cop_start_opts){
                               .size = sizeof(cop_start_opts),
                               .name = spec->name[0] ? spec->name : NULL,
-                              .arg = borrow(&spec->arg),
+                              .arg = arg,
                               .link = true,
                               .mailbox = spec->mailbox,
                               .stack_size = spec->stack_size,
@@ -178,8 +186,8 @@ patiently(int r)
     return r == -ENOMEM ? cop_sleep(PAUSE_WITHOUT_MEMORY) : r;
 }
 
-static int
-watch(cop_pid pid, cop_ref *monitor)
+int
+copi_child_watch(cop_pid pid, cop_ref *monitor)
 {
     int r = 0;
     while (r == 0 && (*monitor = cop_monitor(pid)).id == 0) {
@@ -188,8 +196,8 @@ watch(cop_pid pid, cop_ref *monitor)
     return r;
 }
 
-static int
-signal_child(cop_pid pid, cop_reason reason)
+int
+copi_child_signal(cop_pid pid, cop_reason reason)
 {
     int r;
     while ((r = cop_exit_signal(pid, reason)) == -ENOMEM && patiently(r) == 0) {
@@ -228,7 +236,7 @@ static int
 signal_and_wait(cop_pid pid, cop_reason signal, cop_ref monitor, cop_time timeout,
                 cop_reason *reason)
 {
-    int r = signal_child(pid, signal);
+    int r = copi_child_signal(pid, signal);
     return r ? r : await_down(monitor, timeout, reason);
 }
 
@@ -251,8 +259,8 @@ ask_and_wait(struct copi_process *self, cop_pid pid, cop_ref monitor, cop_time s
 }
 
 /* Its EXIT has come as well, and tells why it ended even if the DOWN does not. */
-static bool
-take_exit(cop_pid pid, cop_reason *reason)
+bool
+copi_child_take_exit(cop_pid pid, cop_reason *reason)
 {
     cop_msg msg;
     if (cop_receive_match(&msg, is_exit, &pid, 0) != 0) {
@@ -266,7 +274,7 @@ static int
 stop(struct copi_process *self, cop_pid pid, cop_time shutdown, cop_reason *reason)
 {
     cop_ref monitor;
-    int r = watch(pid, &monitor);
+    int r = copi_child_watch(pid, &monitor);
     if (r) {
         return r;
     }
@@ -275,7 +283,7 @@ stop(struct copi_process *self, cop_pid pid, cop_time shutdown, cop_reason *reas
         cop_demonitor(monitor);
         return r;
     }
-    if (!take_exit(pid, reason)) {
+    if (!copi_child_take_exit(pid, reason)) {
         cop_unlink(pid); /* it is still under way, or there is none */
     }
     return 0;

@@ -33,28 +33,49 @@ in_words(cop_event_kind kind)
     return "";
 }
 
-void
-copi_report_child(cop_event_kind kind, const char *child, cop_pid pid, const cop_reason *reason)
+static void
+report(const cop_event *event, const char *whom)
 {
-    cop_pid self = cop_self();
-    copi_report_event(&(cop_event){
-        .kind = kind,
-        .pid = pid,
-        .supervisor = self,
-        .child = child,
-        .reason = *reason,
-    });
-    char name[COPI_LABEL_SIZE], words[sizeof reason->text];
-    copi_report(cop_is_crash(*reason) ? COPI_ERROR : COPI_NOTICE, "supervisor %s: child %s %s: %s",
-                copi_label_pid(self, name), child, in_words(kind),
-                cop_reason_string(*reason, words, sizeof words));
+    char name[COPI_LABEL_SIZE], words[sizeof event->reason.text];
+    copi_report_event(event);
+    copi_report(cop_is_crash(event->reason) ? COPI_ERROR : COPI_NOTICE, "supervisor %s: %s %s: %s",
+                copi_label_pid(event->supervisor, name), whom, in_words(event->kind),
+                cop_reason_string(event->reason, words, sizeof words));
 }
 
 void
-copi_report_gave_up(const char *child)
+copi_report_child(cop_event_kind kind, const char *child, cop_pid pid, const cop_reason *reason)
+{
+    char whom[COPI_LABEL_SIZE + sizeof "child "] = "child ";
+    if (child[0]) {
+        (void)snprintf(whom, sizeof whom, "child %s", child);
+    } else {
+        copi_label_pid(pid, whom + strlen(whom));
+    }
+    report(
+        &(cop_event){
+            .kind = kind, .pid = pid, .supervisor = cop_self(), .child = child, .reason = *reason},
+        whom);
+}
+
+void
+copi_report_gave_up(const char *child, cop_pid pid)
 {
     cop_reason reason = cop_failed(-ECANCELED, "reached_max_restart_intensity");
-    copi_report_child(COP_EVENT_GAVE_UP, child, COP_NOBODY, &reason);
+    copi_report_child(COP_EVENT_GAVE_UP, child, pid, &reason);
+}
+
+void
+copi_report_stops(const char *child, size_t count, const cop_reason *reason)
+{
+    char whom[128];
+    (void)snprintf(whom, sizeof whom, "%zu of the children %s", count, child);
+    report(&(cop_event){.kind = COP_EVENT_SHUTDOWN_ERROR,
+                        .supervisor = cop_self(),
+                        .child = child,
+                        .reason = *reason,
+                        .count = count},
+           whom);
 }
 
 void

@@ -2,8 +2,8 @@
  * supervisor/requests.c - what a supervisor is asked: who asks, and what it answers.
  *
  * Room: supervisor/. The public functions run in whoever calls, the rest in the supervisor.
- * Touch freely: nothing is kept between two requests. Ask first: which state refuses what; it is
- * OTP's.
+ * Touch freely: nothing is kept between two requests. Ask first: which state refuses what, and which
+ * strategy has which request; it is OTP's, and Elixir's.
  *
  * A request is a call. A new child is made by who asks for it, so that what is wrong with its
  * specification, or with the memory for it, is known before the supervisor is troubled; it travels as
@@ -21,14 +21,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define START_CHILD     0xfffe0010u
-#define TERMINATE_CHILD 0xfffe0011u
-#define RESTART_CHILD   0xfffe0012u
-#define DELETE_CHILD    0xfffe0013u
-#define COUNT           0xfffe0014u
-#define CHILDREN        0xfffe0015u
+#define START_CHILD     0xfffe0010u /* struct copi_child, moved */
+#define START_INSTANCE  0xfffe0011u /* its argument */
+#define TERMINATE       0xfffe0012u /* cop_pid */
+#define TERMINATE_CHILD 0xfffe0013u /* and on: an id */
+#define RESTART_CHILD   0xfffe0014u
+#define DELETE_CHILD    0xfffe0015u
+#define CHILD           0xfffe0016u
+#define COUNT           0xfffe0017u /* and on: nothing */
+#define CHILDREN        0xfffe0018u
 
-/* To all but COUNT and CHILDREN, when they succeed. */
+/* To all but the last three, when they succeed, and to refusals. */
 struct answer {
     int code;
     cop_pid pid;
@@ -44,17 +47,11 @@ refusal(int code, const char *in_words)
 }
 
 static struct answer
-start(struct copi_child *child)
+start(struct copi_supervisor *sup, struct copi_child *child)
 {
     struct answer answer = {0};
-    answer.code = copi_start_child(child, &answer.pid, &answer.why);
+    answer.code = copi_start_child(sup, child, &answer.pid, &answer.why);
     return answer;
-}
-
-static bool
-is_known_when_down(const struct copi_child *child)
-{
-    return child->state == COPI_CHILD_RUNNING || child->spec->restart != COP_TEMPORARY;
 }
 
 /* In its place before it starts: if the supervisor does not survive that, it is freed with the rest. */
@@ -62,11 +59,57 @@ static struct answer
 start_new(struct copi_supervisor *sup, struct copi_child *child)
 {
     copi_siblings_append(&sup->children, child);
-    struct answer answer = start(child);
-    if (answer.code || !is_known_when_down(child)) {
+    struct answer answer = start(sup, child);
+    if (answer.code || (child->state != COPI_CHILD_RUNNING && !copi_is_kept(sup, child))) {
         copi_forget_child(sup, child);
     }
     return answer;
+}
+
+static bool
+is_full(const struct copi_supervisor *sup)
+{
+    return sup->children.count >= sup->spec->max_children;
+}
+
+/* Put what all get before the child's own argument. */
+static int
+add_extra(const struct copi_supervisor *sup, struct copi_child *child)
+{
+    const struct copi_owned *extra = &sup->spec->extra;
+    return extra->size ? copi_owned_join(&child->arg, (cop_bytes){extra->data, extra->size},
+                                         copi_child_arg(child))
+                       : 0;
+}
+
+static struct answer
+start_dynamic(struct copi_supervisor *sup, cop_msg request)
+{
+    if (is_full(sup)) {
+        return refusal(-EAGAIN, "max_children");
+    }
+    struct copi_child *child = cop_msg_take(&request);
+    if (add_extra(sup, child) != 0) {
+        copi_child_free(child);
+        return refusal(-ENOMEM, "out of memory");
+    }
+    return start_new(sup, child);
+}
+
+static struct answer
+start_instance(struct copi_supervisor *sup, cop_msg request)
+{
+    if (is_full(sup)) {
+        return refusal(-EAGAIN, "max_children");
+    }
+    const struct copi_child_spec *template = sup->spec->children;
+    cop_bytes first = {template->arg.data, template->arg.size};
+    struct copi_child *child = copi_child_new(template, NULL);
+    if (!child || copi_owned_join(&child->arg, first, request.body) != 0) {
+        copi_child_free(child);
+        return refusal(-ENOMEM, "out of memory");
+    }
+    return start_new(sup, child);
 }
 
 static struct answer
@@ -84,11 +127,27 @@ static struct answer
 start_child(struct copi_supervisor *sup, cop_msg request)
 {
     const struct copi_child *asked = request.body.data;
-    if (copi_child_spec_check_significant(asked->spec, sup->spec->auto_shutdown) != 0) {
+    if (copi_spec_check_child(sup->spec, asked->spec) != 0) {
         return (struct answer){.code = -EINVAL, .why = cop_why()};
+    }
+    if (sup->spec->strategy == COP_DYNAMIC) {
+        return start_dynamic(sup, request);
     }
     const struct copi_child *present = copi_siblings_find(&sup->children, asked->spec->id);
     return present ? refuse_new(present) : start_new(sup, cop_msg_take(&request));
+}
+
+/* To OTP, but not to Elixir, an instance that is dead is one that it has stopped. */
+static struct answer
+terminate(struct copi_supervisor *sup, cop_pid pid)
+{
+    struct copi_child *child = copi_siblings_find_pid(&sup->children, pid);
+    if (child) {
+        copi_stop_child(sup, child);
+    } else if (sup->spec->strategy == COP_DYNAMIC || cop_alive(pid)) {
+        return refusal(-ENOENT, "not_found");
+    }
+    return (struct answer){0};
 }
 
 static struct answer
@@ -101,8 +160,7 @@ terminate_child(struct copi_supervisor *sup, struct copi_child *child)
 static struct answer
 restart_child(struct copi_supervisor *sup, struct copi_child *child)
 {
-    (void)sup;
-    return start(child);
+    return start(sup, child);
 }
 
 static struct answer
@@ -149,6 +207,9 @@ static cop_step
 reply_counts(const struct copi_supervisor *sup, cop_from from)
 {
     cop_child_counts counts = copi_siblings_count(&sup->children);
+    if (sup->spec->strategy == COP_SIMPLE_ONE_FOR_ONE) {
+        counts.specs = 1;
+    }
     return cop_reply(from, COP_MSG_OF(COUNT, counts));
 }
 
@@ -167,18 +228,68 @@ reply_children(const struct copi_supervisor *sup, cop_from from)
     return cop_reply(from, COP_MSG_MOVE(CHILDREN, children, size, free));
 }
 
+/* A template is known, but no child. */
+static cop_step
+reply_child(const struct copi_supervisor *sup, cop_from from, const char *id)
+{
+    const struct copi_child *child = copi_siblings_find(&sup->children, id);
+    struct copi_child template = {.spec = sup->spec->children};
+    if (sup->spec->strategy == COP_SIMPLE_ONE_FOR_ONE && strcmp(template.spec->id, id) == 0) {
+        child = &template;
+    }
+    if (!child) {
+        return give(from, refusal(-ENOENT, "not_found"));
+    }
+    cop_child_info info = copi_siblings_describe(&sup->children, child);
+    memcpy(info.id, child->spec->id, sizeof info.id);
+    return cop_reply(from, COP_MSG_OF(CHILD, info));
+}
+
+/* ---------------------------------------------------------------- which strategy has which request */
+
+static bool
+has_request(cop_strategy strategy, uint32_t request)
+{
+    bool is_dynamic = copi_strategy_is_dynamic(strategy);
+    switch (request) {
+    case START_CHILD:
+        return strategy != COP_SIMPLE_ONE_FOR_ONE;
+    case START_INSTANCE:
+        return strategy == COP_SIMPLE_ONE_FOR_ONE;
+    case TERMINATE:
+        return is_dynamic;
+    case TERMINATE_CHILD:
+    case RESTART_CHILD:
+    case DELETE_CHILD:
+        return !is_dynamic;
+    case CHILD:
+        return strategy != COP_DYNAMIC;
+    default:
+        return true;
+    }
+}
+
 cop_step
 copi_requests_handle(struct copi_supervisor *sup, cop_from from, cop_msg request)
 {
+    if (!has_request(sup->spec->strategy, request.tag)) {
+        return give(from, refusal(-EOPNOTSUPP, copi_strategy_name(sup->spec->strategy)));
+    }
     switch (request.tag) {
     case START_CHILD:
         return give(from, start_child(sup, request));
+    case START_INSTANCE:
+        return give(from, start_instance(sup, request));
+    case TERMINATE:
+        return give(from, terminate(sup, *COP_BODY(request, cop_pid)));
     case TERMINATE_CHILD:
         return give(from, of_child(sup, request, terminate_child));
     case RESTART_CHILD:
         return give(from, of_child_that_is_down(sup, request, restart_child));
     case DELETE_CHILD:
         return give(from, of_child_that_is_down(sup, request, delete_child));
+    case CHILD:
+        return reply_child(sup, from, request.body.data);
     case COUNT:
         return reply_counts(sup, from);
     case CHILDREN:
@@ -196,6 +307,18 @@ ask(cop_pid supervisor, cop_msg request, struct answer *answer)
 {
     int r = cop_call(supervisor, request, answer, sizeof *answer, COP_FOREVER);
     return r || answer->code == 0 ? r : copi_fail_why(&answer->why, answer->code);
+}
+
+/* For a process; *out, if wanted, is who has the name when that was taken. */
+static int
+ask_for_pid(cop_pid supervisor, cop_msg request, cop_pid *out)
+{
+    struct answer answer = {0};
+    int r = ask(supervisor, request, &answer);
+    if (out && (r == 0 || r == -EEXIST)) {
+        *out = answer.pid;
+    }
+    return r;
 }
 
 static int
@@ -245,12 +368,20 @@ cop_supervisor_start_child(cop_pid supervisor, const cop_child_spec *child, cop_
     if (r) {
         return r;
     }
-    struct answer answer = {0};
-    r = ask(supervisor, COP_MSG_MOVE(START_CHILD, made, sizeof *made, drop_child), &answer);
-    if (out && (r == 0 || r == -EEXIST)) {
-        *out = answer.pid;
-    }
-    return r;
+    return ask_for_pid(supervisor, COP_MSG_MOVE(START_CHILD, made, sizeof *made, drop_child), out);
+}
+
+int
+cop_supervisor_start_instance(cop_pid supervisor, cop_bytes arg, cop_pid *out)
+{
+    return ask_for_pid(supervisor, (cop_msg){.tag = START_INSTANCE, .body = arg}, out);
+}
+
+int
+cop_supervisor_terminate(cop_pid supervisor, cop_pid child)
+{
+    struct answer answer;
+    return ask(supervisor, COP_MSG_OF(TERMINATE, child), &answer);
 }
 
 int
@@ -277,11 +408,22 @@ cop_supervisor_count(cop_pid supervisor, cop_child_counts *out)
     return cop_call(supervisor, COP_TAG(COUNT), out, sizeof *out, COP_FOREVER);
 }
 
+/* Not what was asked for, so a refusal. */
+static int
+take_refusal(const cop_msg *reply)
+{
+    if (reply->body.size != sizeof(struct answer)) {
+        return copi_fail(-EMSGSIZE);
+    }
+    const struct answer *answer = reply->body.data;
+    return copi_fail_why(&answer->why, answer->code);
+}
+
 static int
 take_children(const cop_msg *reply, cop_child_info *out, size_t capacity, size_t *count)
 {
     if (reply->tag != CHILDREN) {
-        return copi_fail(reply->body.size == sizeof(struct answer) ? -ENOMEM : -EMSGSIZE);
+        return take_refusal(reply);
     }
     size_t there = reply->body.size / sizeof *out;
     size_t fit = there < capacity ? there : capacity;
@@ -301,5 +443,25 @@ cop_supervisor_children(cop_pid supervisor, cop_child_info *out, size_t capacity
         r = take_children(&reply, out, capacity, count);
         cop_msg_release(&reply);
     }
+    return r;
+}
+
+int
+cop_supervisor_child(cop_pid supervisor, const char *id, cop_child_info *out)
+{
+    if (!id) {
+        return copi_fail(-EINVAL);
+    }
+    cop_msg reply, request = {.tag = CHILD, .body = COP_STR(id)};
+    int r = cop_call_any(supervisor, request, &reply, COP_FOREVER);
+    if (r) {
+        return r;
+    }
+    if (reply.tag == CHILD && reply.body.size == sizeof *out) {
+        memcpy(out, reply.body.data, sizeof *out);
+    } else {
+        r = take_refusal(&reply);
+    }
+    cop_msg_release(&reply);
     return r;
 }

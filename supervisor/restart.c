@@ -12,7 +12,8 @@
  *
  * Any restart may find that children between have got another state: a group restart has started one
  * whose own attempt was still to come, a request has ended the attempts. So what a message says is
- * only: if this child is still restarting, try.
+ * only: if this child is still restarting, try. It says so by a ticket, which the child has as long as it
+ * is between two attempts, and which a pause that is cut short takes with it.
  */
 #include "supervisor/restart.h"
 
@@ -20,6 +21,7 @@
 #include "supervisor/child.h"
 #include "supervisor/report.h"
 #include "supervisor/strategy.h"
+#include "supervisor/together.h"
 
 #include <coppice/timer.h>
 
@@ -31,10 +33,10 @@ id_of(const struct copi_child *child)
     return child->spec->id;
 }
 
-static bool
-is_temporary(const struct copi_child *child)
+bool
+copi_is_kept(const struct copi_supervisor *sup, const struct copi_child *child)
 {
-    return child->spec->restart == COP_TEMPORARY;
+    return child->spec->restart != COP_TEMPORARY && !copi_strategy_is_dynamic(sup->spec->strategy);
 }
 
 /* ---------------------------------------------------------------- one child */
@@ -46,15 +48,23 @@ end_pause(struct copi_child *child)
         cop_cancel_timer(child->timer, NULL);
         child->timer = (cop_ref){0};
     }
-    child->pause++; /* a message that was under way is of another pause now */
 }
 
 static void
-set_state(struct copi_child *child, enum copi_child_state state, cop_pid pid)
+set_state(struct copi_supervisor *sup, struct copi_child *child, enum copi_child_state state,
+          cop_pid pid)
 {
     end_pause(child);
-    child->state = state;
-    child->pid = pid;
+    copi_siblings_set(&sup->children, child, state, pid);
+}
+
+static void
+set_restarting(struct copi_supervisor *sup, struct copi_child *child)
+{
+    if (child->timer.id != 0) { /* too late, perhaps, to stop its message: no ticket, no entry */
+        set_state(sup, child, COPI_CHILD_DOWN, child->pid);
+    }
+    set_state(sup, child, COPI_CHILD_RESTARTING, child->pid);
 }
 
 void
@@ -69,30 +79,39 @@ copi_forget_child(struct copi_supervisor *sup, struct copi_child *child)
 static void
 let_rest(struct copi_supervisor *sup, struct copi_child *child)
 {
-    if (is_temporary(child)) {
-        copi_forget_child(sup, child);
+    if (copi_is_kept(sup, child)) {
+        set_state(sup, child, COPI_CHILD_DOWN, COP_NOBODY);
     } else {
-        set_state(child, COPI_CHILD_DOWN, COP_NOBODY);
+        copi_forget_child(sup, child);
     }
 }
 
 int
-copi_start_child(struct copi_child *child, cop_pid *out, cop_reason *why)
+copi_start_child(struct copi_supervisor *sup, struct copi_child *child, cop_pid *out,
+                 cop_reason *why)
 {
     cop_pid pid = COP_NOBODY;
-    int r = copi_child_start(child->spec, &pid, why);
+    int r = copi_child_start(child->spec, copi_child_arg(child), &pid, why);
     if (r == 0) {
         bool runs = !cop_pid_eq(pid, COP_NOBODY);
-        set_state(child, runs ? COPI_CHILD_RUNNING : COPI_CHILD_DOWN, pid);
+        set_state(sup, child, runs ? COPI_CHILD_RUNNING : COPI_CHILD_DOWN, pid);
         child->started = cop_now();
     }
-    if (r == 0 && is_temporary(child) && child->own) {
-        copi_child_spec_drop_argument(child->own); /* it will not be needed again */
+    if (r == 0 && child->spec->restart == COP_TEMPORARY) {
+        copi_child_drop_arg(child);
     }
     if (out) {
         *out = pid;
     }
     return r;
+}
+
+static bool
+is_as_asked(const struct copi_supervisor *sup, const struct copi_child *child,
+            const cop_reason *reason)
+{
+    return copi_is_stopped_as_asked(sup->spec->strategy, child->spec->restart,
+                                    child->spec->shutdown, reason);
 }
 
 int
@@ -104,7 +123,7 @@ copi_stop_child(struct copi_supervisor *sup, struct copi_child *child)
         if (r) {
             return r;
         }
-        if (!copi_is_stopped_as_asked(child->spec->restart, child->spec->shutdown, &reason)) {
+        if (!is_as_asked(sup, child, &reason)) {
             copi_report_child(COP_EVENT_SHUTDOWN_ERROR, id_of(child), child->pid, &reason);
         }
     }
@@ -114,18 +133,18 @@ copi_stop_child(struct copi_supervisor *sup, struct copi_child *child)
 
 /* ---------------------------------------------------------------- many */
 
-/* true: it has, or has declined and is, if temporary, forgotten. */
+/* false: it has not. One that declines and is not kept is forgotten. */
 static bool
 start_one(struct copi_supervisor *sup, struct copi_child *child, struct copi_failed_start *failed)
 {
-    failed->code = copi_start_child(child, NULL, &failed->why);
+    failed->code = copi_start_child(sup, child, NULL, &failed->why);
     if (failed->code) {
         failed->id = id_of(child);
-        copi_report_child(COP_EVENT_START_ERROR, failed->id, COP_NOBODY, &failed->why);
+        copi_report_child(COP_EVENT_START_ERROR, failed->id, child->pid, &failed->why);
         return false;
     }
-    if (child->state == COPI_CHILD_DOWN && is_temporary(child)) {
-        copi_forget_child(sup, child);
+    if (child->state == COPI_CHILD_DOWN) {
+        let_rest(sup, child);
     }
     return true;
 }
@@ -169,7 +188,11 @@ stop_after(struct copi_supervisor *sup, const struct copi_child *before)
 void
 copi_stop_all(struct copi_supervisor *sup)
 {
-    stop_after(sup, NULL);
+    if (copi_strategy_is_dynamic(sup->spec->strategy)) {
+        copi_stop_together(sup);
+    } else {
+        stop_after(sup, NULL);
+    }
 }
 
 /* ---------------------------------------------------------------- restarting */
@@ -196,16 +219,17 @@ restart_after(struct copi_supervisor *sup, const struct copi_child *before)
     return failed;
 }
 
-/* The same for this one alone; it is not temporary. */
+/* The same for this one alone. It counts first: one that declines may be gone afterwards. */
 static struct copi_child *
 restart_one(struct copi_supervisor *sup, struct copi_child *child)
 {
     struct copi_failed_start how;
-    if (!start_one(sup, child, &how)) {
-        return child;
+    child->restarts++;
+    if (start_one(sup, child, &how)) {
+        return NULL;
     }
-    child->restarts += child->state == COPI_CHILD_RUNNING;
-    return NULL;
+    child->restarts--;
+    return child;
 }
 
 /* NULL, or the child to try again with, which is not always the one that it began with. */
@@ -214,6 +238,8 @@ attempt(struct copi_supervisor *sup, struct copi_child *child)
 {
     switch (sup->spec->strategy) {
     case COP_ONE_FOR_ONE:
+    case COP_SIMPLE_ONE_FOR_ONE:
+    case COP_DYNAMIC:
         return restart_one(sup, child);
     case COP_ONE_FOR_ALL:
         return restart_after(sup, NULL);
@@ -232,10 +258,8 @@ has_backoff(const struct copi_supervisor *sup)
 static int
 send_to_self_later(const struct copi_supervisor *sup, struct copi_child *child)
 {
-    struct copi_pause_over over = {.pause = child->pause};
-    memcpy(over.id, id_of(child), sizeof over.id);
     cop_time pause = copi_backoff_pause(&sup->spec->backoff, child->attempts, copi_random());
-    child->timer = cop_send_after(cop_self(), COP_MSG_OF(COPI_PAUSE_OVER, over), pause);
+    child->timer = cop_send_after(cop_self(), COP_MSG_OF(COPI_PAUSE_OVER, child->ticket), pause);
     child->attempts += child->attempts < UINT_MAX;
     return child->timer.id ? 0 : cop_why().code;
 }
@@ -243,73 +267,10 @@ send_to_self_later(const struct copi_supervisor *sup, struct copi_child *child)
 static int
 send_to_self(const struct copi_child *child)
 {
-    char id[COPI_ID_SIZE];
-    memcpy(id, id_of(child), sizeof id);
-    return cop_cast(cop_self(), COP_MSG_OF(COPI_TRY_AGAIN, id));
+    return cop_cast(cop_self(), COP_MSG_OF(COPI_TRY_AGAIN, child->ticket));
 }
 
-static bool
-is_admitted(struct copi_supervisor *sup, struct copi_child *child)
-{
-    if (copi_intensity_admit(&sup->intensity, cop_now())) {
-        return true;
-    }
-    copi_report_gave_up(id_of(child));
-    let_rest(sup, child);
-    return false;
-}
-
-/*
- * Restart it now, or later, as the backoff says. A message that cannot be sent for want of memory
- * must not leave the child restarting for ever: then the next attempt follows at once, and the
- * intensity sees to it that there is an end of them.
- */
-static enum copi_outcome
-restart(struct copi_supervisor *sup, struct copi_child *child)
-{
-    while (child) {
-        if (!is_admitted(sup, child)) {
-            return COPI_GIVE_UP;
-        }
-        set_state(child, COPI_CHILD_RESTARTING, COP_NOBODY);
-        if (has_backoff(sup) && send_to_self_later(sup, child) == 0) {
-            return COPI_GO_ON;
-        }
-        child = attempt(sup, child);
-        if (child) {
-            set_state(child, COPI_CHILD_RESTARTING, COP_NOBODY);
-            if (!has_backoff(sup) && send_to_self(child) == 0) {
-                return COPI_GO_ON;
-            }
-        }
-    }
-    return COPI_GO_ON;
-}
-
-enum copi_outcome
-copi_try_again(struct copi_supervisor *sup, const char *id)
-{
-    struct copi_child *child = copi_siblings_find(&sup->children, id);
-    if (!child || child->state != COPI_CHILD_RESTARTING) {
-        return COPI_GO_ON;
-    }
-    return restart(sup, child);
-}
-
-/* The attempt was counted when the pause began; if it fails, the next one is counted. */
-enum copi_outcome
-copi_pause_is_over(struct copi_supervisor *sup, const struct copi_pause_over *over)
-{
-    struct copi_child *child = copi_siblings_find(&sup->children, over->id);
-    if (!child || child->state != COPI_CHILD_RESTARTING || child->pause != over->pause) {
-        return COPI_GO_ON;
-    }
-    child->timer = (cop_ref){0};
-    return restart(sup, attempt(sup, child));
-}
-
-/* ---------------------------------------------------------------- ends */
-
+/* It does not run any more and is not restarted: what that means for the supervisor. */
 static enum copi_outcome
 rest_in_peace(struct copi_supervisor *sup, struct copi_child *child)
 {
@@ -319,6 +280,64 @@ rest_in_peace(struct copi_supervisor *sup, struct copi_child *child)
     bool is_over = copi_is_auto_shutdown(sup->spec->auto_shutdown, significant, others_left);
     return is_over ? COPI_AUTO_SHUTDOWN : COPI_GO_ON;
 }
+
+static enum copi_outcome
+give_up(struct copi_supervisor *sup, struct copi_child *child)
+{
+    copi_report_gave_up(id_of(child), child->pid);
+    if (sup->spec->give_up == COP_GIVE_UP_CHILD) {
+        return rest_in_peace(sup, child);
+    }
+    let_rest(sup, child);
+    return COPI_GIVE_UP;
+}
+
+/*
+ * Restart it now, or later, as the backoff says; NULL is nobody to restart. A message that cannot be sent for want of memory
+ * must not leave the child restarting for ever: then the next attempt follows at once, and the
+ * intensity sees to it that there is an end of them.
+ */
+static enum copi_outcome
+restart(struct copi_supervisor *sup, struct copi_child *child)
+{
+    while (child) {
+        if (!copi_intensity_admit(&sup->intensity, cop_now())) {
+            return give_up(sup, child);
+        }
+        set_restarting(sup, child);
+        if (has_backoff(sup) && send_to_self_later(sup, child) == 0) {
+            return COPI_GO_ON;
+        }
+        child = attempt(sup, child);
+        if (child) {
+            set_restarting(sup, child);
+            if (!has_backoff(sup) && send_to_self(child) == 0) {
+                return COPI_GO_ON;
+            }
+        }
+    }
+    return COPI_GO_ON;
+}
+
+enum copi_outcome
+copi_try_again(struct copi_supervisor *sup, uint64_t ticket)
+{
+    return restart(sup, copi_siblings_find_ticket(&sup->children, ticket));
+}
+
+/* The attempt was counted when the pause began; if it fails, the next one is counted. */
+enum copi_outcome
+copi_pause_is_over(struct copi_supervisor *sup, uint64_t ticket)
+{
+    struct copi_child *child = copi_siblings_find_ticket(&sup->children, ticket);
+    if (!child) {
+        return COPI_GO_ON;
+    }
+    child->timer = (cop_ref){0};
+    return restart(sup, attempt(sup, child));
+}
+
+/* ---------------------------------------------------------------- ends */
 
 enum copi_outcome
 copi_process_ended(struct copi_supervisor *sup, cop_pid pid, const cop_reason *reason)
@@ -337,6 +356,5 @@ copi_process_ended(struct copi_supervisor *sup, cop_pid pid, const cop_reason *r
     if (copi_backoff_is_healthy(&sup->spec->backoff, cop_now() - child->started)) {
         child->attempts = 0;
     }
-    set_state(child, COPI_CHILD_DOWN, COP_NOBODY);
     return restart(sup, child);
 }

@@ -25,6 +25,18 @@ enum {
     DEFAULT_MAX_SECONDS = 5,
 };
 
+static const char *const strategy_names[] = {
+    [COP_ONE_FOR_ONE] = "one_for_one",   [COP_ONE_FOR_ALL] = "one_for_all",
+    [COP_REST_FOR_ONE] = "rest_for_one", [COP_SIMPLE_ONE_FOR_ONE] = "simple_one_for_one",
+    [COP_DYNAMIC] = "dynamic",
+};
+
+const char *
+copi_strategy_name(cop_strategy strategy)
+{
+    return strategy_names[strategy];
+}
+
 /* Where in the tree we are, for whoever has to correct it. */
 struct place {
     const struct place *above; /* NULL: at the top */
@@ -71,22 +83,34 @@ refuse(const struct place *at, const char *format, ...)
 
 /* ---------------------------------------------------------------- parts */
 
+int
+copi_owned_join(struct copi_owned *out, cop_bytes first, cop_bytes second)
+{
+    *out = (struct copi_owned){0};
+    if (first.size + second.size == 0) {
+        return 0;
+    }
+    char *joined = copi_alloc(first.size + second.size);
+    if (!joined) {
+        return copi_fail(-ENOMEM);
+    }
+    if (first.size) {
+        memcpy(joined, first.data, first.size);
+    }
+    if (second.size) {
+        memcpy(joined + first.size, second.data, second.size);
+    }
+    *out = (struct copi_owned){joined, first.size + second.size};
+    return 0;
+}
+
 static int
 copy_bytes(struct copi_owned *out, cop_bytes from, const struct place *at, const char *field)
 {
-    if (from.size == 0) {
-        return 0;
-    }
-    if (!from.data) {
+    if (from.size && !from.data) {
         return refuse(at, "%s: %zu bytes at NULL", field, from.size);
     }
-    out->data = copi_alloc(from.size);
-    if (!out->data) {
-        return copi_fail(-ENOMEM);
-    }
-    memcpy(out->data, from.data, from.size);
-    out->size = from.size;
-    return 0;
+    return copi_owned_join(out, from, (cop_bytes){0});
 }
 
 static int
@@ -104,11 +128,20 @@ copy_name(char out[COPI_ID_SIZE], const char *from, const struct place *at)
 }
 
 static int
+refuse_id(const struct place *at)
+{
+    return refuse(at, "id: it has 1 to %d bytes", COPI_ID_SIZE - 1);
+}
+
+static int
 copy_id(char out[COPI_ID_SIZE], const struct place *at)
 {
-    size_t length = at->id ? strnlen(at->id, COPI_ID_SIZE) : 0;
+    if (!at->id) {
+        return 0;
+    }
+    size_t length = strnlen(at->id, COPI_ID_SIZE);
     if (length == 0 || length == COPI_ID_SIZE) {
-        return refuse(at, "id: it has 1 to %d bytes", COPI_ID_SIZE - 1);
+        return refuse_id(at);
     }
     memcpy(out, at->id, length + 1);
     return 0;
@@ -236,7 +269,7 @@ shutdown_of(const cop_child_spec *from)
     if (from->shutdown != 0) {
         return from->shutdown;
     }
-    return from->supervisor ? COP_FOREVER : DEFAULT_SHUTDOWN;
+    return from->supervisor || from->supervises ? COP_FOREVER : DEFAULT_SHUTDOWN;
 }
 
 static int
@@ -254,6 +287,9 @@ check_rules(const cop_child_spec *from, const struct place *at)
     if ((unsigned)from->mailbox.when_full > COP_FULL_DROP_OLD) {
         return refuse(at, "mailbox.when_full: %d is no policy", (int)from->mailbox.when_full);
     }
+    if (from->supervises && !from->start && !from->supervisor) {
+        return refuse(at, "supervises: only what a start function starts can");
+    }
     return 0;
 }
 
@@ -263,6 +299,7 @@ copy_rules(struct copi_child_spec *out, const cop_child_spec *from)
     out->restart = restart_of(from);
     out->shutdown = shutdown_of(from);
     out->significant = from->significant;
+    out->supervises = from->supervises;
     out->contain_faults = from->contain_faults;
     out->mailbox = from->mailbox;
     out->init_timeout = from->init_timeout;
@@ -285,9 +322,12 @@ bad_combination(const struct copi_child_spec *spec, cop_auto_shutdown mode)
 }
 
 int
-copi_child_spec_check_significant(const struct copi_child_spec *spec, cop_auto_shutdown mode)
+copi_spec_check_child(const struct copi_spec *spec, const struct copi_child_spec *child)
 {
-    const char *bad = bad_combination(spec, mode);
+    if (!child->id[0] && spec->strategy != COP_DYNAMIC) {
+        return refuse_id(&(struct place){0});
+    }
+    const char *bad = bad_combination(child, spec->auto_shutdown);
     return bad ? refuse(NULL, "%s", bad) : 0;
 }
 
@@ -374,21 +414,80 @@ copy_backoff(struct copi_spec *out, const cop_supervisor_spec *from, const struc
 }
 
 static int
-copy_flags(struct copi_spec *out, const cop_supervisor_spec *from, const struct place *at)
+check_modes(const cop_supervisor_spec *from, const struct place *at)
 {
-    if ((unsigned)from->strategy > COP_REST_FOR_ONE) {
+    if ((unsigned)from->strategy > COP_DYNAMIC) {
         return refuse(at, "strategy: %d is none", (int)from->strategy);
     }
     if ((unsigned)from->auto_shutdown > COP_ALL_SIGNIFICANT) {
         return refuse(at, "auto_shutdown: %d is no mode", (int)from->auto_shutdown);
     }
+    if ((unsigned)from->give_up > COP_GIVE_UP_PROGRAM) {
+        return refuse(at, "give_up: %d is no way to", (int)from->give_up);
+    }
+    return 0;
+}
+
+/* What goes with which strategy. An init may still change either. */
+static int
+check_strategy(const cop_supervisor_spec *from, const struct place *at)
+{
+    const char *strategy = copi_strategy_name(from->strategy);
+    if (from->strategy == COP_SIMPLE_ONE_FOR_ONE && from->child_count != 1) {
+        return refuse(at, "children: bad_start_spec: one template is wanted, not %zu",
+                      from->child_count);
+    }
+    if (from->strategy == COP_DYNAMIC && from->child_count != 0) {
+        return refuse(at, "children: dynamic ones are started by request, not with the supervisor");
+    }
+    if (from->strategy == COP_DYNAMIC && from->auto_shutdown != COP_NEVER) {
+        return refuse(at, "auto_shutdown: not with dynamic children");
+    }
+    if (from->extra.size && from->strategy != COP_DYNAMIC) {
+        return refuse(at, "extra: not with %s", strategy);
+    }
+    if (from->max_children && !copi_strategy_is_dynamic(from->strategy)) {
+        return refuse(at, "max_children: not with %s", strategy);
+    }
+    bool is_group = from->strategy == COP_ONE_FOR_ALL || from->strategy == COP_REST_FOR_ONE;
+    if (from->give_up == COP_GIVE_UP_CHILD && is_group) {
+        return refuse(at, "give_up: with %s no child is given up alone", strategy);
+    }
+    return 0;
+}
+
+static size_t
+limit_of(size_t max_children)
+{
+    return max_children == 0 ? SIZE_MAX : max_children == COP_NO_CHILDREN ? 0 : max_children;
+}
+
+static int
+copy_flags(struct copi_spec *out, const cop_supervisor_spec *from, const struct place *at)
+{
+    int r = check_modes(from, at);
+    if (r == 0 && !from->init) {
+        r = check_strategy(from, at);
+    }
+    if (r) {
+        return r;
+    }
     out->strategy = from->strategy;
     out->auto_shutdown = from->auto_shutdown;
-    int r = copy_name(out->name, from->name, at);
+    out->give_up = from->give_up;
+    out->max_children = limit_of(from->max_children);
+    out->init = from->init;
+    r = copy_name(out->name, from->name, at);
     if (r == 0) {
         r = copy_intensity(out, from, at);
     }
-    return r ? r : copy_backoff(out, from, at);
+    if (r == 0) {
+        r = copy_backoff(out, from, at);
+    }
+    if (r == 0) {
+        r = copy_bytes(&out->extra, from->extra, at, "extra");
+    }
+    return r ? r : copy_bytes(&out->arg, from->arg, at, "arg");
 }
 
 /* By id, and where they are the same, in the order of the list. */
@@ -450,7 +549,8 @@ copy_children(struct copi_spec *out, const cop_supervisor_spec *from, const stru
     out->child_count = from->child_count;
     for (size_t i = 0; i < from->child_count; i++) {
         struct place here = {at, from->children[i].id, i, at ? at->depth + 1 : 1};
-        int r = copy_child(&out->children[i], &from->children[i], &here);
+        int r =
+            here.id ? copy_child(&out->children[i], &from->children[i], &here) : refuse_id(&here);
         if (r) {
             return r;
         }
@@ -507,6 +607,8 @@ copi_spec_release(struct copi_spec *spec)
         for (size_t i = 0; i < spec->child_count; i++) {
             copi_child_spec_clear(&spec->children[i]);
         }
+        drop(&spec->extra);
+        drop(&spec->arg);
         free(spec->children);
         free(spec);
     }

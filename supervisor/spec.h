@@ -35,7 +35,7 @@ struct copi_owned {
 
 /* A child's specification, complete: no default is left to be thought of. */
 struct copi_child_spec {
-    char id[COPI_ID_SIZE], name[COPI_ID_SIZE]; /* name: empty: none */
+    char id[COPI_ID_SIZE], name[COPI_ID_SIZE]; /* empty: none; an id only below COP_DYNAMIC */
     enum copi_child_kind kind;
     /* what it is, by kind */
     const cop_genserver *genserver;
@@ -49,7 +49,7 @@ struct copi_child_spec {
     /* as in cop_child_spec */
     cop_restart restart;
     cop_time shutdown;
-    bool significant, contain_faults;
+    bool significant, supervises, contain_faults;
     cop_mailbox_opts mailbox;
     cop_time init_timeout;
     size_t stack_size;
@@ -67,9 +67,27 @@ struct copi_spec {
     unsigned max_restarts;
     cop_time period;
     struct copi_backoff backoff;
+    cop_give_up give_up;
+    size_t max_children; /* SIZE_MAX: no limit */
+    struct copi_owned extra;
+    int (*init)(cop_supervisor_spec *spec, cop_bytes arg);
+    struct copi_owned arg;
     struct copi_child_spec *children;
     size_t child_count;
 };
+
+/* Its children are started by request, known by pid, and concern nobody else. */
+static inline bool
+copi_strategy_is_dynamic(cop_strategy strategy)
+{
+    return strategy == COP_SIMPLE_ONE_FOR_ONE || strategy == COP_DYNAMIC;
+}
+
+/* OTP's word. */
+const char *copi_strategy_name(cop_strategy strategy);
+
+/* One after the other, in new memory: 0 or -ENOMEM. Nothing and nothing is nothing. */
+int copi_owned_join(struct copi_owned *out, cop_bytes first, cop_bytes second);
 
 /*
  * A copy, all the way down. The caller holds it.
@@ -81,20 +99,20 @@ int copi_spec_new(struct copi_spec **out, const cop_supervisor_spec *from);
 struct copi_spec *copi_spec_hold(struct copi_spec *spec);
 void copi_spec_release(struct copi_spec *spec); /* NULL does nothing */
 
-/* A copy of one child's. Errors as above, and then *out is empty. */
+/* A copy of one child's, which may have no id. Errors as above, and then *out is empty. */
 int copi_child_spec_copy(struct copi_child_spec *out, const cop_child_spec *from);
 void copi_child_spec_clear(struct copi_child_spec *spec);
 
 /* Its argument is not needed any more: it will not be started again. */
 void copi_child_spec_drop_argument(struct copi_child_spec *spec);
 
-/* Whether a supervisor that ends by `mode` may have this child: 0 or -EINVAL, with OTP's words. */
-int copi_child_spec_check_significant(const struct copi_child_spec *spec, cop_auto_shutdown mode);
+/* Whether that supervisor may have this child: 0 or -EINVAL, with OTP's words. */
+int copi_spec_check_child(const struct copi_spec *spec, const struct copi_child_spec *child);
 
 static inline bool
 copi_child_spec_is_supervisor(const struct copi_child_spec *spec)
 {
-    return spec->kind == COPI_CHILD_SUPERVISOR;
+    return spec->kind == COPI_CHILD_SUPERVISOR || spec->supervises;
 }
 
 #endif

@@ -38,9 +38,22 @@ is_plain_shutdown(const cop_reason *reason)
            && (reason->text[0] == '\0' || strcmp(reason->text, "shutdown") == 0);
 }
 
-bool
-copi_is_stopped_as_asked(cop_restart rule, cop_time shutdown, const cop_reason *reason)
+static bool
+is_stopped_as_asked_in_elixir(cop_restart rule, cop_time shutdown, const cop_reason *reason)
 {
+    if (shutdown == COP_BRUTAL_KILL) {
+        return reason->kind == COP_KILLED;
+    }
+    return reason->kind == COP_SHUTDOWN || (reason->kind == COP_NORMAL && rule != COP_PERMANENT);
+}
+
+bool
+copi_is_stopped_as_asked(cop_strategy strategy, cop_restart rule, cop_time shutdown,
+                         const cop_reason *reason)
+{
+    if (strategy == COP_DYNAMIC) {
+        return is_stopped_as_asked_in_elixir(rule, shutdown, reason);
+    }
     bool as_asked =
         shutdown == COP_BRUTAL_KILL ? reason->kind == COP_KILLED : is_plain_shutdown(reason);
     return as_asked || (rule != COP_PERMANENT && !cop_is_crash(*reason));

@@ -15,8 +15,12 @@ bool copi_is_restarted(cop_restart rule, const cop_reason *reason);
 /* Whether its end is reported (child_terminated). */
 bool copi_is_end_reported(cop_restart rule, const cop_reason *reason);
 
-/* Whether the supervisor's stopping it went as it should; if not, it is reported (shutdown_error). */
-bool copi_is_stopped_as_asked(cop_restart rule, cop_time shutdown, const cop_reason *reason);
+/*
+ * Whether the supervisor's stopping it went as it should; if not, it is reported (shutdown_error). By
+ * OTP's rules, and Elixir's where the strategy is its own.
+ */
+bool copi_is_stopped_as_asked(cop_strategy strategy, cop_restart rule, cop_time shutdown,
+                              const cop_reason *reason);
 
 /*
  * Whether the supervisor ends because a child did that is not started again. `others_left`: other

@@ -9,10 +9,12 @@
  * its beginning, its end, and who handles what; the rest of the room says how:
  *
  *   spec, offer    what it is told, and how that reaches it
+ *   view           how its init is shown it
  *   siblings       its children, in order
  *   strategy, intensity, backoff    what an end means, how often is too often, how long to pause
  *   child          starting and stopping one
  *   restart        the consequences of an end, for one and for many
+ *   together       the end of all dynamic children at the same time
  *   requests       what it is asked
  *   report         what it says
  */
@@ -20,11 +22,14 @@
 
 #include "runtime/alloc.h"
 #include "runtime/process.h"
+#include "runtime/report.h"
 #include "supervisor/offer.h"
 #include "supervisor/report.h"
 #include "supervisor/requests.h"
 #include "supervisor/restart.h"
+#include "supervisor/view.h"
 
+#include <coppice/memory.h>
 #include <coppice/signal.h>
 
 #include <errno.h>
@@ -58,6 +63,10 @@ set_up_intensity(struct copi_supervisor *sup)
 static int
 set_up_children(struct copi_supervisor *sup)
 {
+    if (copi_strategy_is_dynamic(sup->spec->strategy)) {
+        sup->children.nameless = true;
+        return 0;
+    }
     for (size_t i = 0; i < sup->spec->child_count; i++) {
         struct copi_child *child = copi_child_new(&sup->spec->children[i], NULL);
         if (!child) {
@@ -68,21 +77,89 @@ set_up_children(struct copi_supervisor *sup)
     return 0;
 }
 
-/* All that needs memory, before the first child starts. */
+/* What a new supervisor gets: by which number to ask for its specification, and what for its init. */
+struct birth {
+    uint64_t number;
+    char arg[];
+};
+
+static cop_bytes
+arg_of(cop_bytes birth)
+{
+    size_t size = birth.size - sizeof(struct birth);
+    return (cop_bytes){size ? ((const struct birth *)birth.data)->arg : NULL, size};
+}
+
 static int
-set_up(struct copi_supervisor *sup, cop_bytes arg)
+take_spec(struct copi_supervisor *sup, cop_bytes birth)
 {
     int r = cop_at_exit(give_back, sup);
     if (r) {
         return r;
     }
-    sup->spec = copi_offer_take(*(const uint64_t *)arg.data);
-    if (!sup->spec) {
-        return -ECANCELED;
-    }
-    r = set_up_intensity(sup);
-    return r ? r : set_up_children(sup);
+    sup->spec = copi_offer_take(((const struct birth *)birth.data)->number);
+    return sup->spec ? 0 : -ECANCELED;
 }
+
+/* ---------------------------------------------------------------- what its init makes of it */
+
+/* Its parts are found to be no specification here, and then cop_why() has it in words. */
+static cop_reason
+adopt(struct copi_supervisor *sup, struct copi_view *view)
+{
+    struct copi_spec *spec;
+    view->spec.name = sup->spec->name[0] ? sup->spec->name : NULL;
+    view->spec.init = NULL;
+    if (copi_spec_new(&spec, &view->spec) != 0) {
+        return cop_why();
+    }
+    copi_spec_release(sup->spec);
+    sup->spec = spec;
+    return COP_REASON_NORMAL;
+}
+
+static int
+call_init(struct copi_supervisor *sup, struct copi_view *view, cop_bytes more)
+{
+    cop_bytes arg = {sup->spec->arg.data, sup->spec->arg.size};
+    if (arg.size == 0) {
+        arg = more;
+    } else if (more.size > 0) { /* the process's, so that the init may end it */
+        char *joined = cop_alloc(arg.size + more.size);
+        if (!joined) {
+            return -ENOMEM;
+        }
+        memcpy(joined, arg.data, arg.size);
+        memcpy(joined + arg.size, more.data, more.size);
+        arg = (cop_bytes){joined, arg.size + more.size};
+    }
+    return sup->spec->init(&view->spec, arg);
+}
+
+/* NORMAL: go on, or, with *declines, do not start. */
+static cop_reason
+ask_init(struct copi_supervisor *sup, cop_bytes more, bool *declines)
+{
+    struct copi_view view;
+    int r = copi_view_make(&view, sup->spec);
+    if (r) {
+        return cop_failed(r, NULL);
+    }
+    cop_reason reason = COP_REASON_NORMAL;
+    r = call_init(sup, &view, more);
+    if (r == 0) {
+        reason = adopt(sup, &view);
+    } else if (r < 0) {
+        reason = cop_failed(r, NULL);
+    } else if (r != COP_IGNORE) {
+        reason = cop_failed(-EINVAL, "{bad_return_value,%d}", r);
+    }
+    *declines = r == COP_IGNORE;
+    copi_view_clear(&view);
+    return reason;
+}
+
+/* ---------------------------------------------------------------- its first children */
 
 static cop_reason
 say_why(const struct copi_failed_start *failed)
@@ -94,13 +171,13 @@ say_why(const struct copi_failed_start *failed)
     return reason;
 }
 
+/* All that needs memory comes before the first child starts. */
 static cop_step
-init(void *state, cop_bytes arg)
+bring_up(struct copi_supervisor *sup)
 {
-    struct copi_supervisor *sup = state;
     struct copi_failed_start failed;
-    cop_trap_exits(true);
-    int r = set_up(sup, arg);
+    int r = set_up_intensity(sup);
+    r = r ? r : set_up_children(sup);
     if (r) {
         return cop_stop(cop_failed(r, NULL));
     }
@@ -112,18 +189,49 @@ init(void *state, cop_bytes arg)
     return cop_stop(why);
 }
 
+static cop_step
+init(void *state, cop_bytes birth)
+{
+    struct copi_supervisor *sup = state;
+    cop_trap_exits(true);
+    int r = take_spec(sup, birth);
+    if (r) {
+        return cop_stop(cop_failed(r, NULL));
+    }
+    if (sup->spec->init) {
+        bool declines = false;
+        cop_reason reason = ask_init(sup, arg_of(birth), &declines);
+        if (declines || reason.kind != COP_NORMAL) {
+            return declines ? cop_ignore() : cop_stop(reason);
+        }
+    }
+    return bring_up(sup);
+}
+
 /* ---------------------------------------------------------------- its life */
 
+/* To a parent a shutdown like any other; a daemon's main() tells it apart by the code. */
 static cop_step
-step(enum copi_outcome outcome)
+give_up(struct copi_supervisor *sup)
+{
+    cop_reason reason = cop_failed(-ENOTRECOVERABLE, "reached_max_restart_intensity");
+    if (sup->spec->give_up == COP_GIVE_UP_SHUTDOWN) {
+        reason = (cop_reason){.kind = COP_SHUTDOWN, .code = -ENOTRECOVERABLE};
+    }
+    sup->ends_program = sup->spec->give_up == COP_GIVE_UP_PROGRAM;
+    return cop_stop(reason);
+}
+
+static cop_step
+step(struct copi_supervisor *sup, enum copi_outcome outcome)
 {
     switch (outcome) {
     case COPI_GO_ON:
         break;
     case COPI_AUTO_SHUTDOWN:
         return cop_stop(COP_REASON_SHUTDOWN);
-    case COPI_GIVE_UP: /* to a parent the same; a daemon's main() tells them apart by the code */
-        return cop_stop((cop_reason){.kind = COP_SHUTDOWN, .code = -ENOTRECOVERABLE});
+    case COPI_GIVE_UP:
+        return give_up(sup);
     }
     return cop_ok();
 }
@@ -144,10 +252,10 @@ handle_call(void *state, cop_from from, cop_msg request)
 static cop_step
 handle_cast(void *state, cop_msg msg)
 {
-    if (msg.tag != COPI_TRY_AGAIN || msg.body.size != COPI_ID_SIZE) {
+    if (msg.tag != COPI_TRY_AGAIN || msg.body.size != sizeof(uint64_t)) {
         return drop(msg);
     }
-    return step(copi_try_again(state, msg.body.data));
+    return step(state, copi_try_again(state, *COP_BODY(msg, uint64_t)));
 }
 
 static cop_step
@@ -155,10 +263,10 @@ handle_info(void *state, cop_msg msg)
 {
     if (msg.tag == COP_MSG_EXIT) {
         const struct cop_exited *exited = COP_BODY(msg, struct cop_exited);
-        return step(copi_process_ended(state, exited->pid, &exited->reason));
+        return step(state, copi_process_ended(state, exited->pid, &exited->reason));
     }
-    if (msg.tag == COPI_PAUSE_OVER && msg.body.size == sizeof(struct copi_pause_over)) {
-        return step(copi_pause_is_over(state, COP_BODY(msg, struct copi_pause_over)));
+    if (msg.tag == COPI_PAUSE_OVER && msg.body.size == sizeof(uint64_t)) {
+        return step(state, copi_pause_is_over(state, *COP_BODY(msg, uint64_t)));
     }
     return drop(msg);
 }
@@ -166,8 +274,11 @@ handle_info(void *state, cop_msg msg)
 static void
 terminate(void *state, cop_reason reason)
 {
-    (void)reason;
-    copi_stop_all(state);
+    struct copi_supervisor *sup = state;
+    copi_stop_all(sup);
+    if (sup->ends_program) {
+        copi_report_fatal("a supervisor gave up", &reason);
+    }
 }
 
 static const cop_genserver supervisor = {
@@ -192,6 +303,26 @@ code_of_start(int r)
     return is_child ? why.code : r;
 }
 
+/* The process's memory, because the start is an exit point. */
+static int
+start_with(cop_pid *out, uint64_t number, const cop_start_opts *opts)
+{
+    size_t size = sizeof(struct birth) + opts->arg.size;
+    struct birth *birth = cop_alloc(size);
+    if (!birth) {
+        return -ENOMEM;
+    }
+    birth->number = number;
+    if (opts->arg.size) {
+        memcpy(birth->arg, opts->arg.data, opts->arg.size);
+    }
+    cop_start_opts mine = *opts;
+    mine.arg = (cop_bytes){birth, size};
+    int r = cop_genserver_start_with(out, &supervisor, &mine);
+    cop_free(birth);
+    return r;
+}
+
 int
 copi_supervisor_start(cop_pid *out, struct copi_spec *spec, const cop_start_opts *opts)
 {
@@ -202,9 +333,7 @@ copi_supervisor_start(cop_pid *out, struct copi_spec *spec, const cop_start_opts
         return r;
     }
     copi_offer_make(&offer, spec);
-    cop_start_opts mine = *opts;
-    mine.arg = COP_BYTES(offer.number);
-    r = cop_genserver_start_with(out, &supervisor, &mine);
+    r = start_with(out, offer.number, opts);
     cop_undefer(copi_offer_withdraw, &offer, true);
     return r ? code_of_start(r) : 0;
 }
@@ -228,6 +357,18 @@ cop_supervisor_start(cop_pid *out, const cop_supervisor_spec *spec)
                                      .name = copy->name[0] ? copy->name : NULL,
                                      .link = spec->link,
                                  });
+}
+
+int
+cop_supervisor_check(const cop_supervisor_spec *spec)
+{
+    struct copi_process *self;
+    struct copi_spec *copy;
+    int r = copi_enter(&self);
+    if (r == 0 && (r = copi_spec_new(&copy, spec)) == 0) {
+        copi_spec_release(copy);
+    }
+    return r;
 }
 
 int

@@ -16,9 +16,13 @@ struct copi_supervisor {
     struct copi_spec *spec; /* held */
     struct copi_siblings children;
     struct copi_intensity intensity; /* owns its times */
+    bool ends_program;               /* when it has stopped its children */
 };
 
-/* Start one by a specification; takes the caller's hold on it. Errors as cop_supervisor_start. */
+/*
+ * Start one by a specification; takes the caller's hold on it. opts->arg is what its init gets behind
+ * the specification's own. Errors as cop_supervisor_start, and declining is none.
+ */
 int copi_supervisor_start(cop_pid *out, struct copi_spec *spec, const cop_start_opts *opts);
 
 #endif

@@ -28,6 +28,9 @@ typedef struct cop_event {
     cop_pid pid, supervisor;
     const char *child; /* its id; NULL: none. Valid during the call */
     cop_reason reason;
+    /* COP_EVENT_SHUTDOWN_ERROR, when a simple_one_for_one supervisor ends: so many of its children
+     * ended for this reason; pid is COP_NOBODY. Else 0. */
+    size_t count;
 } cop_event;
 
 typedef struct cop_config {

@@ -1,5 +1,5 @@
 /*
- * coppice/supervisor.h - who restarts what: OTP's supervisor.
+ * coppice/supervisor.h - who restarts what: OTP's supervisor, and Elixir's DynamicSupervisor.
  *
  * Children start in order, each when the one before it is up, and stop in reverse, each when the
  * one after it is gone. What ends is restarted as its restart rule and the strategy say, until more
@@ -8,6 +8,10 @@
  * its own supervisor decides. Requests, child exits and restarts are handled one at a time, in order
  * of arrival. An attempt to restart that fails counts as a restart, too, and the next one waits behind
  * what has arrived meanwhile.
+ *
+ * The children of the two dynamic kinds are started by request only, any number of them, are known by
+ * their pids, and forgotten when they are not started again. One that ends concerns no other, and when
+ * the supervisor ends they are asked to stop all at the same time, each by its own rule.
  *
  * A supervisor traps exits. It ends when its parent does (with .link), when cop_supervisor_stop asks
  * it to, or by itself; exit signals of strangers are ignored, as in OTP, and messages that it does not
@@ -28,6 +32,9 @@ typedef enum cop_strategy {
     COP_ONE_FOR_ONE,  /* only the one that ended */
     COP_ONE_FOR_ALL,  /* all are stopped and started again */
     COP_REST_FOR_ONE, /* it and those started after it */
+    /* the dynamic kinds: */
+    COP_SIMPLE_ONE_FOR_ONE, /* instances of one template, the only entry in children */
+    COP_DYNAMIC,            /* each with a specification of its own; children is empty */
 } cop_strategy;
 
 typedef enum cop_restart {
@@ -45,10 +52,22 @@ typedef enum cop_auto_shutdown {
     COP_ALL_SIGNIFICANT, /* the last one does */
 } cop_auto_shutdown;
 
+/* What a supervisor does when a restart is one too many; it is reported first, whatever it is. */
+typedef enum cop_give_up {
+    COP_GIVE_UP_SHUTDOWN, /* OTP's: stop the children and end with SHUTDOWN: a transient supervisor is
+                             then not started again */
+    COP_GIVE_UP_CRASH,    /* the same, but end with FAILED: then it is. The code is the same */
+    COP_GIVE_UP_CHILD, /* leave that child down, as after a stop, and go on with the others. Not with
+                             the strategies that restart siblings, which need one another */
+    COP_GIVE_UP_PROGRAM, /* stop the children, then exit(1): for who watches the program. Other trees
+                             are not stopped, but atexit's functions run */
+} cop_give_up;
+
 typedef struct cop_supervisor_spec cop_supervisor_spec;
 
 typedef struct cop_child_spec {
-    const char *id; /* unique among its siblings; 1 to 63 bytes */
+    const char
+        *id; /* unique among its siblings; 1 to 63 bytes. Below COP_DYNAMIC: for reports, or NULL */
     /* what the child is: exactly one of these */
     const cop_genserver *genserver;
     cop_process_fn worker; /* 0: clean exit; negative: a crash */
@@ -78,11 +97,14 @@ typedef struct cop_child_spec {
      * as the reason if it sets one. It gets `arg`. The supervisor does nothing else meanwhile, and a
      * cop_exit in it is the supervisor's own end. */
     int (*start)(cop_pid *out, cop_bytes arg, cop_reason *why);
+    /* Copied. A supervisor's follows the arg of its own specification; a command's is further words,
+     * each with its terminator. */
     cop_bytes arg;
     const char *name; /* registered, by each incarnation; not with start, which gives its own */
     cop_restart restart;
     cop_time shutdown; /* 0: 5 s (a supervisor: for ever); COP_BRUTAL_KILL; COP_FOREVER */
-    bool significant;  /* see cop_auto_shutdown; not of a permanent child */
+    bool significant;  /* see cop_auto_shutdown; not of a permanent child, nor below COP_DYNAMIC */
+    bool supervises;   /* what `start` starts is a supervisor: OTP's type */
     bool contain_faults;
     cop_mailbox_opts mailbox; /* not of a supervisor */
     cop_time init_timeout;
@@ -107,7 +129,31 @@ struct cop_supervisor_spec {
      * that, chance decides. A child that has run for backoff_max starts from the beginning. In the
      * pause it is `restarting`, and its siblings go on. 0 and 0: none. */
     cop_time backoff_min, backoff_max;
+    cop_give_up give_up;
+    /* Of the dynamic kinds: how many children may be known at a time. 0: no limit; COP_NO_CHILDREN */
+    size_t max_children;
+    /* Of COP_DYNAMIC: put before the arg of every child, whose own begins right behind it. A multiple
+     * of 8 bytes keeps both parts aligned. Copied. */
+    cop_bytes extra;
+    /*
+     * OTP's init: decides in the supervisor itself, at each start and restart of it, what it is to be.
+     * It gets a copy of this specification, to change or to fill, and `arg`, followed by the arg of the
+     * child specification that the supervisor is started by. NULL: it is what stands here.
+     *
+     * Name and link are settled by then; what init writes there is ignored. What it points to is copied
+     * when it has returned, before its deferred calls run: static memory will do, and cop_alloc's, and
+     * arg's, but not its own variables.
+     *
+     * 0           go on
+     * COP_IGNORE  do not start: the start gives 0 and COP_NOBODY; as a child, it declines
+     * negative    the start fails with it
+     * another     the start fails with -EINVAL, "{bad_return_value,2}"
+     */
+    int (*init)(cop_supervisor_spec *spec, cop_bytes arg);
+    cop_bytes arg; /* copied */
 };
+#define COP_NO_CHILDREN ((size_t)-1)
+#define COP_IGNORE      1
 #define COP_CHILDREN(...)                           \
  .children = (const cop_child_spec[]){__VA_ARGS__}, \
  .child_count = sizeof((const cop_child_spec[]){__VA_ARGS__}) / sizeof(cop_child_spec)
@@ -134,6 +180,17 @@ struct cop_supervisor_spec {
 COP_API int cop_supervisor_start(cop_pid *out, const cop_supervisor_spec *spec);
 
 /*
+ * Whether that is a specification, all the way down: supervisor:check_childspecs, without any
+ * supervisor. What an init will make of it is not known yet.
+ *
+ * -EINVAL   it is none: cop_why() names the child and the field
+ * -ENOMEM
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API int cop_supervisor_check(const cop_supervisor_spec *spec);
+
+/*
  * Stop a supervisor with SHUTDOWN; Supervisor.stop. Returns when every child is gone. Twice is safe.
  * Errors as cop_stop_process.
  */
@@ -146,21 +203,47 @@ COP_API int cop_supervisor_stop(cop_pid supervisor, cop_time timeout);
  * otherwise: it answers when the start or stop is done. Exit point: yes.
  *
  * After a refusal cop_why() has OTP's word for it: "already_started", "already_present", "running",
- * "restarting", "not_found".
+ * "restarting", "not_found", "max_children".
+ *
+ * -EOPNOTSUPP: a supervisor of this strategy has no such request; cop_why() has the strategy, such as
+ * "simple_one_for_one".
  */
 
 /*
- * Add a child and start it; Supervisor.start_child. The spec is copied, as above.
+ * Add a child and start it; Supervisor.start_child, and with COP_DYNAMIC DynamicSupervisor.start_child.
+ * The spec is copied, as above. Not of COP_SIMPLE_ONE_FOR_ONE.
  *
- *   out   the new process, or COP_NOBODY if it ignored; NULL: not wanted
+ *   out   the new process, or COP_NOBODY if it ignored (with COP_DYNAMIC it is not kept then); NULL:
+ *         not wanted
  *
  * -EEXIST     it runs already, or its name is taken (*out is who)
  * -EALREADY   it is known and does not run
+ * -EAGAIN     there are max_children: nothing was started. Or threads are lacking, and cop_why() says so
  * -EINVAL     a spec that is none: cop_why() names the field
  * another     its start failed with that; it is not kept. cop_why() is its reason
  */
 COP_API int cop_supervisor_start_child(cop_pid supervisor, const cop_child_spec *child,
                                        cop_pid *out);
+
+/*
+ * Start an instance of the template; supervisor:start_child with simple_one_for_one, and only there.
+ *
+ *   arg   put behind the template's arg, at restarts, too. Copied
+ *   out   the new process, or COP_NOBODY if it ignored and is not kept; NULL: not wanted
+ *
+ * Errors as cop_supervisor_start_child.
+ */
+COP_API int cop_supervisor_start_instance(cop_pid supervisor, cop_bytes arg, cop_pid *out);
+
+/*
+ * Stop and forget a child of a dynamic kind, by its shutdown rule; terminate_child by pid. Between two
+ * attempts, when it has none, its last pid stands for it.
+ *
+ * -ENOENT   it is not, or no longer, a child. As in OTP, COP_SIMPLE_ONE_FOR_ONE says 0 if it is dead
+ */
+COP_API int cop_supervisor_terminate(cop_pid supervisor, cop_pid child);
+
+/* Of the three static strategies, also the next two: */
 
 /* Stop a child, by its shutdown rule; a temporary one is forgotten. -ENOENT: unknown. Not running: 0.
  * Between two attempts: there will be no more of them. */
@@ -178,15 +261,18 @@ typedef struct cop_child_counts {
     size_t supervisors, workers; /* of those known, whether they run or not */
 } cop_child_counts;
 
-/* Supervisor.count_children. */
+/* Supervisor.count_children. COP_SIMPLE_ONE_FOR_ONE knows one specification, its template. */
 COP_API int cop_supervisor_count(cop_pid supervisor, cop_child_counts *out);
 
 typedef struct cop_child_info {
-    char id[64];
+    char id[64]; /* of a dynamic kind's: empty */
     cop_pid pid; /* COP_NOBODY: not running */
     bool is_supervisor;
     bool restarting;
-    size_t restarts; /* how often the supervisor has restarted it, siblings' sake included */
+    bool significant;
+    cop_restart restart; /* no longer COP_RESTART_DEFAULT */
+    cop_time shutdown;   /* no longer 0 */
+    size_t restarts;     /* how often the supervisor has restarted it, siblings' sake included */
 } cop_child_info;
 
 /*
@@ -197,6 +283,14 @@ typedef struct cop_child_info {
  */
 COP_API int cop_supervisor_children(cop_pid supervisor, cop_child_info *out, size_t capacity,
                                     size_t *count);
+
+/*
+ * One of them, by its id; supervisor:get_childspec. With COP_SIMPLE_ONE_FOR_ONE the template, which
+ * never runs. Not of COP_DYNAMIC.
+ *
+ * -ENOENT   unknown
+ */
+COP_API int cop_supervisor_child(cop_pid supervisor, const char *id, cop_child_info *out);
 
 #ifdef __cplusplus
 }

@@ -35,7 +35,8 @@ static int
 start(struct copi_child_spec *spec)
 {
     started.pid = (cop_pid){99};
-    started.code = copi_child_start(spec, &started.pid, &started.why);
+    started.code = copi_child_start(spec, (cop_bytes){spec->arg.data, spec->arg.size}, &started.pid,
+                                    &started.why);
     copi_child_spec_clear(spec);
     return started.code;
 }
@@ -316,7 +317,7 @@ start_in_a_context(cop_bytes arg)
         copi_child_spec_copy(&spec, &(cop_child_spec){.id = "a", .worker = until_asked}), 0);
     cop_pid pid;
     cop_reason why;
-    ck_assert_int_eq(copi_child_start(&spec, &pid, &why), 0);
+    ck_assert_int_eq(copi_child_start(&spec, (cop_bytes){0}, &pid, &why), 0);
     cop_context_cancel(context, COP_REASON_SHUTDOWN);
     cop_context_leave(context);
     cop_context_free(context);
@@ -334,11 +335,12 @@ TEST(a_child_runs_in_the_scope_of_its_supervisor)
 }
 
 static int
-try_to_start(void *spec)
+try_to_start(void *arg)
 {
+    const struct copi_child_spec *spec = arg;
     cop_pid pid;
     cop_reason why, reason;
-    int r = copi_child_start(spec, &pid, &why);
+    int r = copi_child_start(spec, (cop_bytes){spec->arg.data, spec->arg.size}, &pid, &why);
     if (r == 0) {
         copi_alloc_fail_after(-1);
         copi_child_stop(spec, pid, &reason);

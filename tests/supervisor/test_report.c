@@ -69,12 +69,31 @@ TEST(every_kind_has_its_words)
 TEST(giving_up_is_said_in_the_words_of_otp)
 {
     begin();
-    copi_report_gave_up("db");
+    copi_report_gave_up("db", cop_self());
     ck_assert_int_eq(last.kind, COP_EVENT_GAVE_UP);
     ck_assert_str_eq(last.reason.text, "reached_max_restart_intensity");
     ck_assert_str_eq(last_child, "db");
     said("coppice: error: supervisor sup: child db was restarted too often, giving up: "
          "reached_max_restart_intensity\n");
+}
+
+TEST(a_child_without_an_id_is_told_by_its_pid)
+{
+    begin();
+    copi_report_child(COP_EVENT_SHUTDOWN_ERROR, "", cop_self(), &COP_REASON_KILLED);
+    ck_assert_str_eq(last_child, "");
+    said("coppice: error: supervisor sup: child sup did not stop as asked: killed\n");
+}
+
+TEST(children_that_ended_for_one_reason_are_counted)
+{
+    begin();
+    copi_report_stops("db", 3, &COP_REASON_KILLED);
+    ck_assert_int_eq(last.kind, COP_EVENT_SHUTDOWN_ERROR);
+    ck_assert_uint_eq(last.count, 3);
+    ck_assert_uint_eq(last.pid.id, 0);
+    ck_assert_str_eq(last_child, "db");
+    said("coppice: error: supervisor sup: 3 of the children db did not stop as asked: killed\n");
 }
 
 TEST(an_unexpected_message_is_told_with_its_tag_and_sender) /* SUP-111 */

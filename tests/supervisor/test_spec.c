@@ -131,13 +131,16 @@ TEST(a_significant_child_needs_a_supervisor_that_shuts_itself_down) /* SUP-034 *
 
 TEST(a_significant_child_alone_is_refused_without_the_wrapping)
 {
-    struct copi_child_spec spec = {.significant = true, .restart = COP_TEMPORARY};
+    struct copi_spec sup = {.auto_shutdown = COP_NEVER};
+    struct copi_child_spec spec = {.id = "a", .significant = true, .restart = COP_TEMPORARY};
     cop_self();
-    ck_assert_int_eq(copi_child_spec_check_significant(&spec, COP_NEVER), -EINVAL);
+    ck_assert_int_eq(copi_spec_check_child(&sup, &spec), -EINVAL);
     ck_assert_str_eq(why_text(), "{bad_combination,[{auto_shutdown,never},{significant,true}]}");
-    ck_assert_int_eq(copi_child_spec_check_significant(&spec, COP_ALL_SIGNIFICANT), 0);
+    sup.auto_shutdown = COP_ALL_SIGNIFICANT;
+    ck_assert_int_eq(copi_spec_check_child(&sup, &spec), 0);
+    sup.auto_shutdown = COP_ANY_SIGNIFICANT;
     spec.restart = COP_PERMANENT;
-    ck_assert_int_eq(copi_child_spec_check_significant(&spec, COP_ANY_SIGNIFICANT), -EINVAL);
+    ck_assert_int_eq(copi_spec_check_child(&sup, &spec), -EINVAL);
     ck_assert_str_eq(why_text(), "{bad_combination,[{restart,permanent},{significant,true}]}");
 }
 

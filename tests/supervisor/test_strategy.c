@@ -74,10 +74,11 @@ TEST(every_end_of_a_permanent_child_and_every_crash_is_reported) /* SUP-132 */
 
 TEST(a_permanent_child_that_is_asked_to_stop_has_to_end_with_shutdown)
 {
-    ck_assert(copi_is_stopped_as_asked(COP_PERMANENT, COP_SEC(5), &shut_down));
-    ck_assert(!copi_is_stopped_as_asked(COP_PERMANENT, COP_SEC(5), &with_words));
-    ck_assert(!copi_is_stopped_as_asked(COP_PERMANENT, COP_SEC(5), &normal));
-    ck_assert(!copi_is_stopped_as_asked(COP_PERMANENT, COP_SEC(5), &killed)); /* SUP-136 */
+    ck_assert(copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_PERMANENT, COP_SEC(5), &shut_down));
+    ck_assert(!copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_PERMANENT, COP_SEC(5), &with_words));
+    ck_assert(!copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_PERMANENT, COP_SEC(5), &normal));
+    ck_assert(!copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_PERMANENT, COP_SEC(5),
+                                        &killed)); /* SUP-136 */
 }
 
 TEST(another_child_may_end_with_any_reason_that_is_no_crash)
@@ -85,21 +86,44 @@ TEST(another_child_may_end_with_any_reason_that_is_no_crash)
     const cop_reason *reason;
     FOR_EACH(reason, clean)
     {
-        ck_assert(copi_is_stopped_as_asked(COP_TRANSIENT, COP_FOREVER, reason));
-        ck_assert(copi_is_stopped_as_asked(COP_TEMPORARY, COP_BRUTAL_KILL, reason));
+        ck_assert(copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_TRANSIENT, COP_FOREVER, reason));
+        ck_assert(
+            copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_TEMPORARY, COP_BRUTAL_KILL, reason));
     }
     FOR_EACH(reason, crashes)
     {
-        ck_assert(!copi_is_stopped_as_asked(COP_TRANSIENT, COP_SEC(5), reason));
+        ck_assert(!copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_TRANSIENT, COP_SEC(5), reason));
     }
 }
 
 TEST(a_child_that_is_killed_without_being_asked_has_to_be_killed)
 {
-    ck_assert(copi_is_stopped_as_asked(COP_PERMANENT, COP_BRUTAL_KILL, &killed));
-    ck_assert(copi_is_stopped_as_asked(COP_TRANSIENT, COP_BRUTAL_KILL, &killed));
-    ck_assert(!copi_is_stopped_as_asked(COP_PERMANENT, COP_BRUTAL_KILL, &shut_down));
-    ck_assert(!copi_is_stopped_as_asked(COP_TRANSIENT, COP_BRUTAL_KILL, &failed));
+    ck_assert(copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_PERMANENT, COP_BRUTAL_KILL, &killed));
+    ck_assert(copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_TRANSIENT, COP_BRUTAL_KILL, &killed));
+    ck_assert(
+        !copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_PERMANENT, COP_BRUTAL_KILL, &shut_down));
+    ck_assert(!copi_is_stopped_as_asked(COP_ONE_FOR_ONE, COP_TRANSIENT, COP_BRUTAL_KILL, &failed));
+}
+
+TEST(a_dynamic_child_may_say_more_when_it_is_asked_to_stop) /* DYN-026 */
+{
+    for (cop_restart rule = COP_PERMANENT; rule <= COP_TEMPORARY; rule++) {
+        ck_assert(copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_FOREVER, &shut_down));
+        ck_assert(copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_SEC(5), &with_words));
+        ck_assert(!copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_SEC(5), &killed));
+        ck_assert(!copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_SEC(5), &failed));
+        ck_assert_int_eq(copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_SEC(5), &normal),
+                         rule != COP_PERMANENT);
+    }
+}
+
+TEST(a_dynamic_child_that_is_killed_without_being_asked_has_to_be_killed) /* DYN-025 */
+{
+    for (cop_restart rule = COP_PERMANENT; rule <= COP_TEMPORARY; rule++) {
+        ck_assert(copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_BRUTAL_KILL, &killed));
+        ck_assert(!copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_BRUTAL_KILL, &shut_down));
+        ck_assert(!copi_is_stopped_as_asked(COP_DYNAMIC, rule, COP_BRUTAL_KILL, &normal));
+    }
 }
 
 TEST(significant_ends_end_the_supervisor_by_its_mode) /* SUP-121, SUP-126 */

@@ -66,10 +66,13 @@ observe(const cop_event *event, void *env)
         [COP_EVENT_SHUTDOWN_ERROR] = "shutdown_error", [COP_EVENT_GAVE_UP] = "gave_up",
         [COP_EVENT_UNEXPECTED_MESSAGE] = "unexpected",
     };
-    char reason[sizeof event->reason.text];
+    char reason[sizeof event->reason.text], count[24] = "";
     (void)env;
+    if (event->count) {
+        (void)snprintf(count, sizeof count, "%zu ", event->count);
+    }
     if (event->kind >= COP_EVENT_CHILD_TERMINATED) {
-        note("%s(%s %s)", words[event->kind], event->child ? event->child : "-",
+        note("%s(%s %s%s)", words[event->kind], event->child ? event->child : "-", count,
              cop_reason_string(event->reason, reason, sizeof reason));
     }
 }
