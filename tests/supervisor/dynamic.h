@@ -34,6 +34,36 @@ instance(cop_pid supervisor, const char *arg)
     return pid;
 }
 
+/* The box ends by itself; returns when it has. */
+static inline void
+end_pid(cop_pid pid, cop_reason reason)
+{
+    cop_ref monitor = cop_monitor(pid);
+    if (reason.kind == COP_KILLED) {
+        ck_assert_int_eq(cop_exit_signal(pid, reason), 0);
+    } else {
+        ck_assert_int_eq(cop_cast(pid, COP_MSG_OF(BOX_END, reason)), 0);
+    }
+    test_down(monitor);
+}
+
+/* The same, and its supervisor has seen to it, further attempts included. */
+static inline void
+end_child(cop_pid supervisor, cop_pid pid, cop_reason reason)
+{
+    end_pid(pid, reason);
+    EVENTUALLY(is_at_rest_without(supervisor, pid));
+}
+
+/* Of the youngest. */
+static inline cop_pid
+youngest(cop_pid supervisor)
+{
+    size_t count;
+    const cop_child_info *infos = children(supervisor, &count);
+    return count ? infos[0].pid : COP_NOBODY;
+}
+
 /* ---------------------------------------------------------------- what children do */
 
 static _Atomic int heard, asked; /* how many are at work; have been asked to stop */

@@ -240,6 +240,20 @@ TEST(a_command_runs_with_all_its_words)
     ck_assert_str_eq(exit_of(started.pid).text, "{exit_status,4}");
 }
 
+TEST(a_command_gets_its_argument_as_further_words)
+{
+    const char *const argv[] = {"/bin/sh", "-c", "test \"$0-$1-$2\" = 'a--b c' && exit 4", "a",
+                                NULL};
+    ck_assert_int_eq(start(SPEC(.id = "c", .command = argv, .arg = {"\0b c", 5})), 0);
+    ck_assert_str_eq(exit_of(started.pid).text, "{exit_status,4}");
+}
+
+TEST(a_command_does_not_start_with_half_a_word)
+{
+    ck_assert_int_eq(start(SPEC(.id = "c", .command = SH("exit 4"), .arg = {"half", 4})), -EINVAL);
+    why_is(cop_strerror(-EINVAL));
+}
+
 TEST(a_command_stops_by_sigterm_within_its_shutdown_time)
 {
     cop_pid pid = started_child(SPEC(.id = "c", .command = SH("exec sleep 60")));

@@ -30,6 +30,9 @@ TEST(a_supervisor_that_is_not_there_is_no_process) /* SUP-052 */
     ck_assert_int_eq(cop_supervisor_delete_child(cop_named("sup"), "a"), -ESRCH);
     ck_assert_int_eq(cop_supervisor_count(sup, &counted), -ESRCH);
     ck_assert_int_eq(cop_supervisor_children(sup, NULL, 0, &count), -ESRCH);
+    ck_assert_int_eq(cop_supervisor_child(sup, "a", NULL), -ESRCH);
+    ck_assert_int_eq(cop_supervisor_terminate(sup, cop_self()), -ESRCH);
+    ck_assert_int_eq(cop_supervisor_start_instance(sup, (cop_bytes){0}, NULL), -ESRCH);
 }
 
 TEST(an_unknown_id_is_not_found) /* SUP-044 */
@@ -39,6 +42,15 @@ TEST(an_unknown_id_is_not_found) /* SUP-044 */
     refused(cop_supervisor_restart_child(sup, "nobody", NULL), -ENOENT, "not_found");
     refused(cop_supervisor_delete_child(sup, ""), -ENOENT, "not_found");
     ck_assert_int_eq(cop_supervisor_delete_child(sup, NULL), -EINVAL);
+}
+
+TEST(the_specification_of_nobody_is_not_found) /* SUP-025 */
+{
+    cop_child_info info = {.restarts = 9};
+    cop_pid sup = start_tree(TREE(COP_CHILDREN(BOX("a"))));
+    refused(cop_supervisor_child(sup, "b", &info), -ENOENT, "not_found");
+    ck_assert_int_eq(cop_supervisor_child(sup, NULL, &info), -EINVAL);
+    ck_assert_uint_eq(info.restarts, 9); /* as it was */
 }
 
 TEST(a_child_that_runs_is_not_started_again) /* SUP-040 */
@@ -255,6 +267,79 @@ TEST(a_child_that_declines_is_kept_unless_it_is_temporary) /* SUP-012 */
     ck_assert_uint_eq(counted.workers, 1);
     ck_assert_int_eq(cop_supervisor_restart_child(sup, "a", &pid), 0);
     ck_assert(cop_alive(pid));
+}
+
+static int
+start_box(cop_pid *out, cop_bytes arg, cop_reason *why)
+{
+    (void)why;
+    return cop_genserver_start(out, &box, .arg = arg, .link = true);
+}
+
+TEST(a_child_tells_its_specification) /* SUP-024 */
+{
+    cop_child_info info;
+    cop_pid sup = start_tree(
+        TREE(.auto_shutdown = COP_ANY_SIGNIFICANT,
+             COP_CHILDREN(BOX("a"),
+                          BOX_WITH("b", .restart = COP_TEMPORARY, .shutdown = COP_BRUTAL_KILL,
+                                   .significant = true),
+                          {.id = "c", .start = start_box, .arg = {"c", 1}, .supervises = true})));
+    ck_assert_int_eq(cop_supervisor_child(sup, "a", &info), 0);
+    ck_assert_str_eq(info.id, "a");
+    ck_assert(cop_pid_eq(info.pid, cop_whereis("a")));
+    ck_assert_int_eq(info.restart, COP_PERMANENT);
+    ck_assert_int_eq(info.shutdown, COP_SEC(5));
+    ck_assert(!info.is_supervisor && !info.significant && !info.restarting);
+    ck_assert_int_eq(cop_supervisor_child(sup, "b", &info), 0);
+    ck_assert_int_eq(info.restart, COP_TEMPORARY);
+    ck_assert_int_eq(info.shutdown, COP_BRUTAL_KILL);
+    ck_assert(info.significant);
+    ck_assert_int_eq(cop_supervisor_child(sup, "c", &info), 0);
+    ck_assert(info.is_supervisor);
+    ck_assert_int_eq(info.shutdown, COP_FOREVER);
+    ck_assert_uint_eq(counts(sup).supervisors, 1);
+}
+
+/* What a library offers to its users in place of a module that generates a child_spec. */
+static cop_child_spec
+box_spec(const char *letter)
+{
+    return (cop_child_spec)BOX(letter);
+}
+
+TEST(a_specification_is_made_by_a_function_and_changed_by_assignment) /* SUP-038 */
+{
+    cop_child_info info;
+    cop_pid sup = start_tree(TREE(.name = "sup"));
+    cop_child_spec spec = box_spec("a");
+    spec.id = "another";
+    spec.restart = COP_TEMPORARY;
+    spec.shutdown = COP_MS(7);
+    ck_assert_int_eq(cop_supervisor_start_child(sup, &spec, NULL), 0);
+    ck_assert_int_eq(cop_supervisor_child(sup, "another", &info), 0);
+    ck_assert_int_eq(info.restart, COP_TEMPORARY);
+    ck_assert_int_eq(info.shutdown, COP_MS(7));
+    HAPPENED("+a");
+}
+
+static int
+end_in_its_own_way(cop_bytes arg)
+{
+    (void)arg;
+    note("up");
+    while (cop_sleep(COP_SEC(60)) == 0) {
+    }
+    cop_exit(cop_failed(-EIO, "own_way"));
+}
+
+TEST(who_is_asked_to_stop_and_ends_in_its_own_way_is_judged_by_that) /* SUP-076 */
+{
+    record_reports();
+    cop_pid sup = start_tree(TREE(COP_CHILDREN({.id = "a", .worker = end_in_its_own_way})));
+    EVENTUALLY(has_happened("up"));
+    ck_assert_int_eq(cop_supervisor_terminate_child(sup, "a"), 0);
+    HAPPENED("up shutdown_error(a own_way)");
 }
 
 TEST(a_temporary_child_is_forgotten_when_it_is_terminated) /* SUP-070 */

@@ -114,6 +114,48 @@ TEST(a_message_to_itself_that_finds_no_memory_does_not_leave_a_child_restarting)
              "start_error(a no_memory) +a");
 }
 
+TEST(failures_below_are_counted_at_each_supervisor_above) /* SUP-104: scenario 34 */
+{
+#define LOW_FAILS \
+ "+b !c start_error(c busy) -b start_error(low {shutdown,{failed_to_start_child,c,busy}}) "
+#define MID_FAILS                                \
+ "+a " LOW_FAILS "-a start_error(mid {shutdown," \
+ "{failed_to_start_child,low,{shutdown,{failed_to_start_child,c,busy}}}}) "
+    boxes[2].plan = "+fffffff";
+    const cop_supervisor_spec low = {.max_seconds = 3600, COP_CHILDREN(BOX("b"), BOX("c"))};
+    const cop_supervisor_spec mid = {.max_restarts = 1,
+                                     .max_seconds = 3600,
+                                     COP_CHILDREN(BOX("a"), {.id = "low", .supervisor = &low})};
+    cop_pid sup = start_recorded(TREE(.max_restarts = 2, .max_seconds = 3600,
+                                      COP_CHILDREN(BOX("d"), {.id = "mid", .supervisor = &mid})));
+    cop_ref monitor = cop_monitor(sup);
+    end_box("b", BOOM);
+    ck_assert_int_eq(end_of(monitor).code, -ENOTRECOVERABLE);
+    HAPPENED("terminated(b boom) gave_up(b reached_max_restart_intensity) -c "
+             "terminated(low shutdown) " LOW_FAILS
+             "gave_up(low reached_max_restart_intensity) -a terminated(mid shutdown) " MID_FAILS
+                 MID_FAILS "gave_up(mid reached_max_restart_intensity) -d");
+}
+
+static _Atomic int seen_starts;
+
+static void
+count_starts(const cop_event *event, void *env)
+{
+    (void)env;
+    seen_starts += event->kind == COP_EVENT_START;
+}
+
+TEST(each_start_and_restart_is_seen_by_the_observer) /* SUP-137 */
+{
+    cop_config config = {.size = sizeof config, .observe = count_starts};
+    ck_assert_int_eq(cop_configure(&config), 0);
+    cop_pid sup = start_tree(TREE(COP_CHILDREN(ABC)));
+    ck_assert_int_eq(seen_starts, 1 + 3);
+    end_box_of(sup, "a", BOOM);
+    ck_assert_int_eq(seen_starts, 1 + 3 + 1);
+}
+
 TEST(an_attempt_for_a_child_that_was_deleted_meanwhile_is_none)
 {
     struct copi_supervisor sup = {.spec = NULL};
@@ -419,6 +461,33 @@ TEST(a_request_to_stop_ends_the_pause)
     cop_sleep(COP_MS(60)); /* were the timer left, it would have come by now */
     ck_assert_str_eq(listed(sup), "c=up b=up a=down");
     HAPPENED("terminated(a boom)");
+}
+
+TEST_TIMES(2, a_healthy_life_lets_the_pauses_begin_anew)
+{
+    enum {
+        PAUSES = 5
+    };
+    cop_time times[4];
+    struct copi_child_spec specs[] = {{.id = "a", .restart = COP_PERMANENT}};
+    struct copi_spec spec = {.backoff = {COP_SEC(60), COP_SEC(100)}};
+    struct copi_supervisor sup = {
+        .spec = &spec,
+        .intensity = {.times = times, .max_restarts = 4, .period = COP_SEC(5)},
+    };
+    struct copi_child *child = copi_child_new(specs, NULL);
+    const cop_pid pid = {77};
+    const cop_time lived = _i == 0 ? COP_SEC(100) : COP_SEC(99);
+    const cop_reason boom = BOOM;
+    copi_siblings_append(&sup.children, child);
+    copi_siblings_set(&sup.children, child, COPI_CHILD_RUNNING, pid);
+    child->attempts = PAUSES;
+    child->started = cop_now() - lived;
+    ck_assert_int_eq(copi_process_ended(&sup, pid, &boom), COPI_GO_ON);
+    ck_assert_int_eq(child->state, COPI_CHILD_RESTARTING);
+    ck_assert_uint_eq(child->attempts, _i == 0 ? 1 : PAUSES + 1);
+    copi_forget_child(&sup, child);
+    copi_siblings_clear(&sup.children);
 }
 
 TEST(the_pause_of_another_incarnation_starts_nothing)

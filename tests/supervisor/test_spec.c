@@ -90,6 +90,12 @@ TEST(refuses_rules_that_are_none) /* SUP-028 */
         "a: mailbox.when_full: 7 is no policy");
 }
 
+TEST(only_a_start_function_starts_a_supervisor_unknown_to_us)
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .supervises = true})),
+            "a: supervises: only what a start function starts can");
+}
+
 TEST(refuses_names_that_are_none)
 {
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .name = ""})),
@@ -156,7 +162,75 @@ TEST(refuses_flags_that_are_none) /* SUP-032 */
     refuses(TREE(.backoff_min = 5, .backoff_max = 4),
             "backoff_min, backoff_max: 5 to 4 is no range");
     refuses(TREE(.backoff_max = 4), "backoff_min, backoff_max: 0 to 4 is no range");
+    refuses(TREE(.give_up = (cop_give_up)4), "give_up: 4 is no way to");
     refuses(NULL, cop_strerror(-EINVAL));
+}
+
+TEST(a_template_is_exactly_one) /* SOF-002 */
+{
+    refuses(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE),
+            "children: bad_start_spec: one template is wanted, not 0");
+    refuses(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, COP_CHILDREN(BOX("a"), BOX("b"))),
+            "children: bad_start_spec: one template is wanted, not 2");
+    refuses(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, COP_CHILDREN({.worker = work})),
+            "children[0]: id: it has 1 to 63 bytes");
+}
+
+TEST(refuses_what_does_not_go_with_the_strategy)
+{
+    refuses(TREE(.strategy = COP_DYNAMIC, COP_CHILDREN(BOX("a"))),
+            "children: dynamic ones are started by request, not with the supervisor");
+    refuses(TREE(.strategy = COP_DYNAMIC, .auto_shutdown = COP_ANY_SIGNIFICANT),
+            "auto_shutdown: not with dynamic children");
+    refuses(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, .extra = COP_STR("x"), COP_CHILDREN(BOX("a"))),
+            "extra: not with simple_one_for_one");
+    refuses(TREE(.max_children = 1), "max_children: not with one_for_one");
+    refuses(TREE(.strategy = COP_ONE_FOR_ALL, .give_up = COP_GIVE_UP_CHILD),
+            "give_up: with one_for_all no child is given up alone");
+    refuses(TREE(.strategy = COP_REST_FOR_ONE, .give_up = COP_GIVE_UP_CHILD),
+            "give_up: with rest_for_one no child is given up alone");
+    refuses(TREE(
+                COP_CHILDREN({.id = "p", .supervisor = &(cop_supervisor_spec){.max_children = 1}})),
+            "p: max_children: not with one_for_one");
+    refuses(TREE(.strategy = COP_DYNAMIC, .extra = {NULL, 3}), "extra: 3 bytes at NULL");
+    refuses(TREE(.arg = {NULL, 3}), "arg: 3 bytes at NULL");
+}
+
+static int
+any_init(cop_supervisor_spec *spec, cop_bytes arg)
+{
+    (void)spec, (void)arg;
+    return 0;
+}
+
+TEST(what_an_init_may_still_change_is_not_refused)
+{
+    copi_spec_release(copy_of(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, .init = any_init)));
+}
+
+TEST(specifications_are_checked_without_any_supervisor) /* SUP-029 */
+{
+    ck_assert_int_eq(cop_supervisor_check(TREE(COP_CHILDREN(BOX("a"), BOX("b")))), 0);
+    ck_assert_int_eq(cop_supervisor_check(TREE(COP_CHILDREN(BOX("a"), BOX("a")))), -EINVAL);
+    ck_assert_str_eq(why_text(), "{start_spec,{duplicate_child_name,a}}");
+    ck_assert_int_eq(cop_supervisor_check(NULL), -EINVAL);
+    ck_assert_uint_le(cop_processes(NULL, 0), 1);
+    HAPPENED("");
+}
+
+static int
+check(void *spec)
+{
+    return cop_supervisor_check(spec);
+}
+
+TEST(a_check_needs_memory)
+{
+    cop_supervisor_spec spec = {COP_CHILDREN(BOX("a"))};
+    int result;
+    cop_self();
+    ck_assert_uint_ge(test_out_of_memory(check, &spec, &result), 3);
+    ck_assert_int_eq(result, 0);
 }
 
 static const cop_supervisor_spec low = {
@@ -269,6 +343,39 @@ has_intensity(const cop_supervisor_spec *spec, unsigned max_restarts, cop_time p
     struct copi_spec *copy = copy_of(spec);
     ck_assert_uint_eq(copy->max_restarts, max_restarts);
     ck_assert_int_eq(copy->period, period);
+    copi_spec_release(copy);
+}
+
+TEST(what_a_start_function_starts_may_be_a_supervisor) /* SUP-024 */
+{
+    struct copi_spec *copy =
+        copy_of(TREE(COP_CHILDREN({.id = "a", .start = start, .supervises = true},
+                                  {.id = "b", .start = start, .supervises = true, .shutdown = 7})));
+    ck_assert(copi_child_spec_is_supervisor(&copy->children[0]));
+    ck_assert_int_eq(copy->children[0].shutdown, COP_FOREVER);
+    ck_assert_int_eq(copy->children[1].shutdown, 7);
+    copi_spec_release(copy);
+}
+
+TEST(what_is_said_of_dynamic_children_is_kept)
+{
+    struct copi_spec *copy =
+        copy_of(TREE(.strategy = COP_DYNAMIC, .max_children = 3, .give_up = COP_GIVE_UP_CRASH,
+                     .extra = COP_STR("extra"), .arg = COP_STR("arg"), .init = any_init));
+    ck_assert_uint_eq(copy->max_children, 3);
+    ck_assert_int_eq(copy->give_up, COP_GIVE_UP_CRASH);
+    ck_assert_str_eq(copy->extra.data, "extra");
+    ck_assert_str_eq(copy->arg.data, "arg");
+    ck_assert(copy->init == any_init);
+    copi_spec_release(copy);
+}
+
+TEST(there_are_no_pauses_and_no_limits_unless_they_are_asked_for) /* DYN-002 */
+{
+    struct copi_spec *copy = copy_of(TREE(.strategy = COP_DYNAMIC));
+    ck_assert_int_eq(copy->backoff.min, 0);
+    ck_assert_uint_eq(copy->max_children, SIZE_MAX);
+    ck_assert_int_eq(copy->give_up, COP_GIVE_UP_SHUTDOWN);
     copi_spec_release(copy);
 }
 
