@@ -14,6 +14,10 @@
  * without one, the server clears the caller's word, if it is still this reference. So a server that
  * has answered may call its caller back at once, though the caller has not woken yet.
  *
+ * Who waits for all of its children at once has no word for each. It publishes that it does, and a walk
+ * that comes there goes on to the walker, if that is one of them. What other children wait for is not
+ * looked at.
+ *
  * The walk looks at records without a lock. What it sees may be older than now: an edge that is being
  * taken away. So a circle counts only when a second walk finds it, too.
  */
@@ -28,40 +32,45 @@
 enum {
     LONGEST = 1 << COPI_INDEX_BITS
 };
+#define ITS_CHILDREN UINT64_C(1) /* no reference: it names nobody */
 
+/* The next on the walk of `self`; 0: nobody. */
 static uint32_t
-waits_for(uint32_t index)
+next_after(uint32_t index, const struct copi_process *self)
 {
-    struct copi_process *process = copi_table_at(index);
+    const struct copi_process *process = copi_table_at(index);
     uint64_t ref = process ? copi_load_acquire_64(&process->waits_for) : 0;
+    if (ref == ITS_CHILDREN) {
+        return cop_pid_eq(copi_parent(self), copi_pid(process)) ? self->index : 0;
+    }
     return ref ? copi_ref_target((cop_ref){ref}) : 0;
 }
 
 static bool
-reaches(uint32_t from, uint32_t self)
+reaches(uint32_t from, const struct copi_process *self)
 {
     uint32_t at = from;
     for (int steps = 0; at != 0 && steps < LONGEST; steps++) {
-        if (at == self) {
+        if (at == self->index) {
             return true;
         }
-        at = waits_for(at);
+        at = next_after(at, self);
     }
     return false;
 }
 
 /* "a -> b -> a", as far as it fits. */
 static void
-draw(cop_reason *why, uint32_t self, uint32_t target)
+draw(cop_reason *why, struct copi_process *self, uint32_t target)
 {
     char name[COPI_LABEL_SIZE];
-    copi_label(copi_table_at(self), name);
+    copi_label(self, name);
     int used = snprintf(why->text, sizeof why->text, "%s", name);
-    for (uint32_t at = target; at != 0 && used >= 0; at = waits_for(at)) {
+    for (uint32_t at = target; at != 0 && used >= 0; at = next_after(at, self)) {
         size_t room = sizeof why->text - (size_t)used;
         copi_label(copi_table_at(at), name);
         int more = snprintf(why->text + used, room, " -> %s", name);
-        if (more < 0 || (size_t)more >= room || at == self) {
+        if (more < 0 || (size_t)more >= room || at == self->index) {
             break;
         }
         used += more;
@@ -72,7 +81,7 @@ static int
 refuse(struct copi_process *self, uint32_t target)
 {
     cop_reason why = {.kind = COP_FAILED, .code = -EDEADLK};
-    draw(&why, self->index, target);
+    draw(&why, self, target);
     copi_cycle_end(self);
     return copi_fail_why(&why, -EDEADLK);
 }
@@ -84,10 +93,16 @@ copi_cycle_begin(struct copi_process *self, cop_pid target, cop_ref ref)
     copi_store_relaxed_64(&self->waits_for_pid, target.id);
     copi_exchange_64(&self->waits_for, ref.id); /* before the walk: pairs with the other's */
     /* Twice: see above. NOLINTNEXTLINE(misc-redundant-expression) */
-    if (reaches(other, self->index) && reaches(other, self->index)) {
+    if (reaches(other, self) && reaches(other, self)) {
         return refuse(self, other);
     }
     return 0;
+}
+
+void
+copi_cycle_begin_children(struct copi_process *self)
+{
+    copi_exchange_64(&self->waits_for, ITS_CHILDREN); /* pairs with the walk of one of them */
 }
 
 void

@@ -13,12 +13,16 @@
  * There is one time to wait for, the earliest deadline of all. When it passes, those that are late are
  * killed and the next one is looked for; that an owner has ended meanwhile only makes it too early.
  *
+ * Waiting for all of them is told to whoever looks for circles of calls, as waiting for one is: a child
+ * that asks its supervisor for something while it is being stopped is refused.
+ *
  * What is to be reported is kept until all have ended: of an instance of a template, that so many ended
  * for this reason, of others, who. Without memory for that it is reported at once.
  */
 #include "supervisor/together.h"
 
 #include "runtime/alloc.h"
+#include "runtime/cycle.h"
 #include "runtime/process.h"
 #include "supervisor/child.h"
 #include "supervisor/report.h"
@@ -257,8 +261,10 @@ ask_and_await(struct copi_process *self, struct farewell *all)
 {
     uint32_t was = copi_load_relaxed_32(&self->uncancelled);
     copi_store_relaxed_32(&self->uncancelled, 1);
+    copi_cycle_begin_children(self);
     int r = ask_all(all);
     r = r ? r : await_all(all);
+    copi_cycle_end(self);
     copi_store_relaxed_32(&self->uncancelled, was);
     return r;
 }

@@ -5,6 +5,7 @@
  * Room: tests/. There are servers of one kind; each request brings a deed, a function that the server
  * runs in the callback that got it, and a path of servers for deeds that call on.
  */
+#include "runtime/cycle.h"
 #include "tests/support/support.h"
 
 #include <sched.h>
@@ -573,6 +574,64 @@ TEST(an_init_that_calls_its_starter_through_another_is_refused)
         ask(a, &(struct request){.deed = start_child_with_another, .path = {b}}, SOON);
     assert_refused(&got, "b -> a -> child -> b");
 }
+
+/* ---------------------------------------------------------------- all children at once */
+
+static _Atomic bool waits_for_all, has_waited;
+
+static int
+ask_and_note(cop_bytes arg)
+{
+    struct answer got =
+        ask(*(const cop_pid *)arg.data, &(struct request){.deed = reply_nothing}, SOON);
+    note(&got, gate.tester);
+    return 0;
+}
+
+static cop_step
+wait_for_children(cop_from from, const struct request *request)
+{
+    struct copi_process *self;
+    cop_pid parent = cop_self();
+    (void)from, (void)request;
+    ck_assert_int_eq(copi_enter(&self), 0);
+    copi_cycle_begin_children(self);
+    cop_spawn(NULL, ask_and_note, .arg = COP_BYTES(parent), .link = true, .name = "child");
+    waits_for_all = true;
+    EVENTUALLY(has_waited);
+    copi_cycle_end(self);
+    return cop_ok();
+}
+
+static cop_pid
+start_waiting_for_children(void)
+{
+    gate.tester = cop_self();
+    cop_pid a = start_server("a");
+    tell(a, &(struct request){.deed = wait_for_children});
+    EVENTUALLY(waits_for_all);
+    return a;
+}
+
+TEST(a_child_of_one_that_waits_for_all_of_them_is_refused)
+{
+    start_waiting_for_children();
+    struct answer got = noted();
+    assert_refused(&got, "child -> a -> child");
+    has_waited = true;
+}
+
+TEST(a_stranger_is_not_refused_by_one_that_waits_for_its_children)
+{
+    cop_pid stranger, a = start_waiting_for_children();
+    noted(); /* its child's */
+    ck_assert_int_eq(cop_spawn(&stranger, ask_and_note, .arg = COP_BYTES(a)), 0);
+    EVENTUALLY(waits_for(stranger, a));
+    has_waited = true;
+    ck_assert_int_eq(noted().code, 0);
+}
+
+/* ---------------------------------------------------------------- starts that go on */
 
 static cop_step
 init_goes_on(void *state, cop_bytes arg)

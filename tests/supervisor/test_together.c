@@ -154,6 +154,42 @@ TEST(children_that_have_ended_before_they_are_asked_are_heard_of)
     HAPPENED("shutdown_error(a oops)");
 }
 
+static cop_step
+keep_pid(void *state, cop_bytes arg)
+{
+    cop_trap_exits(true);
+    *(cop_pid *)state = *(const cop_pid *)arg.data;
+    return cop_ok();
+}
+
+static void
+ask_supervisor(void *state, cop_reason reason)
+{
+    cop_child_counts counted;
+    (void)reason;
+    note("asked:%d", cop_supervisor_count(*(const cop_pid *)state, &counted));
+}
+
+static const cop_genserver asks_at_its_end = {
+    .type = "asks",
+    .state_size = sizeof(cop_pid),
+    .init = keep_pid,
+    .terminate = ask_supervisor,
+};
+
+TEST(a_child_that_asks_its_supervisor_while_it_is_stopped_is_refused)
+{
+    cop_pid sup = start_tree(DYNAMIC());
+    for (int i = 0; i < 2; i++) {
+        started(sup, CHILD_OF(.genserver = &asks_at_its_end, .arg = COP_BYTES(sup),
+                              .shutdown = COP_FOREVER));
+    }
+    stop_tree(sup);
+    char expected[64];
+    (void)snprintf(expected, sizeof expected, "asked:%d asked:%d", -EDEADLK, -EDEADLK);
+    HAPPENED(expected);
+}
+
 TEST(a_supervisor_that_is_killed_meanwhile_lets_everything_be)
 {
     cop_pid sup = start_tree(DYNAMIC());
