@@ -270,7 +270,10 @@ run_tree(const cop_supervisor_spec *spec)
     if (r == 0) {
         r = cop_supervisor_start(&root, spec ? &linked : NULL);
     }
-    return r ? fail_call("the tree did not start", r) : watch(self, root);
+    if (r) {
+        return fail_call("the tree did not start", r);
+    }
+    return cop_pid_eq(root, COP_NOBODY) ? EXIT_SUCCESS : watch(self, root); /* it declined */
 }
 
 /* ---------------------------------------------------------------- public */

@@ -28,7 +28,8 @@ extern "C" {
  *
  * Returns the exit status:
  *
- *   0   it was asked to stop, by a signal or from inside (cop_supervisor_stop, auto_shutdown)
+ *   0   it was asked to stop, by a signal or from inside (cop_supervisor_stop, auto_shutdown), or its
+ *       init declined
  *   1   the tree did not start, gave up or crashed, or cop_run runs already or could not wait; a
  *       line on standard error has the reason
  *

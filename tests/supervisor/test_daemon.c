@@ -385,6 +385,20 @@ START_TEST(returns_0_when_the_tree_was_stopped_from_inside)
 }
 END_TEST
 
+static int
+decline(cop_supervisor_spec *spec, cop_bytes arg)
+{
+    (void)spec, (void)arg;
+    return COP_IGNORE;
+}
+
+START_TEST(returns_0_when_its_init_declines)
+{
+    struct daemon daemon = run(TREE(.init = decline));
+    ck_assert_int_eq(status_of(&daemon), 0);
+}
+END_TEST
+
 START_TEST(returns_0_after_an_automatic_shutdown)
 {
     struct daemon daemon = run(
@@ -638,6 +652,7 @@ main(void)
 
     TCase *inside = add(suite, "an end from inside");
     tcase_add_test(inside, returns_0_when_the_tree_was_stopped_from_inside);
+    tcase_add_test(inside, returns_0_when_its_init_declines);
     tcase_add_test(inside, returns_0_after_an_automatic_shutdown);
     tcase_add_test(inside, puts_dispositions_and_mask_back);
     tcase_add_test(inside, leaves_nothing_behind_and_can_be_run_again);
