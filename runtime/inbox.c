@@ -12,6 +12,7 @@
 #include "runtime/inbox.h"
 
 #include "runtime/exit.h"
+#include "runtime/notice.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 #include "runtime/signals.h"
@@ -80,8 +81,8 @@ copi_refuse_all(struct copi_message *chain, int code, const cop_reason *why)
 
 /* ---------------------------------------------------------------- taking in */
 
-static void
-append(struct copi_process *self, struct copi_message *message)
+void
+copi_inbox_append(struct copi_process *self, struct copi_message *message)
 {
     if (self->inbox.count == 0) {
         copi_store_relaxed_64(&self->inside_since, copi_load_relaxed_64(&self->mailbox.since));
@@ -102,31 +103,34 @@ sort(struct copi_process *self, struct copi_message *message)
             copi_request_refuse(message, -EOPNOTSUPP, NULL);
             return;
         }
-        append(self, message);
+        copi_inbox_append(self, message);
         return;
     case COPI_STOP:
         if (!copi_is(self, COPI_IS_SERVER)) {
             copi_signals_stop(self, message);
             return;
         }
-        append(self, message);
+        copi_inbox_append(self, message);
         return;
     case COPI_SEND:
     case COPI_CAST:
     case COPI_KIND_SIGNAL:
-        append(self, message);
+        copi_inbox_append(self, message);
         return;
     case COPI_REPLY:
     case COPI_REFUSAL:
     case COPI_ANSWERED:
         copi_request_arrived(self, message);
         return;
+    case COPI_NOTE:
+        copi_notice_arrived(self, message);
+        return;
     case COPI_DOWN:
     case COPI_EXIT:
     case COPI_SIGNAL: {
         struct copi_message *told = copi_signals_arrived(self, message);
         if (told && !copi_request_is_awaited(self, told)) {
-            append(self, told);
+            copi_inbox_append(self, told);
         }
         return;
     }

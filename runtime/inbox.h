@@ -14,6 +14,9 @@ void copi_list_append(struct copi_list *list, struct copi_message *message);
 /* Take out the message that *link points to. */
 struct copi_message *copi_list_remove(struct copi_list *list, struct copi_message **link);
 
+/* A message joins those that have been taken in. */
+void copi_inbox_append(struct copi_process *self, struct copi_message *message);
+
 /*
  * Take in what has been sent: signals act, answers reach who waits, messages join the inbox. An exit
  * point.

@@ -24,15 +24,17 @@ enum copi_kind {
     COPI_REPLY,    /* to a request: the body is the answer */
     COPI_REFUSAL,  /* to a request: the body is struct copi_refusal */
     COPI_ANSWERED, /* a request of the reference was answered by somebody else */
+    COPI_NOTE,     /* of something that is no process: see notice.c */
     COPI_DOWN,     /* embedded in a watch (runtime/signal.h) */
     COPI_EXIT,     /* the same */
     COPI_SIGNAL,   /* cop_exit_signal: the body is struct cop_exited */
 };
 
 enum {
-    COPI_OUTSIDE = 1, /* the body is struct copi_outside */
-    COPI_COPIED = 2,  /* outside, but a copy of ours: the receiver may not keep it */
-    COPI_COUNTED = 4, /* in the count of a bounded mailbox */
+    COPI_OUTSIDE = 1,   /* the body is struct copi_outside */
+    COPI_COPIED = 2,    /* outside, but a copy of ours: the receiver may not keep it */
+    COPI_COUNTED = 4,   /* in the count of a bounded mailbox */
+    COPI_UNAWAITED = 8, /* a request whose caller goes on: a collector gets the answer */
 };
 
 struct copi_message {

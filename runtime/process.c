@@ -40,6 +40,7 @@
 #include "runtime/limit.h"
 #include "runtime/memory.h"
 #include "runtime/name.h"
+#include "runtime/notice.h"
 #include "runtime/report.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
@@ -151,6 +152,8 @@ clear(struct copi_process *process)
     char *first = (char *)&process->inbox, *behind = (char *)&process->lock;
     memset(first, 0, (size_t)(behind - first));
     copi_list_init(&process->inbox);
+    copi_list_init(&process->notices);
+    copi_store_relaxed_64(&process->noticed, 0);
     copi_parker_init(&process->parker);
     copi_store_relaxed_64(&process->waits_for, 0);
     copi_store_relaxed_64(&process->waits_for_pid, 0);
@@ -218,6 +221,7 @@ release_own(struct copi_process *self)
     }
     self->received = self->current = self->answer = NULL;
     self->outgoing = self->held_reply = self->token = NULL;
+    copi_notices_drop(self);
     free(self->arg_copy);
     self->arg_copy = NULL;
 }
@@ -244,6 +248,9 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
         copi_request_refuse_waiting_for(process, reason);
     }
     copi_report_exit(process, label, reason);
+    if (process->behaviour->ended) {
+        process->behaviour->ended(process, reason, !by_itself);
+    }
     copi_signals_tell(process, reason, starter);
     copi_send_wake_blocked(process);
     copi_acknowledge(process, process->declined ? COPI_DECLINED : cop_reason_error(*reason),
@@ -457,7 +464,9 @@ fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_
     clear(process);
     process->behaviour = spawn->behaviour;
     process->what = spawn->what;
-    copi_store_relaxed_32(&process->nature, spawn->behaviour->is_server ? COPI_IS_SERVER : 0);
+    copi_store_relaxed_32(&process->nature,
+                          (spawn->behaviour->is_server ? COPI_IS_SERVER : 0)
+                              | (spawn->behaviour->collects ? COPI_COLLECTS_ANSWERS : 0));
     process->limit = (uint32_t)(opts->mailbox.limit > INT32_MAX ? INT32_MAX : opts->mailbox.limit);
     process->when_full = opts->mailbox.when_full;
     process->contain_faults = opts->contain_faults || copi_fault_contained_by_default();

@@ -39,7 +39,11 @@ struct copi_behaviour {
     cop_reason (*run)(struct copi_process *self);
     /* After `run` was left by the process's own cop_exit: may replace the reason. NULL: nothing. */
     void (*finish)(struct copi_process *self, cop_reason *reason);
+    /* It has ended, and no pid finds it; before links and monitors are told. By its own thread, or by
+     * who disowns it: then `was_disowned`, and its thread may still be in `run`. NULL: nothing. */
+    void (*ended)(struct copi_process *process, const cop_reason *reason, bool was_disowned);
     bool is_server; /* takes requests and casts */
+    bool collects;  /* receives answers as messages, to requests that others have sent for it */
 };
 
 enum copi_life {
@@ -78,7 +82,7 @@ struct copi_process {
 
     /* --- any thread, atomic; written before the id, but for the last */
     copi_atomic64 parent;       /* the pid of who started it, if linked */
-    copi_atomic32 nature;       /* COPI_IS_FOREIGN, COPI_IS_SERVER */
+    copi_atomic32 nature;       /* COPI_IS_FOREIGN and so on */
     copi_atomic64 asked_to_end; /* the pid of the tenant that cop_shutdown has asked */
 
     /* --- written by the owner, read by anybody: cop_inspect */
@@ -86,6 +90,7 @@ struct copi_process {
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
     copi_atomic64 longest; /* mailbox that was reported */
     copi_atomic64 waits_for_pid;
+    copi_atomic64 noticed; /* the reference under which notices are waited for: notice.c */
 
     /* --- owner thread only */
     struct copi_list inbox;        /* taken in, not yet received */
@@ -96,6 +101,7 @@ struct copi_process {
     } deferred_requests;           /* whose callbacks have returned without an answer */
     cop_ref awaited;               /* the reference whose answer is wanted */
     struct copi_message *answer;   /* it */
+    struct copi_list notices;      /* those that have come */
     struct copi_message *outgoing; /* waits for room in a mailbox */
     uint64_t next_ref, last_ref;   /* a block of references */
     struct copi_spin spin;
@@ -103,6 +109,7 @@ struct copi_process {
     enum copi_pending pending;
     cop_reason pending_reason;
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;
+    bool quiet;       /* its failure is told to who asked for it: no report of a crash */
     bool awaits_down; /* of a monitor, and not an answer */
     unsigned held;    /* > 0: inside a deferred call, terminate, a drop function, a predicate */
     struct copi_jump *jump;
@@ -158,6 +165,7 @@ struct copi_process {
 enum {
     COPI_IS_FOREIGN = 1,
     COPI_IS_SERVER = 2,
+    COPI_COLLECTS_ANSWERS = 4,
 };
 
 static inline bool

@@ -108,7 +108,7 @@ copi_report_exit(struct copi_process *process, const char *label, const cop_reas
         copi_report_event(
             &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
     }
-    if (cop_is_crash(*reason) && reason->kind != COP_KILLED) {
+    if (cop_is_crash(*reason) && reason->kind != COP_KILLED && !process->quiet) {
         char words[sizeof reason->text];
         copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind, label,
                     cop_reason_string(*reason, words, sizeof words));

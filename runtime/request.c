@@ -47,6 +47,15 @@ copi_request_settled(cop_pid pid, cop_ref ref)
 
 /* ---------------------------------------------------------------- the caller */
 
+struct copi_refusal
+copi_request_refusal(const struct copi_message *message)
+{
+    struct copi_refusal refusal = {0};
+    bool whole = message->size == sizeof refusal;
+    memcpy(&refusal, message->body, whole ? sizeof refusal : sizeof refusal.code);
+    return refusal;
+}
+
 static int
 outcome(struct copi_message *message, struct copi_message **answer)
 {
@@ -54,11 +63,9 @@ outcome(struct copi_message *message, struct copi_message **answer)
         *answer = message;
         return 0;
     }
-    struct copi_refusal refusal = {0};
-    bool whole = message->size == sizeof refusal;
-    memcpy(&refusal, message->body, whole ? sizeof refusal : sizeof refusal.code);
+    struct copi_refusal refusal = copi_request_refusal(message);
     copi_message_free(message);
-    if (!whole || refusal.reason.kind == COP_NORMAL) {
+    if (refusal.reason.kind == COP_NORMAL) {
         return copi_fail(refusal.code);
     }
     return copi_fail_why(&refusal.reason, refusal.code);
@@ -103,9 +110,9 @@ copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
     return await(self, ref, &wait, answer);
 }
 
-static int
-submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
-       struct copi_message *message, struct copi_wait *wait)
+int
+copi_request_submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
+                    struct copi_message *message, struct copi_wait *wait)
 {
     int r = copi_send_admit(self, server, pid, message, wait);
     if (r == 0) {
@@ -142,7 +149,7 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
     self->awaited = ref;
     self->awaits_down = false; /* a wait that was left by an exit may have left it set */
     struct copi_wait wait = COPI_WAIT(timeout);
-    r = submit(self, server, pid, message, &wait);
+    r = copi_request_submit(self, server, pid, message, &wait);
     if (r) {
         self->awaited.id = 0;
         copi_cycle_end(self);
@@ -214,7 +221,9 @@ copi_request_defer(struct copi_process *self)
     struct copi_message *request = self->current;
     struct copi_process *caller = copi_table_find(request->from);
     self->current = NULL;
-    if (!caller || !copi_cycle_release(caller, request->ref)) {
+    bool waits =
+        request->flags & COPI_UNAWAITED || (caller && copi_cycle_release(caller, request->ref));
+    if (!caller || !waits) {
         copi_message_free(request); /* it has given up: nobody is owed anything */
         return;
     }
@@ -226,21 +235,30 @@ copi_request_defer(struct copi_process *self)
     list->last = request;
 }
 
+static void
+strike_off_answered(struct copi_process *self, const struct copi_message *note)
+{
+    struct copi_message *request = find_deferred(self, note->from, note->ref);
+    if (request) {
+        strike_off(self, request);
+    } else if (self->current && is_request_of(self->current, note->from, note->ref)) {
+        self->current->kind = COPI_SEND; /* nothing is owed any more */
+    }
+}
+
 void
 copi_request_arrived(struct copi_process *self, struct copi_message *message)
 {
     if (message->kind == COPI_ANSWERED) {
-        struct copi_message *request = find_deferred(self, message->from, message->ref);
-        if (request) {
-            strike_off(self, request);
-        } else if (self->current && is_request_of(self->current, message->from, message->ref)) {
-            self->current->kind = COPI_SEND; /* nothing is owed any more */
-        }
+        strike_off_answered(self, message);
+        copi_message_free(message);
+    } else if (copi_is(self, COPI_COLLECTS_ANSWERS)) {
+        copi_inbox_append(self, message);
     } else if (message->ref.id == self->awaited.id && !self->answer && !self->awaits_down) {
         self->answer = message;
-        return;
+    } else {
+        copi_message_free(message);
     }
-    copi_message_free(message);
 }
 
 bool
@@ -341,6 +359,19 @@ copi_request_refuse_in_hand(struct copi_process *self)
     }
 }
 
+/* Who collects answers does not wait, and is told of whom no answer will come. */
+static void
+tell_collector(struct copi_process *collector, struct copi_process *server,
+               const struct copi_refusal *refusal)
+{
+    struct copi_message *answer = copi_message_new(COPI_REFUSAL, 0, sizeof *refusal);
+    if (answer) {
+        memcpy(answer->body, refusal, sizeof *refusal);
+        answer->from = server->pid;
+        copi_post(copi_pid(collector), answer);
+    }
+}
+
 /* Its lists are its thread's, which is lost. But who waits for it has published that. */
 void
 copi_request_refuse_waiting_for(struct copi_process *server, const cop_reason *why)
@@ -348,6 +379,9 @@ copi_request_refuse_waiting_for(struct copi_process *server, const cop_reason *w
     const struct copi_refusal refusal = {.code = -EPIPE, .reason = *why};
     for (uint32_t i = 1; i < copi_table_end(); i++) {
         struct copi_process *waiter = copi_table_at(i);
+        if (copi_is(waiter, COPI_COLLECTS_ANSWERS)) {
+            tell_collector(waiter, server, &refusal);
+        }
         cop_ref ref = {copi_load_acquire_64(&waiter->waits_for)};
         if (ref.id == 0 || copi_ref_target(ref) != server->index) {
             continue;

@@ -6,7 +6,9 @@
 #ifndef COPI_RUNTIME_REQUEST_H
 #define COPI_RUNTIME_REQUEST_H
 
+#include "runtime/message.h"
 #include "runtime/process.h"
+#include "runtime/wait.h"
 
 /*
  * Send a request and wait for the answer. Takes `message` on every outcome. 0: *answer is the
@@ -14,6 +16,16 @@
  */
 int copi_request(struct copi_process *self, cop_pid to, struct copi_message *message,
                  cop_time timeout, struct copi_message **answer);
+
+/*
+ * Put a request into a server's mailbox, as its bounds allow. 0, or an error and the message is still
+ * the caller's. An exit point where the mailbox makes senders wait.
+ */
+int copi_request_submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
+                        struct copi_message *request, struct copi_wait *wait);
+
+/* What a COPI_REFUSAL says; its reason is NORMAL where it has none. */
+struct copi_refusal copi_request_refusal(const struct copi_message *refusal);
 
 /* Wait for what comes under `ref`, for which an edge to `target` is published: as above, without the
  * sending. The reference may be a monitor's: then *answer is its DOWN. */

@@ -222,21 +222,21 @@ wait_for_place(struct copi_process *self, struct copi_process *to, cop_pid pid,
     }
 }
 
-/* A request that waits for room has published its edge already. */
+/* A request that will be waited for has published its edge already. */
 static int
 block(struct copi_process *self, struct copi_process *to, cop_pid pid, struct copi_message *message,
       struct copi_wait *wait)
 {
     struct copi_wait without_limit = COPI_WAIT(COP_FOREVER);
-    bool is_request = message->kind == COPI_CALL;
-    int r = is_request ? 0 : copi_cycle_begin(self, pid, copi_make_ref(self, to->index));
+    bool has_edge = message->kind == COPI_CALL && !(message->flags & COPI_UNAWAITED);
+    int r = has_edge ? 0 : copi_cycle_begin(self, pid, copi_make_ref(self, to->index));
     if (r) {
         return r;
     }
     self->outgoing = message; /* the process may end while it waits */
     r = wait_for_place(self, to, pid, wait ? wait : &without_limit);
     self->outgoing = NULL;
-    if (!is_request) {
+    if (!has_edge) {
         copi_cycle_end(self);
     }
     return r;
