@@ -1,0 +1,326 @@
+/*
+ * actors/await.c - waiting for futures: one, all, the first, every outcome.
+ *
+ * Room: actors/. The waiting process.
+ * Touch freely: what is made of the outcomes. Ask first: when a value may be read.
+ *
+ * A wait subscribes a notice to each future that is not settled, all under one reference, and counts
+ * them as they come, in the order of time: runtime/notice.c says how. Each notice holds its future, so
+ * a value may be read when its notice is there, although another may have released the last handle.
+ *
+ * A wait for a single task publishes whom it waits for, as a call does: a circle of tasks and calls is
+ * refused. Waits for several have no single edge; only the caller's own task among them is refused.
+ */
+#include "actors/future.h"
+#include "runtime/cycle.h"
+#include "runtime/notice.h"
+#include "runtime/process.h"
+#include "runtime/table.h"
+
+#include <errno.h>
+
+/* ---------------------------------------------------------------- one */
+
+static int
+subscribe(struct copi_process *self, cop_future *future, cop_ref ref, size_t index)
+{
+    struct copi_message *node =
+        copi_message_new(COPI_NOTE, (uint32_t)index, sizeof(struct copi_outside));
+    if (!node) {
+        return copi_fail(-ENOMEM);
+    }
+    node->ref = ref;
+    copi_future_subscribe(future, self->pid, node);
+    return 0;
+}
+
+/* Say whom the wait is for, where that is a process. -EDEADLK. */
+static int
+begin_edge(struct copi_process *self, cop_future *future, cop_ref *ref)
+{
+    cop_pid pid = cop_future_pid(future);
+    struct copi_process *task = copi_table_find(pid);
+    *ref = copi_make_ref(self, task ? task->index : self->index);
+    return task ? copi_cycle_begin(self, pid, *ref) : 0;
+}
+
+/* Until it is settled: 0, and *notice holds it for as long as the notices of the process last. */
+static int
+wait_for(struct copi_process *self, cop_future *future, cop_time timeout)
+{
+    struct copi_message *notice = NULL;
+    struct copi_wait wait = COPI_WAIT(timeout);
+    cop_ref ref;
+    int r = begin_edge(self, future, &ref);
+    if (r) {
+        return r;
+    }
+    copi_notices_begin(self, ref);
+    r = subscribe(self, future, ref, 0);
+    return r ? r : copi_notices_next(self, &wait, &notice);
+}
+
+static int
+fail_with(const cop_future *future)
+{
+    return copi_fail_why(&future->why, copi_future_outcome(future));
+}
+
+static int
+copy_value(const cop_future *future, void *out, size_t size)
+{
+    int r = copi_future_outcome(future);
+    if (r) {
+        return fail_with(future);
+    }
+    if (future->value.size != size) {
+        return copi_fail(-EMSGSIZE);
+    }
+    if (size > 0) {
+        memcpy(out, future->value.data, size);
+    }
+    return 0;
+}
+
+static int
+check_size(const cop_future *future, size_t size)
+{
+    bool fits = future->value_size == COP_ANY || future->value_size == size;
+    return fits ? 0 : copi_fail(-EMSGSIZE);
+}
+
+int
+cop_await(cop_future *future, void *out, size_t size, cop_time timeout)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    r = r ? r : check_size(future, size);
+    if (r) {
+        return r;
+    }
+    if (copi_future_outcome(future) != -EINPROGRESS) {
+        return copy_value(future, out, size);
+    }
+    r = wait_for(self, future, timeout);
+    if (r == 0) {
+        r = copy_value(future, out, size);
+    }
+    copi_notices_end(self);
+    return r;
+}
+
+int
+cop_await_bytes(cop_future *future, cop_bytes *out, cop_time timeout)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    if (r) {
+        return r;
+    }
+    if (copi_future_outcome(future) == -EINPROGRESS) {
+        r = wait_for(self, future, timeout);
+        copi_notices_end(self);
+    }
+    if (r == 0 && copi_future_outcome(future) != 0) {
+        r = fail_with(future);
+    }
+    if (r == 0) {
+        *out = future->value;
+    }
+    return r;
+}
+
+void
+cop_must_await(cop_future *future, void *out, size_t size)
+{
+    if (cop_await(future, out, size, COP_FOREVER) != 0) {
+        cop_exit(cop_why());
+    }
+}
+
+/* ---------------------------------------------------------------- several */
+
+struct several {
+    cop_future *const *futures;
+    size_t n;
+    struct copi_wait wait;
+    struct copi_message *notice; /* the last one that has come */
+};
+
+static int
+check_several(const struct copi_process *self, const struct several *all, size_t each)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        int r = check_size(all->futures[i], each);
+        if (r) {
+            return r;
+        }
+        if (cop_pid_eq(cop_future_pid(all->futures[i]), self->pid)) {
+            return copi_fail(-EDEADLK);
+        }
+    }
+    return 0;
+}
+
+static int
+subscribe_to_all(struct copi_process *self, const struct several *all)
+{
+    cop_ref ref = copi_make_ref(self, self->index);
+    copi_notices_begin(self, ref);
+    int r = 0;
+    for (size_t i = 0; i < all->n && r == 0; i++) {
+        r = subscribe(self, all->futures[i], ref, i);
+    }
+    if (r) {
+        copi_notices_end(self);
+    }
+    return r;
+}
+
+static int
+begin_several(struct copi_process **self, struct several *all, size_t each, cop_time timeout)
+{
+    all->wait = COPI_WAIT(timeout);
+    int r = copi_enter_exit_point(self);
+    r = r ? r : check_several(*self, all, each);
+    return r ? r : subscribe_to_all(*self, all);
+}
+
+/* The next that is settled, in the order of time: *index is its place. */
+static int
+next_settled(struct copi_process *self, struct several *all, size_t *index)
+{
+    int r = copi_notices_next(self, &all->wait, &all->notice);
+    if (r == 0) {
+        *index = all->notice->tag;
+    }
+    return r;
+}
+
+static void *
+place(void *out, size_t index, size_t each)
+{
+    return each > 0 ? (char *)out + index * each : NULL;
+}
+
+static int
+copy_all(const struct several *all, void *out, size_t each)
+{
+    int r = 0;
+    for (size_t i = 0; i < all->n && r == 0; i++) {
+        r = all->futures[i]->value.size == each ? 0 : copi_fail(-EMSGSIZE);
+    }
+    for (size_t i = 0; i < all->n && r == 0; i++) {
+        r = copy_value(all->futures[i], place(out, i, each), each);
+    }
+    return r;
+}
+
+int
+cop_await_all(cop_future *const futures[], size_t n, void *out, size_t each, cop_time timeout)
+{
+    struct copi_process *self;
+    struct several all = {.futures = futures, .n = n};
+    size_t index;
+    int r = begin_several(&self, &all, each, timeout);
+    if (r) {
+        return r;
+    }
+    for (size_t left = n; left > 0 && r == 0; left--) {
+        r = next_settled(self, &all, &index);
+        if (r == 0 && copi_future_outcome(futures[index]) != 0) {
+            r = fail_with(futures[index]);
+        }
+    }
+    if (r == 0) {
+        r = copy_all(&all, out, each);
+    }
+    copi_notices_end(self);
+    return r;
+}
+
+int
+cop_await_first(cop_future *const futures[], size_t n, void *out, size_t each, size_t *winner,
+                cop_time timeout)
+{
+    struct copi_process *self;
+    struct several all = {.futures = futures, .n = n};
+    size_t index = 0;
+    int r = n == 0 ? copi_fail(-EINVAL) : begin_several(&self, &all, each, timeout);
+    if (r) {
+        return r;
+    }
+    bool failed = true;
+    for (size_t left = n; left > 0 && failed && r == 0; left--) {
+        r = next_settled(self, &all, &index);
+        failed = r == 0 && copi_future_outcome(futures[index]) != 0;
+    }
+    if (r == 0) {
+        r = copy_value(futures[index], out, each);
+    }
+    if (r == 0 && winner) {
+        *winner = index;
+    }
+    copi_notices_end(self);
+    return r;
+}
+
+int
+cop_race(cop_future *const futures[], size_t n, void *out, size_t each, size_t *winner,
+         cop_time timeout)
+{
+    size_t won;
+    int r = cop_await_first(futures, n, out, each, &won, timeout);
+    if (r) {
+        return r;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (i != won) {
+            cop_future_cancel(futures[i], cop_failed(-ECANCELED, "another was first"));
+        }
+    }
+    if (winner) {
+        *winner = won;
+    }
+    return 0;
+}
+
+int
+cop_await_settled(cop_future *const futures[], size_t n, void *out, size_t each, int status[],
+                  cop_time timeout)
+{
+    struct copi_process *self;
+    struct several all = {.futures = futures, .n = n};
+    size_t index;
+    int r = begin_several(&self, &all, each, timeout);
+    if (r) {
+        return r;
+    }
+    for (size_t left = n; left > 0 && r == 0; left--) {
+        r = next_settled(self, &all, &index);
+    }
+    for (size_t i = 0; i < n && (r == 0 || r == -ETIMEDOUT); i++) {
+        status[i] = copi_future_outcome(futures[i]);
+        if (status[i] == 0) {
+            status[i] = copy_value(futures[i], place(out, i, each), each);
+        }
+    }
+    copi_notices_end(self);
+    return r;
+}
+
+int
+copi_await_any(cop_future *const futures[], size_t n, cop_time timeout)
+{
+    struct copi_process *self;
+    struct several all = {.futures = futures, .n = n, .wait = COPI_WAIT(timeout)};
+    size_t index;
+    int r = copi_enter_exit_point(&self);
+    r = r ? r : subscribe_to_all(self, &all);
+    if (r) {
+        return r;
+    }
+    r = next_settled(self, &all, &index);
+    copi_notices_end(self);
+    return r;
+}
