@@ -32,6 +32,7 @@
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
 #include <coppice/supervisor.h>
+#include <coppice/task.h>
 #include <coppice/timer.h>
 
 #endif

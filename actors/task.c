@@ -1,0 +1,382 @@
+/*
+ * actors/task.c - a function on a process of its own, and its result as a future.
+ *
+ * Room: actors/.
+ * Touch freely: nothing. Ask first: when the future is settled.
+ *
+ * The cell, the result and the argument are one block of memory, which the process holds while it
+ * lives. The function writes its result in place; nobody looks at it before the future is settled, and
+ * that happens when the process has ended, by copi_behaviour's `ended`: after the pid has stopped to
+ * find it, before its links and monitors are told.
+ *
+ * A task whose thread was disowned may still write into the block, any time: so its hold is never given
+ * back, and the block is never freed.
+ *
+ * Cancelling goes through the task's context, so that what the task has started in its turn learns of
+ * it, too. It does not settle the future: the task does, by ending. But whatever it returns then, the
+ * future is rejected. The word `cancelled` says how far a canceller is: the cause may be read when it
+ * is CANCELLED (acquire, pairs with the store in cancel).
+ */
+#include "actors/task.h"
+
+#include "actors/future.h"
+#include "runtime/alloc.h"
+#include "runtime/context.h"
+#include "runtime/process.h"
+#include "runtime/wait.h"
+
+#include <coppice/signal.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    NOT_CANCELLED,
+    BEING_CANCELLED,
+    CANCELLED,
+};
+
+struct copi_task {
+    cop_future future;
+    cop_task_fn fn;
+    cop_context *context;
+    cop_bytes arg; /* in this block, behind the result */
+    char name[64]; /* empty: none */
+    bool contain_faults;
+    size_t stack_size;
+    cop_pid pid, owner; /* owner: to be linked to, or COP_NOBODY */
+    copi_atomic32 cancelled;
+    cop_reason cause;
+    bool returned;  /* with a result */
+    cop_bytes any;  /* the result, when it may have any size */
+    void *any_copy; /* the same, when it is ours to free */
+    void (*drop)(void *result);
+    _Alignas(max_align_t) unsigned char result[];
+};
+
+static struct copi_task *
+of(cop_future *future)
+{
+    return (struct copi_task *)(void *)future;
+}
+
+/* ---------------------------------------------------------------- in its process */
+
+static bool
+has_any_size(const struct copi_task *task)
+{
+    return task->future.value_size == COP_ANY;
+}
+
+static void *
+result_of(struct copi_task *task)
+{
+    return has_any_size(task)            ? (void *)&task->any
+           : task->future.value_size > 0 ? task->result
+                                         : NULL;
+}
+
+/* What the function has said by a code other than 0. */
+static cop_reason
+failure(struct copi_process *self, int code)
+{
+    if (code > 0) {
+        return cop_failed(-EINVAL, "{bad_return_value,%d}", code);
+    }
+    if (code == -ECANCELED && self->pending != COPI_NONE) {
+        return self->pending_reason;
+    }
+    if ((code == -ECANCELED || code == -ETIMEDOUT) && cop_cancelled() == code) {
+        cop_reason why = cop_failed(code, NULL); /* it has stopped as its context wants */
+        why.kind = code == -ECANCELED ? COP_SHUTDOWN : COP_FAILED;
+        cop_reason_string(self->why, why.text, sizeof why.text);
+        return why;
+    }
+    return cop_failed(code, NULL);
+}
+
+/* The bytes may be the process's memory, which ends with it. */
+static int
+keep_any(struct copi_task *task)
+{
+    if (!has_any_size(task) || task->drop) {
+        return 0;
+    }
+    task->any_copy = copi_alloc(task->any.size ? task->any.size : 1);
+    if (!task->any_copy) {
+        return -ENOMEM;
+    }
+    if (task->any.size > 0) {
+        memcpy(task->any_copy, task->any.data, task->any.size);
+    }
+    task->any.data = task->any_copy;
+    return 0;
+}
+
+static cop_reason
+run(struct copi_process *self)
+{
+    union {
+        const void *in;
+        struct copi_task *out;
+    } what = {.in = self->what};
+    struct copi_task *task = what.out;
+    if (task->owner.id && cop_link(task->owner) != 0) {
+        return cop_why();
+    }
+    copi_callback_begin(self, "task");
+    int code = task->fn(task->arg, result_of(task));
+    copi_callback_end(self);
+    if (code == 0 && (code = keep_any(task)) == 0) {
+        task->returned = true;
+        return COP_REASON_NORMAL;
+    }
+    self->quiet = code < 0; /* who awaits it learns of it; it is no crash */
+    return failure(self, code);
+}
+
+/* ---------------------------------------------------------------- when that has ended */
+
+static void
+drop_result(struct copi_task *task)
+{
+    union {
+        const void *in;
+        void *out;
+    } any = {.in = task->any.data};
+    if (task->drop) {
+        task->drop(has_any_size(task) ? any.out : task->result);
+    }
+    free(task->any_copy);
+}
+
+static void
+publish_result(struct copi_task *task)
+{
+    cop_future *future = &task->future;
+    future->drop = task->drop;
+    future->outside = task->any_copy;
+    if (has_any_size(task)) {
+        copi_future_publish_value(future, task->any.data, task->any.size);
+    } else {
+        copi_future_publish_value(future, task->result, future->value_size);
+    }
+}
+
+static void
+settle(struct copi_task *task, const cop_reason *reason, bool has_result)
+{
+    bool is_cancelled = copi_load_acquire_32(&task->cancelled) == CANCELLED; /* pairs with cancel */
+    if (!copi_future_claim(&task->future)) {
+        return;
+    }
+    if (has_result && !is_cancelled) {
+        publish_result(task);
+        return;
+    }
+    if (has_result) {
+        drop_result(task);
+    }
+    copi_future_publish_reason(&task->future, is_cancelled ? &task->cause : reason);
+}
+
+static void
+ended(struct copi_process *process, const cop_reason *reason, bool was_disowned)
+{
+    union {
+        const void *in;
+        struct copi_task *out;
+    } what = {.in = process->what};
+    if (was_disowned) {
+        settle(what.out, reason, false);
+    } else {
+        settle(what.out, reason, what.out->returned);
+        cop_future_release(&what.out->future);
+    }
+}
+
+static const struct copi_behaviour behaviour = {.kind = "task", .run = run, .ended = ended};
+
+/* ---------------------------------------------------------------- as a future's source */
+
+static int
+cancel(cop_future *future, const cop_reason *why)
+{
+    struct copi_task *task = of(future);
+    uint32_t cancelled = NOT_CANCELLED;
+    if (copi_cas_32(&task->cancelled, &cancelled, BEING_CANCELLED)) {
+        task->cause = *why;
+        copi_store_release_32(&task->cancelled, CANCELLED); /* pairs with settle */
+        cop_context_cancel(task->context, *why);
+    }
+    return 0;
+}
+
+static cop_pid
+pid_of(const cop_future *future)
+{
+    return ((const struct copi_task *)(const void *)future)->pid;
+}
+
+static void
+free_task(cop_future *future)
+{
+    cop_context_free(of(future)->context);
+    free(of(future));
+}
+
+static const struct copi_source source = {.cancel = cancel, .pid = pid_of, .free = free_task};
+
+/* ---------------------------------------------------------------- starting */
+
+static size_t
+size_of_result(const cop_task_opts *opts)
+{
+    return opts->result_size == COP_ANY ? 0 : opts->result_size;
+}
+
+/* NULL also when there is no such size. */
+static struct copi_task *
+allocate(const cop_task_opts *opts)
+{
+    size_t most = SIZE_MAX / 4, room = size_of_result(opts);
+    size_t align = _Alignof(max_align_t);
+    if (room > most || opts->arg.size > most) {
+        return NULL;
+    }
+    room = (room + align - 1) / align * align;
+    struct copi_task *task = copi_zalloc(sizeof *task + room + opts->arg.size);
+    if (task && opts->arg.size > 0) {
+        memcpy(task->result + room, opts->arg.data, opts->arg.size);
+        task->arg = (cop_bytes){task->result + room, opts->arg.size};
+    }
+    return task;
+}
+
+static int
+check(cop_task_fn fn, const cop_task_opts *opts)
+{
+    bool valid = fn && (opts->arg.size == 0 || opts->arg.data)
+                 && (!opts->name || strlen(opts->name) < sizeof((struct copi_task *)0)->name);
+    return valid ? 0 : copi_fail(-EINVAL);
+}
+
+static struct copi_task *
+make(cop_task_fn fn, const cop_task_opts *opts)
+{
+    struct copi_task *task = allocate(opts);
+    cop_context *context = task ? cop_context_new(COP_FOREVER) : NULL;
+    if (!context) {
+        free(task);
+        return NULL;
+    }
+    copi_future_init(&task->future, &(struct copi_future_init){&source, opts->result_size,
+                                                               opts->file, opts->line});
+    task->fn = fn;
+    task->context = context;
+    task->drop = opts->drop;
+    task->contain_faults = opts->contain_faults;
+    task->stack_size = opts->stack_size;
+    if (opts->name) {
+        memccpy(task->name, opts->name, '\0', sizeof task->name);
+    }
+    return task;
+}
+
+cop_future *
+copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts)
+{
+    struct copi_task *task = make(fn, opts);
+    *out = NULL;
+    if (!task) {
+        return copi_future_no_memory();
+    }
+    if (check(fn, opts) != 0) {
+        cop_reason why = cop_why();
+        copi_future_reject(&task->future, &why);
+    } else {
+        cop_future_retain(&task->future); /* the start's */
+        *out = task;
+    }
+    return &task->future;
+}
+
+void
+copi_task_abandon(struct copi_task *task, const cop_reason *why)
+{
+    copi_future_reject(&task->future, why);
+    cop_future_release(&task->future);
+}
+
+int
+copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
+{
+    cop_start_opts opts = {
+        .size = sizeof opts,
+        .name = task->name[0] ? task->name : NULL,
+        .link = link,
+        .stack_size = task->stack_size,
+        .contain_faults = task->contain_faults,
+        .context = task->context,
+    };
+    const struct copi_spawn spawn = {.behaviour = &behaviour, .what = task, .opts = &opts};
+    cop_pid pid;
+    task->owner = owner;
+    cop_future_retain(&task->future); /* its pid is still to be noted */
+    int r = copi_spawn(&pid, NULL, &spawn);
+    if (r == 0) {
+        task->pid = pid;
+        *out = pid;
+    } else {
+        cop_reason why = cop_why();
+        copi_task_abandon(task, &why);
+    }
+    cop_future_release(&task->future);
+    return r;
+}
+
+cop_future *
+cop_async_with(cop_task_fn fn, const cop_task_opts *opts)
+{
+    static const cop_task_opts none;
+    const cop_task_opts *how = opts ? opts : &none;
+    struct copi_task *task;
+    cop_pid pid;
+    cop_future *future = copi_task_new(&task, fn, how);
+    if (task) {
+        copi_task_start(task, how->link, COP_NOBODY, &pid);
+    }
+    return future;
+}
+
+/* ---------------------------------------------------------------- stopping */
+
+static bool
+is_task(const cop_future *future)
+{
+    return future->source == &source;
+}
+
+static int
+ask_and_wait(cop_future *future, cop_pid pid, cop_reason reason, cop_time timeout)
+{
+    cop_bytes value;
+    int r = cop_exit_signal(pid, reason);
+    return r ? r : cop_await_bytes(future, &value, timeout);
+}
+
+int
+cop_task_shutdown(cop_future *future, cop_time timeout)
+{
+    if (!is_task(future)) {
+        return copi_fail(-EINVAL);
+    }
+    cop_pid pid = of(future)->pid;
+    cop_unlink(pid); /* how it ends now is no news to the caller */
+    bool asks = timeout >= 0 || copi_future_outcome(future) != -EINPROGRESS;
+    int r = asks ? ask_and_wait(future, pid, COP_REASON_SHUTDOWN, timeout) : -ETIMEDOUT;
+    if (r == -ETIMEDOUT && copi_future_outcome(future) == -EINPROGRESS) {
+        r = ask_and_wait(future, pid, COP_REASON_KILLED, COP_FOREVER);
+    }
+    return r;
+}

@@ -1,0 +1,35 @@
+/*
+ * actors/task.h - tasks, as those know them who start them in another way.
+ *
+ * Room: actors/. Any thread.
+ */
+#ifndef COPI_ACTORS_TASK_H
+#define COPI_ACTORS_TASK_H
+
+#include <coppice/task.h>
+
+struct copi_task;
+
+/*
+ * A task that has not started, and its future, of which the caller has one hold. Another is the
+ * start's: copi_task_start or copi_task_abandon takes it. *out is NULL when there is nothing to be
+ * started: the future is rejected already.
+ */
+cop_future *copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts);
+
+/*
+ * Start it, linked to the caller if `link`, and to `owner`, if that is somebody, from its own side. An
+ * error is one of cop_spawn_with, and the future is rejected with it.
+ */
+int copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out);
+
+/* It will not be started: its future is rejected, if it was not before. */
+void copi_task_abandon(struct copi_task *task, const cop_reason *why);
+
+/* How the tasks of a stream are started, and under whom. */
+typedef cop_future *(*copi_starter)(cop_task_fn fn, const cop_task_opts *opts, cop_pid supervisor);
+
+int copi_async_stream_new(cop_async_stream **out, cop_task_fn fn, const cop_async_stream_opts *opts,
+                          copi_starter start, cop_pid supervisor);
+
+#endif

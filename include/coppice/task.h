@@ -1,0 +1,137 @@
+/*
+ * coppice/task.h - tasks: a function on a process of its own, and its result as a future. Elixir's
+ * Task.
+ */
+#ifndef COPPICE_TASK_H
+#define COPPICE_TASK_H
+
+#include <coppice/future.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * What a task runs: 0 and the result is there, or a negative code, with which the future is rejected.
+ * A positive one is a crash with -EINVAL, and cop_exit or a failed cop_assert is one with that reason.
+ *
+ *   arg      a copy, valid until the task has ended
+ *   result   result_size zeroed bytes; NULL when that is 0. With COP_ANY a cop_bytes to fill in: its
+ *            bytes are copied when the function has returned (memory of cop_alloc will do), or, with
+ *            a drop function, taken over as they are
+ */
+typedef int (*cop_task_fn)(cop_bytes arg, void *result);
+
+typedef struct cop_task_opts {
+    cop_bytes arg;      /* copied */
+    size_t result_size; /* or COP_ANY */
+    void (*drop)(
+        void *result); /* for a result that owns memory: once, with the last handle, or when
+                                   nobody gets it; on any thread, so it may not block */
+    bool link;         /* to the caller: a crash of the task is a crash of the caller: Task.async */
+    const char *name;  /* registered */
+    cop_time shutdown; /* below a supervisor: as in cop_child_spec */
+    bool contain_faults;
+    size_t stack_size;
+    void *reserved[4];
+    const char *file; /* where it was made: set by the macros */
+    int line;
+} cop_task_opts;
+
+/*
+ * Start a task; Task.async (with .link), Task.start (when the future is released at once).
+ *
+ * It runs in a context of its own below the caller's current one. Its future is settled when its
+ * process has ended, and not before: no two await each other's leavings.
+ *
+ * Never NULL: what cannot start is a future that is already rejected, with the codes of
+ * cop_spawn_with. Give it back with cop_future_release; the task goes on without.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_future *cop_async_with(cop_task_fn fn, const cop_task_opts *opts);
+/* cop_async(fn, options...). In two steps, so that no option at all is standard C, too. */
+#define cop_async(...)      COP_ASYNC_(__VA_ARGS__, .line = __LINE__)
+#define COP_ASYNC_(fn, ...) cop_async_with((fn), &(cop_task_opts){.file = __FILE__, __VA_ARGS__})
+
+/*
+ * Stop a task and wait until it has ended; Task.shutdown. It is asked with SHUTDOWN, and killed after
+ * `timeout` (COP_BRUTAL_KILL: at once). The caller is no longer linked to it.
+ *
+ * 0: its result was there, or came meanwhile. Else how it ended, as from cop_await: -ECANCELED when it
+ * did as it was asked, or was killed.
+ *
+ * -EINVAL   not a task
+ * -EDEADLK  the caller itself, or who waits for it
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
+ */
+COP_API int cop_task_shutdown(cop_future *task, cop_time timeout);
+
+/* ------------------------------------------------------------------ many elements, so many at a time */
+
+/*
+ * Task.async_stream: a function over the elements of a list, or of any input, with at most so many
+ * tasks at a time. Elements are started as results are taken: an input without an end is no problem.
+ *
+ * A stream belongs to the process that takes from it first, and ends with it.
+ */
+typedef struct cop_async_stream cop_async_stream;
+
+typedef struct cop_async_stream_opts {
+    /* the input: a list, which must stay until the stream is freed, or a function */
+    const cop_bytes *items;
+    size_t count;
+    bool (*next)(cop_bytes *item, void *env); /* false: that was all. *item need only last until the
+                                                 next call */
+    void (*close)(
+        void *env); /* once: at the end of the input, or when the stream is freed before */
+    void *env;
+
+    size_t limit;         /* tasks at a time; 0: as many as there are processors */
+    bool unordered;       /* results as they come; else in the order of the input */
+    cop_time timeout;     /* of each element; 0: 5 s */
+    bool kill_on_timeout; /* a late element is stopped and fails; else the whole stream does */
+    cop_task_opts task; /* of each; its .arg is not used. With .link a failure is one of the process
+                             that takes the results, unless it traps exits; it gets no signal */
+    void *reserved[4];
+} cop_async_stream_opts;
+
+/*
+ * -EINVAL   no function, items without a list, or both a list and a function
+ * -ENOMEM
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API int cop_async_stream_new(cop_async_stream **out, cop_task_fn fn,
+                                 const cop_async_stream_opts *opts);
+
+typedef struct cop_async_item {
+    size_t index; /* of the element */
+    int code;     /* 0, or what its task was rejected with; -ETIMEDOUT: it was late */
+    cop_reason why;
+    cop_bytes value; /* borrowed until the next call with this stream */
+} cop_async_item;
+
+/*
+ * The next result. A task that fails is a result, too, and the stream goes on.
+ *
+ * -ENODATA     that was all
+ * -ETIMEDOUT   an element was late, without kill_on_timeout: the stream is over, and what ran is
+ *              stopped; or the context's deadline has passed
+ * -ECANCELED   as cop_await
+ * -EPERM       the stream is another process's
+ * -ENOMEM
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
+ */
+COP_API int cop_async_stream_next(cop_async_stream *stream, cop_async_item *out);
+
+/* Stop what still runs, wait for it, and let go of everything. Of its owner, or of anyone when it has
+ * none. NULL does nothing. Blocks. Exit point: no. */
+COP_API void cop_async_stream_free(cop_async_stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
