@@ -33,6 +33,7 @@
 #include <coppice/signal.h>
 #include <coppice/supervisor.h>
 #include <coppice/task.h>
+#include <coppice/task_supervisor.h>
 #include <coppice/timer.h>
 
 #endif
