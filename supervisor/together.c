@@ -26,7 +26,6 @@
 #include "runtime/process.h"
 #include "supervisor/child.h"
 #include "supervisor/report.h"
-#include "supervisor/restart.h"
 #include "supervisor/strategy.h"
 #include "supervisor/supervisor.h"
 
@@ -248,14 +247,6 @@ await_all(struct farewell *all)
 
 /* ---------------------------------------------------------------- all of it */
 
-static void
-forget_all(struct copi_supervisor *sup)
-{
-    while (sup->children.oldest) {
-        copi_forget_child(sup, sup->children.oldest);
-    }
-}
-
 static int
 ask_and_await(struct copi_process *self, struct farewell *all)
 {
@@ -278,7 +269,6 @@ copi_stop_together(struct copi_supervisor *sup)
         for (const struct complaint *one = all.first; one; one = one->next) {
             report(&all, one);
         }
-        forget_all(sup);
     }
     free_complaints(&all);
 }

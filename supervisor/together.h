@@ -10,8 +10,8 @@ struct copi_supervisor;
 
 /*
  * Ask all to stop, or kill them, each by its own rule, and wait until the last has ended. Then report
- * those that did not end as asked, and forget all. If the supervisor is killed meanwhile, everything is
- * let be.
+ * those that did not end as asked. It is the supervisor's last act: they stay in its list. If it is
+ * killed meanwhile, everything is let be.
  */
 void copi_stop_together(struct copi_supervisor *sup);
 

@@ -5,9 +5,9 @@
  * one after it is gone. What ends is restarted as its restart rule and the strategy say, until more
  * than max_restarts happen within max_seconds: then the supervisor stops its children and ends with
  * SHUTDOWN (and the code -ENOTRECOVERABLE, by which it can be told from one that was asked to), and
- * its own supervisor decides. Requests, child exits and restarts are handled one at a time, in order
- * of arrival. An attempt to restart that fails counts as a restart, too, and the next one waits behind
- * what has arrived meanwhile.
+ * its own supervisor decides; cop_give_up has other ways. Requests, child exits and restarts are
+ * handled one at a time, in order of arrival. An attempt to restart that fails counts as a restart,
+ * too, and the next one waits behind what has arrived meanwhile.
  *
  * The children of the two dynamic kinds are started by request only, any number of them, are known by
  * their pids, and forgotten when they are not started again. One that ends concerns no other, and when
@@ -54,20 +54,24 @@ typedef enum cop_auto_shutdown {
 
 /* What a supervisor does when a restart is one too many; it is reported first, whatever it is. */
 typedef enum cop_give_up {
-    COP_GIVE_UP_SHUTDOWN, /* OTP's: stop the children and end with SHUTDOWN: a transient supervisor is
-                             then not started again */
-    COP_GIVE_UP_CRASH,    /* the same, but end with FAILED: then it is. The code is the same */
-    COP_GIVE_UP_CHILD, /* leave that child down, as after a stop, and go on with the others. Not with
-                             the strategies that restart siblings, which need one another */
-    COP_GIVE_UP_PROGRAM, /* stop the children, then exit(1): for who watches the program. Other trees
-                             are not stopped, but atexit's functions run */
+    /* OTP's: stop the children and end with SHUTDOWN and -ENOTRECOVERABLE. The supervisor above starts
+     * it again if it is permanent, but not if it is transient. */
+    COP_GIVE_UP_SHUTDOWN,
+    /* The same, but end with FAILED, and a transient one is started again, too. */
+    COP_GIVE_UP_CRASH,
+    /* Leave that child down, as after a stop, and go on with the others; restart_child starts it again.
+     * Not with strategies that restart siblings: those need one another. */
+    COP_GIVE_UP_CHILD,
+    /* Stop the children, then exit(1), for who watches the program. Other trees are not stopped;
+     * atexit's functions run. */
+    COP_GIVE_UP_PROGRAM,
 } cop_give_up;
 
 typedef struct cop_supervisor_spec cop_supervisor_spec;
 
 typedef struct cop_child_spec {
-    const char
-        *id; /* unique among its siblings; 1 to 63 bytes. Below COP_DYNAMIC: for reports, or NULL */
+    /* Unique among its siblings; 1 to 63 bytes. Below COP_DYNAMIC it is for reports only, or NULL. */
+    const char *id;
     /* what the child is: exactly one of these */
     const cop_genserver *genserver;
     cop_process_fn worker; /* 0: clean exit; negative: a crash */
@@ -144,6 +148,9 @@ struct cop_supervisor_spec {
      * when it has returned, before its deferred calls run: static memory will do, and cop_alloc's, and
      * arg's, but not its own variables.
      *
+     * It may block, and nothing else happens in the supervisor meanwhile; a cop_exit in it fails the
+     * start.
+     *
      * 0           go on
      * COP_IGNORE  do not start: the start gives 0 and COP_NOBODY; as a child, it declines
      * negative    the start fails with it
@@ -166,7 +173,8 @@ struct cop_supervisor_spec {
  * functions stay the caller's and must outlive the tree. Nested specs are checked with it: no child
  * of a tree with a mistake in it is started.
  *
- *   out   the supervisor; NULL: not wanted. Registered as spec->name, if that is set
+ *   out   the supervisor, or COP_NOBODY if its init declined; NULL: not wanted. Registered as
+ *         spec->name, if that is set
  *
  * A child that fails to start stops those before it, in reverse, and fails the start with
  * "{shutdown,{failed_to_start_child,Id,Reason}}" in cop_why() and the child's own code.
@@ -236,8 +244,9 @@ COP_API int cop_supervisor_start_child(cop_pid supervisor, const cop_child_spec 
 COP_API int cop_supervisor_start_instance(cop_pid supervisor, cop_bytes arg, cop_pid *out);
 
 /*
- * Stop and forget a child of a dynamic kind, by its shutdown rule; terminate_child by pid. Between two
- * attempts, when it has none, its last pid stands for it.
+ * Stop and forget a child of a dynamic kind, by its shutdown rule; DynamicSupervisor.terminate_child,
+ * and supervisor:terminate_child by pid. Between two attempts, when it has none, its last pid stands
+ * for it.
  *
  * -ENOENT   it is not, or no longer, a child. As in OTP, COP_SIMPLE_ONE_FOR_ONE says 0 if it is dead
  */

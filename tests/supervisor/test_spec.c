@@ -77,7 +77,7 @@ TEST(refuses_a_child_that_is_two_things)
             "a: it is more than one kind of child");
 }
 
-TEST(refuses_rules_that_are_none) /* SUP-028 */
+TEST(refuses_rules_that_are_none) /* SUP-028, DYN-030 */
 {
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .restart = (cop_restart)9})),
             "a: restart: 9 is no rule");
