@@ -48,10 +48,19 @@ let_go(struct offer *offer, uint32_t holds)
 
 /* ---------------------------------------------------------------- in the supervisor */
 
+/* At the end of the argument: the supervisor may have an `extra` of its own before it. */
+static struct offer *
+offer_in(cop_bytes arg)
+{
+    struct offer *offer;
+    memcpy(&offer, (const char *)arg.data + arg.size - sizeof offer, sizeof offer);
+    return offer;
+}
+
 static int
 start(cop_pid *out, cop_bytes arg, cop_reason *why)
 {
-    struct offer *offer = *(struct offer *const *)arg.data;
+    struct offer *offer = offer_in(arg);
     uint32_t offered = OFFERED;
     int r = -ECANCELED;
     if (copi_cas_32(&offer->state, &offered, TAKEN)) {
