@@ -330,10 +330,13 @@ TEST(restarts_further_apart_than_the_period_do_not_add_up) /* SUP-093 */
     ck_assert(cop_alive(sup));
 }
 
+static _Atomic bool is_watched;
+
 static int
 crash_at_once(cop_bytes arg)
 {
     (void)arg;
+    EVENTUALLY(is_watched);
     return -EIO;
 }
 
@@ -343,6 +346,7 @@ TEST(a_child_that_dies_right_after_each_start_is_an_ordinary_failure) /* SUP-075
     cop_pid sup = start_tree(TREE(.max_restarts = 2, .max_seconds = 3600,
                                   COP_CHILDREN(BOX("a"), {.id = "bad", .worker = crash_at_once})));
     cop_ref monitor = cop_monitor(sup);
+    is_watched = true;
     ck_assert_int_eq(end_of(monitor).kind, COP_SHUTDOWN);
     const char *what = happened();
     ck_assert_uint_eq(test_count(what, "terminated(bad"), 3);
