@@ -13,6 +13,7 @@
 
 #include "runtime/alloc.h"
 #include "runtime/process.h"
+#include "runtime/table.h"
 #include "supervisor/report.h"
 #include "supervisor/restart.h"
 
@@ -381,7 +382,8 @@ int
 cop_supervisor_terminate(cop_pid supervisor, cop_pid child)
 {
     struct answer answer;
-    return ask(supervisor, COP_MSG_OF(TERMINATE, child), &answer);
+    cop_pid pid = copi_resolve(child); /* a name's holder of now */
+    return ask(supervisor, COP_MSG_OF(TERMINATE, pid), &answer);
 }
 
 int

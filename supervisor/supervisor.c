@@ -9,7 +9,7 @@
  * its beginning, its end, and who handles what; the rest of the room says how:
  *
  *   spec, offer    what it is told, and how that reaches it
- *   view           how its init is shown it
+ *   init, view     what an init of the user's makes of it, and how that is shown it
  *   siblings       its children, in order
  *   strategy, intensity, backoff    what an end means, how often is too often, how long to pause
  *   child          starting and stopping one
@@ -23,11 +23,11 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
+#include "supervisor/init.h"
 #include "supervisor/offer.h"
 #include "supervisor/report.h"
 #include "supervisor/requests.h"
 #include "supervisor/restart.h"
-#include "supervisor/view.h"
 
 #include <coppice/memory.h>
 #include <coppice/signal.h>
@@ -101,64 +101,6 @@ take_spec(struct copi_supervisor *sup, cop_bytes birth)
     return sup->spec ? 0 : -ECANCELED;
 }
 
-/* ---------------------------------------------------------------- what its init makes of it */
-
-/* Its parts are found to be no specification here, and then cop_why() has it in words. */
-static cop_reason
-adopt(struct copi_supervisor *sup, struct copi_view *view)
-{
-    struct copi_spec *spec;
-    view->spec.name = sup->spec->name[0] ? sup->spec->name : NULL;
-    view->spec.init = NULL;
-    if (copi_spec_new(&spec, &view->spec) != 0) {
-        return cop_why();
-    }
-    copi_spec_release(sup->spec);
-    sup->spec = spec;
-    return COP_REASON_NORMAL;
-}
-
-static int
-call_init(struct copi_supervisor *sup, struct copi_view *view, cop_bytes more)
-{
-    cop_bytes arg = {sup->spec->arg.data, sup->spec->arg.size};
-    if (arg.size == 0) {
-        arg = more;
-    } else if (more.size > 0) { /* the process's, so that the init may end it */
-        char *joined = cop_alloc(arg.size + more.size);
-        if (!joined) {
-            return -ENOMEM;
-        }
-        memcpy(joined, arg.data, arg.size);
-        memcpy(joined + arg.size, more.data, more.size);
-        arg = (cop_bytes){joined, arg.size + more.size};
-    }
-    return sup->spec->init(&view->spec, arg);
-}
-
-/* NORMAL: go on, or, with *declines, do not start. */
-static cop_reason
-ask_init(struct copi_supervisor *sup, cop_bytes more, bool *declines)
-{
-    struct copi_view view;
-    int r = copi_view_make(&view, sup->spec);
-    if (r) {
-        return cop_failed(r, NULL);
-    }
-    cop_reason reason = COP_REASON_NORMAL;
-    r = call_init(sup, &view, more);
-    if (r == 0) {
-        reason = adopt(sup, &view);
-    } else if (r < 0) {
-        reason = cop_failed(r, NULL);
-    } else if (r != COP_IGNORE) {
-        reason = cop_failed(-EINVAL, "{bad_return_value,%d}", r);
-    }
-    *declines = r == COP_IGNORE;
-    copi_view_clear(&view);
-    return reason;
-}
-
 /* ---------------------------------------------------------------- its first children */
 
 static cop_reason
@@ -198,12 +140,10 @@ init(void *state, cop_bytes birth)
     if (r) {
         return cop_stop(cop_failed(r, NULL));
     }
-    if (sup->spec->init) {
-        bool declines = false;
-        cop_reason reason = ask_init(sup, arg_of(birth), &declines);
-        if (declines || reason.kind != COP_NORMAL) {
-            return declines ? cop_ignore() : cop_stop(reason);
-        }
+    cop_reason why;
+    r = copi_init_ask(&sup->spec, arg_of(birth), &why);
+    if (r) {
+        return r == COP_IGNORE ? cop_ignore() : cop_stop(why);
     }
     return bring_up(sup);
 }

@@ -161,6 +161,16 @@ TEST(who_is_no_child_or_no_longer_one_is_not_found) /* DYN-022 */
     refused(cop_supervisor_terminate(sup, COP_NOBODY), -ENOENT, "not_found");
 }
 
+TEST(a_child_may_be_terminated_by_its_name)
+{
+    cop_pid sup = start_tree(DYNAMIC());
+    cop_pid pid = started(sup, &(cop_child_spec)BOX("a"));
+    ck_assert_int_eq(cop_supervisor_terminate(sup, cop_named("a")), 0);
+    ck_assert(!cop_alive(pid));
+    refused(cop_supervisor_terminate(sup, cop_named("a")), -ENOENT, "not_found");
+    HAPPENED("+a -a");
+}
+
 TEST(one_too_many_is_refused_before_it_starts) /* DYN-012 */
 {
     cop_pid sup = start_tree(DYNAMIC(.max_children = 2)), pid = {9};

@@ -223,7 +223,8 @@ TEST_TIMES(12, are_found_without_memory_for_an_index)
     copi_siblings_clear(&all);
 }
 
-TEST(many_ids_are_found_at_once) /* SUP-143: that time grows with the number is told by its limit */
+TEST(
+    many_are_found_at_once) /* SUP-143, SOF-019: that time grows with the number is told by its limit */
 {
     enum {
         MANY = 100000
@@ -238,6 +239,16 @@ TEST(many_ids_are_found_at_once) /* SUP-143: that time grows with the number is 
         ck_assert_ptr_eq(copi_siblings_find(&all, many[i].id)->spec, &many[i]);
     }
     ck_assert_uint_eq(all.ids.left_out, 0);
+    for (size_t i = 0; i < MANY; i++) { /* and pids, when they go in the order in which they came */
+        copi_siblings_set(&all, copi_siblings_find(&all, many[i].id), COPI_CHILD_RUNNING,
+                          (cop_pid){i + 1});
+    }
+    for (size_t i = 0; i < MANY / 2; i++) {
+        struct copi_child *child = copi_siblings_find_running(&all, (cop_pid){i + 1});
+        ck_assert_ptr_eq(child->spec, &many[i]);
+        copi_siblings_remove(&all, child);
+        copi_child_free(child);
+    }
     copi_siblings_clear(&all);
     free(many);
 }

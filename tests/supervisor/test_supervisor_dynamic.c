@@ -1,0 +1,141 @@
+/*
+ * tests/supervisor/test_supervisor_dynamic.c - dynamic supervisors as a whole, and ways of giving up.
+ *
+ * Room: tests/. Case ids (DYN-001) are those of the conformance list.
+ */
+#include "supervisor/supervisor.h"
+#include "tests/supervisor/dynamic.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const cop_child_spec a_child = BOX("a"), b_child = BOX("b");
+
+/* ---------------------------------------------------------------- a dynamic one */
+
+TEST(a_dynamic_supervisor_starts_with_no_children) /* DYN-001, DYN-002, DYN-004 */
+{
+    cop_pid sup = start_tree(DYNAMIC(.name = "pool", .link = true));
+    ck_assert(cop_pid_eq(cop_whereis("pool"), sup));
+    ck_assert_uint_eq(counts(sup).specs, 0);
+    for (int i = 0; i < 1000; i++) { /* there is no limit of children */
+        started(sup, WORKER(until_asked));
+    }
+    stop_tree(sup);
+    ck_assert(cop_pid_eq(cop_whereis("pool"), COP_NOBODY));
+}
+
+TEST(a_dynamic_supervisor_may_be_a_child) /* DYN-001 */
+{
+    cop_pid top = start_tree(
+        TREE(COP_CHILDREN({.id = "one", .supervisor = DYNAMIC(.name = "one")},
+                          {.id = "two", .supervisor = INSTANCES(WORKER(until_asked, .id = "w"))})));
+    ck_assert_str_eq(listed(top), "two=up one=up");
+    ck_assert_uint_eq(counts(top).supervisors, 2);
+    started(cop_named("one"), &a_child);
+    ck_assert_int_eq(cop_exit_signal(cop_whereis("one"), COP_REASON_KILLED), 0);
+    EVENTUALLY(cop_supervisor_count(cop_named("one"), &(cop_child_counts){0}) == 0
+               && cop_whereis("a").id == 0);
+    ck_assert_uint_eq(counts(cop_named("one")).specs, 0); /* its children are lost: scenario 32 */
+}
+
+/* ---------------------------------------------------------------- giving up */
+
+#define NO_RESTARTS .max_seconds = 3600
+
+TEST(giving_up_as_a_crash_lets_a_transient_supervisor_be_restarted)
+{
+    const cop_supervisor_spec inner = {
+        .give_up = COP_GIVE_UP_CRASH, NO_RESTARTS, COP_CHILDREN(BOX("a"), BOX("b"))};
+    record_reports();
+    cop_pid sup =
+        start_tree(TREE(COP_CHILDREN({.id = "s", .supervisor = &inner, .restart = COP_TRANSIENT})));
+    happened();
+    end_box("a", BOOM);
+    EVENTUALLY(has_happened("+b"));
+    EVENTUALLY(is_at_rest(sup));
+    HAPPENED("terminated(a boom) gave_up(a reached_max_restart_intensity) -b "
+             "terminated(s reached_max_restart_intensity) +a +b");
+}
+
+TEST(giving_up_a_child_leaves_it_down_and_its_siblings_alone)
+{
+    record_reports();
+    cop_pid sup = start_tree(
+        TREE(.give_up = COP_GIVE_UP_CHILD, NO_RESTARTS, COP_CHILDREN(BOX("a"), BOX("b"))));
+    end_box_of(sup, "a", BOOM);
+    ck_assert_str_eq(listed(sup), "b=up a=down");
+    end_box_of(sup, "b", BOOM);
+    ck_assert_str_eq(listed(sup), "b=down a=down");
+    ck_assert_int_eq(cop_supervisor_restart_child(sup, "a", NULL), 0);
+    HAPPENED("+a +b terminated(a boom) gave_up(a reached_max_restart_intensity) "
+             "terminated(b boom) gave_up(b reached_max_restart_intensity) +a");
+}
+
+TEST(giving_up_a_child_whose_restart_fails_ends_the_attempts)
+{
+    boxes[0].plan = "+ff";
+    record_reports();
+    cop_pid sup = start_tree(TREE(.give_up = COP_GIVE_UP_CHILD, .max_restarts = 2,
+                                  .max_seconds = 3600, COP_CHILDREN(BOX("a"), BOX("b"))));
+    end_box_of(sup, "a", BOOM);
+    HAPPENED("+a +b terminated(a boom) !a start_error(a busy) !a start_error(a busy) "
+             "gave_up(a reached_max_restart_intensity)");
+    ck_assert_str_eq(listed(sup), "b=up a=down");
+}
+
+TEST(giving_up_a_dynamic_child_forgets_it)
+{
+    cop_pid sup = start_tree(DYNAMIC(.give_up = COP_GIVE_UP_CHILD, NO_RESTARTS));
+    cop_pid other = started(sup, &b_child);
+    started(sup, &a_child);
+    end_box_of(sup, "a", BOOM);
+    ck_assert_str_eq(listed(sup), "=up");
+    ck_assert(cop_alive(other));
+}
+
+TEST(giving_up_a_significant_child_is_its_end)
+{
+    cop_pid sup = start_tree(
+        TREE(.give_up = COP_GIVE_UP_CHILD, NO_RESTARTS, .auto_shutdown = COP_ANY_SIGNIFICANT,
+             COP_CHILDREN(BOX_WITH("a", .restart = COP_TRANSIENT, .significant = true))));
+    cop_ref monitor = cop_monitor(sup);
+    end_box("a", BOOM);
+    cop_reason reason = test_down(monitor);
+    ck_assert(reason.kind == COP_SHUTDOWN && reason.code == 0);
+}
+
+static void
+give_up_the_program(void)
+{
+    cop_pid sup = start_tree(
+        TREE(.give_up = COP_GIVE_UP_PROGRAM, NO_RESTARTS, COP_CHILDREN(BOX("a"), BOX("b"))));
+    (void)sup;
+    end_box("a", BOOM);
+    EVENTUALLY(false);
+}
+
+static void
+tell_how_far(void)
+{
+    if (!has_happened("-b")) {
+        _exit(77); /* its children are stopped before it ends */
+    }
+}
+
+TEST(giving_up_the_program_ends_it_when_the_children_have_stopped)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        if (atexit(tell_how_far) == 0) {
+            give_up_the_program();
+        }
+        _exit(78);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 1);
+}
+
+SUITE("supervisor_dynamic")
