@@ -18,7 +18,7 @@ TEST(a_dynamic_supervisor_starts_with_no_children) /* DYN-001, DYN-002, DYN-004 
     cop_pid sup = start_tree(DYNAMIC(.name = "pool", .link = true));
     ck_assert(cop_pid_eq(cop_whereis("pool"), sup));
     ck_assert_uint_eq(counts(sup).specs, 0);
-    for (int i = 0; i < 1000; i++) { /* there is no limit of children */
+    for (int i = 0; i < 300; i++) { /* there is no limit of children */
         started(sup, WORKER(until_asked));
     }
     stop_tree(sup);
@@ -136,6 +136,53 @@ TEST(giving_up_the_program_ends_it_when_the_children_have_stopped)
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status));
     ck_assert_int_eq(WEXITSTATUS(status), 1);
+}
+
+/* ---------------------------------------------------------------- from all sides */
+
+/* Starts, stops and kills, and leaves every fourth to itself. */
+static int
+come_and_go(cop_bytes arg)
+{
+    cop_pid sup = *(const cop_pid *)arg.data, pid;
+    for (int i = 0; i < 100; i++) {
+        int r = cop_supervisor_start_instance(sup, COP_STR("x"), &pid);
+        if (r == 0 && i % 4 < 2) {
+            r = cop_supervisor_terminate(sup, pid);
+        } else if (r == 0 && i % 4 == 2) {
+            r = cop_exit_signal(pid, COP_REASON_KILLED);
+        }
+        if (r) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+TEST_TIMES(2, instances_that_come_and_go_from_all_sides_are_none_too_many)
+{
+    enum {
+        SIDES = 4
+    };
+    const cop_child_spec worker = {
+        .id = "w",
+        .worker = until_asked,
+        .restart = _i == 0 ? COP_TEMPORARY : COP_PERMANENT,
+    };
+    cop_pid sup = start_tree(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, .max_restarts = 1000000,
+                                  .children = &worker, .child_count = 1));
+    cop_ref monitors[SIDES];
+    for (int i = 0; i < SIDES; i++) {
+        ck_assert_int_eq(
+            cop_spawn(NULL, come_and_go, .arg = COP_BYTES(sup), .monitor = &monitors[i]), 0);
+    }
+    for (int i = 0; i < SIDES; i++) {
+        ck_assert_int_eq(test_down(monitors[i]).kind, COP_NORMAL);
+    }
+    /* Those that were let be, and of permanent ones those that were killed. */
+    EVENTUALLY(counts(sup).active == SIDES * (_i == 0 ? 25 : 50));
+    stop_tree(sup);
+    ck_assert_uint_eq(cop_processes(NULL, 0), 1);
 }
 
 SUITE("supervisor_dynamic")

@@ -9,7 +9,7 @@
 #include "tests/supervisor/dynamic.h"
 
 enum {
-    MANY = 200
+    MANY = 100
 };
 
 static void
