@@ -9,10 +9,12 @@
  * a value may be read when its notice is there, although another may have released the last handle.
  *
  * A wait for a single task publishes whom it waits for, as a call does: a circle of tasks and calls is
- * refused. Waits for several have no single edge; only the caller's own task among them is refused.
+ * refused. Waits for several have no single edge; only the caller's own task among them is refused, and
+ * the header says so.
  */
 #include "actors/future.h"
 #include "runtime/cycle.h"
+#include "runtime/inbox.h"
 #include "runtime/notice.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
@@ -20,6 +22,21 @@
 #include <errno.h>
 
 /* ---------------------------------------------------------------- one */
+
+/* All that is here is an exit point, also when there is nothing to wait for: who awaits in a loop has to
+ * be able to end. */
+static int
+enter(struct copi_process **self)
+{
+    int r = copi_enter_exit_point(self);
+    if (r == 0) {
+        if (copi_load_relaxed_32(&(*self)->signals)) {
+            copi_take_in(*self);
+        }
+        copi_exit_point(*self);
+    }
+    return r;
+}
 
 static int
 subscribe(struct copi_process *self, cop_future *future, cop_ref ref, size_t index)
@@ -57,7 +74,9 @@ wait_for(struct copi_process *self, cop_future *future, cop_time timeout)
     }
     copi_notices_begin(self, ref);
     r = subscribe(self, future, ref, 0);
-    return r ? r : copi_notices_next(self, &wait, &notice);
+    r = r ? r : copi_notices_next(self, &wait, &notice);
+    bool was_late = r == -ETIMEDOUT && copi_future_outcome(future) != -EINPROGRESS;
+    return was_late ? 0 : r; /* its notice was, in the hands of a sweeper */
 }
 
 static int
@@ -82,18 +101,20 @@ copy_value(const cop_future *future, void *out, size_t size)
     return 0;
 }
 
+/* A rejection has no size. */
 static int
 check_size(const cop_future *future, size_t size)
 {
     bool fits = future->value_size == COP_ANY || future->value_size == size;
-    return fits ? 0 : copi_fail(-EMSGSIZE);
+    int outcome = copi_future_outcome(future);
+    return fits || (outcome != 0 && outcome != -EINPROGRESS) ? 0 : copi_fail(-EMSGSIZE);
 }
 
 int
 cop_await(cop_future *future, void *out, size_t size, cop_time timeout)
 {
     struct copi_process *self;
-    int r = copi_enter_exit_point(&self);
+    int r = enter(&self);
     r = r ? r : check_size(future, size);
     if (r) {
         return r;
@@ -113,7 +134,7 @@ int
 cop_await_bytes(cop_future *future, cop_bytes *out, cop_time timeout)
 {
     struct copi_process *self;
-    int r = copi_enter_exit_point(&self);
+    int r = enter(&self);
     if (r) {
         return r;
     }
@@ -133,8 +154,13 @@ cop_await_bytes(cop_future *future, cop_bytes *out, cop_time timeout)
 void
 cop_must_await(cop_future *future, void *out, size_t size)
 {
-    if (cop_await(future, out, size, COP_FOREVER) != 0) {
-        cop_exit(cop_why());
+    int r = cop_await(future, out, size, COP_FOREVER);
+    cop_reason why = cop_why();
+    if (r && copi_future_outcome(future) == r && !cop_is_crash(why)) {
+        char words[sizeof why.text]; /* how the other has ended is no way for this one to end */
+        cop_exit(cop_failed(r, "%s", cop_reason_string(why, words, sizeof words)));
+    } else if (r) {
+        cop_exit(why);
     }
 }
 
@@ -181,7 +207,7 @@ static int
 begin_several(struct copi_process **self, struct several *all, size_t each, cop_time timeout)
 {
     all->wait = COPI_WAIT(timeout);
-    int r = copi_enter_exit_point(self);
+    int r = enter(self);
     r = r ? r : check_several(*self, all, each);
     return r ? r : subscribe_to_all(*self, all);
 }
@@ -306,7 +332,7 @@ cop_await_settled(cop_future *const futures[], size_t n, void *out, size_t each,
         }
     }
     copi_notices_end(self);
-    return r;
+    return copi_wait_failed(r);
 }
 
 int
@@ -315,7 +341,7 @@ copi_await_any(cop_future *const futures[], size_t n, cop_time timeout)
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n, .wait = COPI_WAIT(timeout)};
     size_t index;
-    int r = copi_enter_exit_point(&self);
+    int r = enter(&self);
     r = r ? r : subscribe_to_all(self, &all);
     if (r) {
         return r;

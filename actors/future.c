@@ -92,7 +92,7 @@ free_value(cop_future *future)
             const void *in;
             void *out;
         } value = {.in = future->value.data};
-        future->drop(value.out);
+        copi_run_drop(future->drop, value.out);
     }
     free(future->outside);
 }

@@ -9,10 +9,12 @@
  * The function that is told of a cancellation waits in a word of its own:
  *
  *   EMPTY -> SETTING -> SET       cop_resolver_on_cancel, which writes fn and env in between
- *   anything -> CANCELLED         who has cancelled, by an exchange after the rejection
+ *   SET -> TOLD                   who has cancelled, and calls it
+ *   EMPTY, SETTING -> CANCELLED   who has cancelled, and finds nothing to call yet
+ *   CANCELLED -> TOLD             cop_resolver_on_cancel that comes too late, and calls its own
  *
- * Who cancels finds SET and calls the function; or does not, and then on_cancel, whose last swap
- * fails, finds CANCELLED and calls it. So it is called once.
+ * Whoever makes it TOLD calls, so one function is called, once. All are compare-and-swaps, after the
+ * rejection was published: who is called sees it.
  */
 #include "actors/future.h"
 #include "runtime/alloc.h"
@@ -26,6 +28,7 @@ enum hook {
     SETTING,
     SET,
     CANCELLED,
+    TOLD,
 };
 
 struct cop_resolver {
@@ -42,12 +45,22 @@ of(cop_future *future)
     return (cop_resolver *)(void *)future;
 }
 
+/* Whether there is a function to be called now. */
+static bool
+take_hook(cop_resolver *promise)
+{
+    uint32_t hook = copi_load_relaxed_32(&promise->hook);
+    while (!copi_cas_32(&promise->hook, &hook, hook == SET ? TOLD : CANCELLED)) {
+    }
+    return hook == SET;
+}
+
 static int
 cancel(cop_future *future, const cop_reason *why)
 {
     cop_resolver *promise = of(future);
     int r = copi_future_reject(future, why);
-    if (r == 0 && copi_exchange_32(&promise->hook, CANCELLED) == SET) { /* pairs with on_cancel */
+    if (r == 0 && take_hook(promise)) {
         promise->on_cancel(*why, promise->env);
     }
     return r;
@@ -107,19 +120,24 @@ cop_resolver_free(cop_resolver *resolver)
     }
 }
 
+static bool
+move_hook(cop_resolver *resolver, enum hook from, enum hook to)
+{
+    uint32_t expected = from;
+    return copi_cas_32(&resolver->hook, &expected, to);
+}
+
 int
 cop_resolver_on_cancel(cop_resolver *resolver, void (*fn)(cop_reason cause, void *env), void *env)
 {
-    uint32_t hook = EMPTY;
-    if (copi_cas_32(&resolver->hook, &hook, SETTING)) {
+    if (move_hook(resolver, EMPTY, SETTING)) {
         resolver->on_cancel = fn;
         resolver->env = env;
-        hook = SETTING;
-        if (copi_cas_32(&resolver->hook, &hook, SET)) { /* pairs with cancel's exchange */
+        if (move_hook(resolver, SETTING, SET)) { /* pairs with take_hook */
             return 0;
         }
     }
-    if (hook != CANCELLED) {
+    if (!move_hook(resolver, CANCELLED, TOLD)) {
         return -EALREADY;
     }
     fn(resolver->future.why, env);

@@ -145,7 +145,7 @@ drop_result(struct copi_task *task)
         void *out;
     } any = {.in = task->any.data};
     if (task->drop) {
-        task->drop(has_any_size(task) ? any.out : task->result);
+        copi_run_drop(task->drop, has_any_size(task) ? any.out : task->result);
     }
     free(task->any_copy);
 }

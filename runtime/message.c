@@ -203,10 +203,10 @@ release_node(struct copi_message *node)
     struct copi_pool *home = slab_of(node)->pool, *mine = copi_here.pool;
     if (home == mine) {
         put(mine, node);
-    } else if (mine || (mine = make_pool())) {
+    } else if (mine || (copi_here.process && (mine = make_pool()))) {
         collect(mine, home, node);
     } else {
-        return_alone(home, node);
+        return_alone(home, node); /* a thread that is no process would leave a pool behind */
     }
 }
 
@@ -394,15 +394,14 @@ copi_message_view(const struct copi_message *message)
     return view;
 }
 
-/* A drop function is a user's, and we are in the middle of something: the process must not end. */
-static void
-run_drop(struct copi_outside body)
+void
+copi_run_drop(void (*drop)(void *data), void *data)
 {
     struct copi_process *self = copi_here.process;
-    if (body.drop == free || !self || !self->jump) {
-        body.drop(body.data);
+    if (drop == free || !self || !self->jump) {
+        drop(data);
     } else {
-        copi_run_held(self, body.drop, body.data);
+        copi_run_held(self, drop, data);
     }
 }
 
@@ -412,7 +411,7 @@ copi_message_drop_body(struct copi_message *message)
     if (message->flags & COPI_OUTSIDE) {
         struct copi_outside body = *outside(message);
         message->flags &= (uint8_t) ~(COPI_OUTSIDE | COPI_COPIED);
-        run_drop(body);
+        copi_run_drop(body.drop, body.data);
     }
     message->size = 0;
 }

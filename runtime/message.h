@@ -77,6 +77,10 @@ int copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_
 /* What the user sees of it. */
 cop_msg copi_message_view(const struct copi_message *message);
 
+/* Run a drop function: it is a user's, and we are in the middle of something, so the process does not end
+ * in it. */
+void copi_run_drop(void (*drop)(void *data), void *data);
+
 /* Let the body go: drop it if it was moved. The message then has none. */
 void copi_message_drop_body(struct copi_message *message);
 

@@ -54,7 +54,8 @@ COP_API int cop_promise_new_at(cop_future **future, cop_resolver **resolver, siz
  * Settle a promise. However many try, from any threads, the first one does.
  *
  * cop_resolve copies the value. cop_resolve_move takes `data` over: `drop` runs once, when the last
- * handle is gone, on whichever thread lets go of it. On an error it is still the caller's.
+ * handle is gone, on whichever thread lets go of it, so it may not block. On an error it is still the
+ * caller's.
  *
  * -EALREADY   it is settled, or cancelled; nothing changed
  * -EMSGSIZE   not value_size bytes; nothing changed
@@ -73,14 +74,14 @@ COP_API int cop_reject(cop_resolver *resolver, cop_reason reason);
 COP_API void cop_resolver_free(cop_resolver *resolver);
 
 /*
- * Be told when the promise is cancelled from the other end: fn(cause, env), once, on the thread that
- * cancels; at once, on this one, if that has happened already. It may not block. It is not called
+ * Be told when the promise is cancelled from the other end: fn(why, env), with the rejection, once, on
+ * the thread that cancels; at once, on this one, if that has happened already. It may not block. It is not called
  * when the promise is settled before. It may still be running when cop_resolver_free returns: `env`
  * must outlive it.
  *
  * -EALREADY   there is such a function
  */
-COP_API int cop_resolver_on_cancel(cop_resolver *resolver, void (*fn)(cop_reason cause, void *env),
+COP_API int cop_resolver_on_cancel(cop_resolver *resolver, void (*fn)(cop_reason why, void *env),
                                    void *env);
 
 /* ------------------------------------------------------------------ futures */
@@ -106,7 +107,7 @@ COP_API cop_pid cop_future_pid(cop_future *future);
  *               to stays the future's, and is there as long as a handle is held
  *
  * A rejection's code   it was rejected; cop_why() has the reason
- * -EMSGSIZE    the value has another size; nothing was written
+ * -EMSGSIZE    the value has, or will have, another size; nothing was written
  * -ETIMEDOUT   nothing yet: only this wait has ended. Also the code of the context's deadline
  * -EDEADLK     it is the caller's own task, or that of one who waits, directly or through others,
  *              for the caller
@@ -120,7 +121,8 @@ COP_API int cop_await(cop_future *future, void *out, size_t size, cop_time timeo
 /* The same for a value of any size; *out is borrowed, until the caller's handle is released. */
 COP_API int cop_await_bytes(cop_future *future, cop_bytes *out, cop_time timeout);
 
-/* The same without a limit of time; a failure is a crash of the caller, with that reason. */
+/* The same without a limit of time; a failure is a crash of the caller, with that reason, or in its words
+ * where it is none for a crash. */
 COP_API void cop_must_await(cop_future *future, void *out, size_t size);
 
 /*
@@ -134,9 +136,9 @@ COP_API void cop_must_await(cop_future *future, void *out, size_t size);
  *             over (-ETIMEDOUT) it is -EINPROGRESS for those that are pending. Values of those that
  *             are resolved are written; `out` may be NULL when each is 0
  *
- * cop_race is cop_await_first, and cancels the others when there is a value.
+ * cop_race is cop_await_first, and cancels the others when it returns 0.
  *
- * Errors else as cop_await.
+ * Errors else as cop_await; but of circles only the one of the caller's own task is refused.
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */
