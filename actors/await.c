@@ -272,7 +272,10 @@ cop_await_first(cop_future *const futures[], size_t n, void *out, size_t each, s
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n};
     size_t index = 0;
-    int r = n == 0 ? copi_fail(-EINVAL) : begin_several(&self, &all, each, timeout);
+    if (n == 0) {
+        return copi_fail(-EINVAL);
+    }
+    int r = begin_several(&self, &all, each, timeout);
     if (r) {
         return r;
     }
@@ -295,7 +298,7 @@ int
 cop_race(cop_future *const futures[], size_t n, void *out, size_t each, size_t *winner,
          cop_time timeout)
 {
-    size_t won;
+    size_t won = 0;
     int r = cop_await_first(futures, n, out, each, &won, timeout);
     if (r) {
         return r;

@@ -118,7 +118,7 @@ release(void *future)
 }
 
 static struct copi_outside *
-outside(struct copi_message *node)
+body_of(struct copi_message *node)
 {
     return (struct copi_outside *)(void *)node->body;
 }
@@ -129,7 +129,7 @@ load(cop_future *future, struct copi_message *node)
 {
     if (node->kind == COPI_NOTE) {
         node->flags |= COPI_OUTSIDE;
-        *outside(node) = (struct copi_outside){.data = cop_future_retain(future), .drop = release};
+        *body_of(node) = (struct copi_outside){.data = cop_future_retain(future), .drop = release};
     }
 }
 
@@ -283,19 +283,19 @@ copi_future_resolve(cop_future *future, cop_bytes value, void *inside)
     if (future->value_size != COP_ANY) {
         return value.size == future->value_size ? resolve_copy(future, value, inside) : -EMSGSIZE;
     }
-    void *outside = copi_alloc(value.size ? value.size : 1);
-    if (!outside) {
+    void *copy = copi_alloc(value.size ? value.size : 1);
+    if (!copy) {
         return -ENOMEM;
     }
     if (!copi_future_claim(future)) {
-        free(outside);
+        free(copy);
         return -EALREADY;
     }
     if (value.size > 0) {
-        memcpy(outside, value.data, value.size);
+        memcpy(copy, value.data, value.size);
     }
-    future->outside = outside;
-    copi_future_publish_value(future, outside, value.size);
+    future->outside = copy;
+    copi_future_publish_value(future, copy, value.size);
     return 0;
 }
 

@@ -22,10 +22,10 @@ int copi_request(struct copi_process *self, cop_pid to, struct copi_message *mes
  * the caller's. An exit point where the mailbox makes senders wait.
  */
 int copi_request_submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
-                        struct copi_message *request, struct copi_wait *wait);
+                        struct copi_message *message, struct copi_wait *wait);
 
 /* What a COPI_REFUSAL says; its reason is NORMAL where it has none. */
-struct copi_refusal copi_request_refusal(const struct copi_message *refusal);
+struct copi_refusal copi_request_refusal(const struct copi_message *message);
 
 /* Wait for what comes under `ref`, for which an edge to `target` is published: as above, without the
  * sending. The reference may be a monitor's: then *answer is its DOWN. */

@@ -273,6 +273,7 @@ try_to_wait(void *arg)
     if (r == -ENOMEM) {
         ck_assert_int_eq(cop_why().code, -ENOMEM);
         assert_nothing_was_written(attempt->n);
+        ck_assert_uint_eq(copi_load_relaxed_64(&copi_table_find(cop_self())->noticed), 0);
     }
     return r;
 }

@@ -13,6 +13,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -996,7 +997,7 @@ be_told(struct crowd *crowd, unsigned place)
 
 TEST(who_asks_to_be_told_while_it_is_settled_is_told_once)
 {
-    struct crowd crowd = {.rounds = 3000, .act = be_told};
+    struct crowd crowd = {.rounds = 1000, .act = be_told};
     run_crowd(&crowd, 3);
 }
 
@@ -1014,8 +1015,76 @@ wait_impatiently(struct crowd *crowd, unsigned place)
 
 TEST(nobody_is_forgotten_by_who_sweeps_while_it_is_settled)
 {
-    struct crowd crowd = {.rounds = 1000, .act = wait_impatiently};
+    struct crowd crowd = {.rounds = 300, .act = wait_impatiently};
     run_crowd(&crowd, 4);
+}
+
+enum {
+    LONG_LIST = 1000
+};
+
+static struct {
+    pthread_barrier_t start, end;
+    cop_future *future;
+    int rounds;
+} sweeping;
+
+static void *
+sweep_in_each_round(void *arg)
+{
+    uint64_t number;
+    (void)arg;
+    for (int i = 0; i < sweeping.rounds; i++) {
+        pthread_barrier_wait(&sweeping.start);
+        int r = cop_await(sweeping.future, COP_OUT(number), 0);
+        ck_assert(r == 0 || r == -ETIMEDOUT);
+        pthread_barrier_wait(&sweeping.end);
+    }
+    return NULL;
+}
+
+/* It has them all in hand, a long list, while the list is closed behind its back. */
+static void
+settle_while_it_is_swept(struct promise promise, int round)
+{
+    for (int i = 0; i < LONG_LIST; i++) {
+        ck_assert_uint_ne(cop_future_notify(promise.future, SETTLED).id, 0);
+    }
+    sweeping.future = promise.future;
+    copi_store_relaxed_32(&promise.future->until_sweep, 1);
+    const void *newest = copi_load_acquire_ptr(&promise.future->waiters);
+    pthread_barrier_wait(&sweeping.start);
+    while (copi_load_acquire_ptr(&promise.future->waiters) == newest) {
+        sched_yield();
+    }
+    for (int i = round * 20; i > 0; i--) {
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+    ck_assert_int_eq(resolve(promise, 1), 0);
+    pthread_barrier_wait(&sweeping.end);
+}
+
+TEST(what_a_sweeper_has_in_hand_when_it_is_settled_is_told_by_the_sweeper)
+{
+    pthread_t thread;
+    sweeping.rounds = 200;
+    pthread_barrier_init(&sweeping.start, NULL, 2);
+    pthread_barrier_init(&sweeping.end, NULL, 2);
+    ck_assert_int_eq(pthread_create(&thread, NULL, sweep_in_each_round, NULL), 0);
+    for (int round = 0; round < sweeping.rounds; round++) {
+        struct promise promise = promise_of_number();
+        settle_while_it_is_swept(promise, round);
+        for (int i = 0; i < LONG_LIST; i++) {
+            cop_msg msg;
+            ck_assert_int_eq(cop_receive(&msg, 0), 0);
+            ck_assert_uint_eq(msg.tag, SETTLED);
+        }
+        assert_nothing_comes();
+        let_go(promise);
+    }
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    pthread_barrier_destroy(&sweeping.start);
+    pthread_barrier_destroy(&sweeping.end);
 }
 
 static void

@@ -807,6 +807,52 @@ TEST(of_a_hundred_that_resolve_together_one_does_and_all_see_its_value) /* GO01,
     run_crowd(&crowd, 100, NULL, one_has_won);
 }
 
+enum {
+    A_ROW = 20000
+};
+static struct promise row[A_ROW];
+static pthread_barrier_t row_start;
+
+static void *
+resolve_the_row(void *arg)
+{
+    uintptr_t successes = 0;
+    uint64_t mine = (uintptr_t)arg;
+    pthread_barrier_wait(&row_start);
+    for (int i = 0; i < A_ROW; i++) {
+        successes += resolve(row[i], mine) == 0;
+    }
+    return (void *)successes;
+}
+
+/* Side by side along a row, they meet at many of them. */
+TEST(of_two_that_hurry_each_promise_is_resolved_by_one) /* GO01 */
+{
+    pthread_t threads[2];
+    uintptr_t sum = 0, seen[2] = {0}, successes[2];
+    void *result;
+    for (int i = 0; i < A_ROW; i++) {
+        row[i] = promise_of_number();
+    }
+    pthread_barrier_init(&row_start, NULL, 2);
+    for (uintptr_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, resolve_the_row, (void *)i), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], &result), 0);
+        successes[i] = (uintptr_t)result;
+        sum += successes[i];
+    }
+    ck_assert_uint_eq(sum, A_ROW);
+    for (int i = 0; i < A_ROW; i++) {
+        seen[value_of(row[i])]++;
+        let_go(row[i]);
+    }
+    ck_assert_uint_eq(seen[0], successes[0]);
+    ck_assert_uint_eq(seen[1], successes[1]);
+    pthread_barrier_destroy(&row_start);
+}
+
 static void
 settle_somehow(struct crowd *crowd, unsigned place)
 {
