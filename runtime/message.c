@@ -335,6 +335,17 @@ copi_message_blank(enum copi_kind kind, uint32_t tag, size_t size, void **body)
     return message;
 }
 
+struct copi_message *
+copi_message_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body)
+{
+    struct copi_message *message = copi_message_new(kind, tag, sizeof body);
+    if (message) {
+        message->flags |= COPI_OUTSIDE | COPI_COPIED;
+        *outside(message) = body;
+    }
+    return message;
+}
+
 static int
 move_outside(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
 {

@@ -71,6 +71,10 @@ struct copi_message *copi_message_new(enum copi_kind kind, uint32_t tag, size_t 
 struct copi_message *copi_message_blank(enum copi_kind kind, uint32_t tag, size_t size,
                                         void **body);
 
+/* The same with a body of the library's, which the receiver may not keep; `drop` hears when it is let
+ * go. */
+struct copi_message *copi_message_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body);
+
 /* A message as the user gave it: copied, or its body taken when *out is set. -EINVAL, -ENOMEM. */
 int copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg *msg);
 

@@ -5,8 +5,8 @@
  * Touch freely: cold fields. Ask first: the order in which a process ends (process.c).
  *
  * Lock order: none of the runtime's locks is held while another is taken, but that ladder.c arms a
- * timer and interrupts a thread under a record's lock, and that whoever holds context.c's or a record's
- * may unpark. No lock is held while user code runs (the observer of cop_config apart, which must not
+ * timer and interrupts a thread under a record's lock, that interval.c sends a message under its own, and
+ * that whoever holds context.c's or a record's may unpark. No lock is held while user code runs (the observer of cop_config apart, which must not
  * call back), a message is freed, or a thread is started.
  */
 #ifndef COPI_RUNTIME_PROCESS_H

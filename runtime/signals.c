@@ -444,6 +444,30 @@ copi_signals_stop(struct copi_process *self, struct copi_message *message)
     }
 }
 
+/* ---------------------------------------------------------------- exit signals */
+
+struct copi_message *
+copi_signals_new(const struct copi_process *self, const cop_reason *reason)
+{
+    struct copi_message *message = copi_message_new(COPI_SIGNAL, 0, sizeof(struct cop_exited));
+    if (message) {
+        struct cop_exited exited = {.pid = copi_pid(self), .reason = *reason};
+        memcpy(message->body, &exited, sizeof exited);
+    }
+    return message;
+}
+
+void
+copi_signals_send(cop_pid to, struct copi_message *message)
+{
+    struct cop_exited exited;
+    memcpy(&exited, message->body, sizeof exited);
+    copi_post_signal(to, message);
+    if (exited.reason.kind == COP_KILLED || exited.reason.kind == COP_SHUTDOWN) {
+        copi_ladder_begin(to, exited.reason.kind == COP_KILLED);
+    }
+}
+
 /* ---------------------------------------------------------------- unmaking */
 
 /* true: it is armed no more, and the caller's to free. Else it is flying, and will be ignored. */
@@ -539,16 +563,11 @@ cop_exit_signal(cop_pid to, cop_reason reason)
     if (pid.id == 0) {
         return to.id ? copi_fail(-ESRCH) : 0;
     }
-    struct copi_message *message = copi_message_new(COPI_SIGNAL, 0, sizeof(struct cop_exited));
+    struct copi_message *message = copi_signals_new(self, &reason);
     if (!message) {
         return copi_fail(-ENOMEM);
     }
-    struct cop_exited exited = {.pid = copi_pid(self), .reason = reason};
-    memcpy(message->body, &exited, sizeof exited);
-    copi_post_signal(pid, message);
-    if (reason.kind == COP_KILLED || reason.kind == COP_SHUTDOWN) {
-        copi_ladder_begin(pid, reason.kind == COP_KILLED);
-    }
+    copi_signals_send(pid, message);
     return 0;
 }
 

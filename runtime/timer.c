@@ -6,8 +6,9 @@
  *
  * Pending timers form a pairing heap, ordered by deadline and then by the order in which they were
  * set. Arming is a few pointers under the lock; the timer thread sleeps until the earliest deadline
- * and is woken only by a timer that is earlier. A timer's message is made when it is armed, so firing
- * needs no memory.
+ * and is woken only by a timer that is earlier. A timer's message or signal is made when it is armed,
+ * so firing needs no memory. An interval stays in the heap, with its next time; what it sends is
+ * interval.c's.
  *
  * A reference is a slot and a count, as a pid is: a timer that is gone is not found. Slots belong to
  * the user's timers only; what the library itself does later has none, and cannot be cancelled.
@@ -19,7 +20,9 @@
 
 #include "runtime/alloc.h"
 #include "runtime/inbox.h"
+#include "runtime/interval.h"
 #include "runtime/send.h"
+#include "runtime/signals.h"
 #include "runtime/table.h"
 
 #include <errno.h>
@@ -30,13 +33,15 @@ struct copi_timer {
     uint64_t order;
     struct copi_timer *child, *sibling, **link; /* the heap; link: what points here */
     struct copi_timer *next_of_process, **process_link;
-    /* either a message */
-    struct copi_message *message;
-    cop_pid to;
-    uint32_t slot;
-    /* or a call */
+    /* either a call */
     void (*fn)(uint64_t arg);
     uint64_t arg;
+    /* or to somebody: a message or an exit signal, or an interval's messages */
+    cop_pid to;
+    struct copi_message *message;
+    struct copi_interval *interval; /* held */
+    bool tells_itself;              /* the message's body is the timer's reference */
+    uint32_t slot;
 };
 
 enum {
@@ -235,9 +240,16 @@ take_out_locked(struct copi_timer *timer)
 {
     remove_locked(timer);
     leave_process_locked(timer);
-    if (timer->message) {
+    if (!timer->fn) {
         give_slot_locked(timer);
     }
+}
+
+static void
+put_in_locked(struct copi_timer *timer)
+{
+    timer->order = timers.order++;
+    set_first_locked(meld(timers.first, timer));
 }
 
 static void
@@ -246,39 +258,77 @@ discard(struct copi_timer *timer)
     if (timer->message) {
         copi_message_free(timer->message);
     }
+    if (timer->interval) {
+        copi_interval_cancel(timer->interval);
+    }
     free(timer);
 }
 
 /* ---------------------------------------------------------------- the thread */
 
+/* What is to be done outside the lock: with a timer that is out of everything, or one tick of an
+ * interval that goes on. */
+struct due {
+    struct copi_timer *timer;
+    struct copi_interval *interval; /* held */
+    cop_pid to;
+};
+
 static void
-fire(struct copi_timer *timer)
+fire(const struct due *due)
 {
+    struct copi_timer *timer = due->timer;
+    if (!timer) {
+        copi_interval_tick(due->interval, copi_resolve(due->to));
+        return;
+    }
     if (timer->fn) {
         timer->fn(timer->arg);
-    } else {
+    } else if (timer->message && timer->message->kind == COPI_SIGNAL) {
+        copi_signals_send(copi_resolve(timer->to), timer->message);
+    } else if (timer->message) {
         copi_post(copi_resolve(timer->to), timer->message);
-        timer->message = NULL;
     }
-    free(timer);
+    timer->message = NULL;
+    discard(timer);
 }
 
-/* The next timer that is due; or NULL, and when to look again. */
-static struct copi_timer *
-next_due(cop_time *until, bool *stopping)
+/* Not if its receiver was gone before it was set: then it is in nobody's list. */
+static bool
+goes_on(const struct copi_timer *timer)
+{
+    return timer->interval && (timer->process_link || timer->to.id & COPI_NAME_BIT);
+}
+
+static struct due
+take_due_locked(struct copi_timer *timer, cop_time now)
+{
+    if (!goes_on(timer)) {
+        take_out_locked(timer);
+        return (struct due){.timer = timer};
+    }
+    remove_locked(timer);
+    timer->deadline = copi_interval_next(timer->interval, timer->deadline, now);
+    put_in_locked(timer);
+    return (struct due){.interval = copi_interval_hold(timer->interval), .to = timer->to};
+}
+
+/* Whether something is due; else when to look again. */
+static bool
+next_due(struct due *due, cop_time *until, bool *stopping)
 {
     cop_time now = copi_clock();
     copi_lock_take(&timers.lock);
     struct copi_timer *timer = timers.first;
+    bool is_due = timer && timer->deadline <= now;
     *stopping = timers.stopping;
-    if (timer && timer->deadline <= now) {
-        take_out_locked(timer);
+    if (is_due) {
+        *due = take_due_locked(timer, now);
     } else {
         *until = timers.sleeping_until = timer ? timer->deadline : COP_FOREVER;
-        timer = NULL;
     }
     copi_lock_give(&timers.lock);
-    return timer;
+    return is_due;
 }
 
 static void
@@ -287,10 +337,10 @@ run(void *unused)
     (void)unused;
     bool stopping = false;
     while (!stopping) {
+        struct due due;
         cop_time until = COP_FOREVER;
-        struct copi_timer *timer = next_due(&until, &stopping);
-        if (timer) {
-            fire(timer);
+        if (next_due(&due, &until, &stopping)) {
+            fire(&due);
         } else if (!stopping) {
             copi_pool_flush();
             copi_park(&timers.parker, until);
@@ -320,8 +370,10 @@ arm(struct copi_timer *timer, cop_ref *ref)
     }
     bool is_earlier = false;
     if (r == 0) {
-        timer->order = timers.order++;
-        set_first_locked(meld(timers.first, timer));
+        if (timer->tells_itself) {
+            memcpy(timer->message->body, ref, sizeof *ref);
+        }
+        put_in_locked(timer);
         join_process_locked(timer);
         is_earlier = timer->deadline < timers.sleeping_until;
         if (is_earlier) {
@@ -335,23 +387,28 @@ arm(struct copi_timer *timer, cop_ref *ref)
     return r;
 }
 
+/* What it is to send is taken, or on an error still the caller's. */
+static int
+set(const struct copi_timer *what, cop_ref *ref)
+{
+    struct copi_timer *timer = copi_alloc(sizeof *timer);
+    if (!timer) {
+        return -ENOMEM;
+    }
+    *timer = *what;
+    int r = arm(timer, ref);
+    if (r) {
+        free(timer);
+    }
+    return r;
+}
+
 /* ---------------------------------------------------------------- for the runtime */
 
 int
 copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
 {
-    struct copi_timer *timer = copi_zalloc(sizeof *timer);
-    if (!timer) {
-        return -ENOMEM;
-    }
-    timer->deadline = deadline;
-    timer->fn = fn;
-    timer->arg = arg;
-    int r = arm(timer, NULL);
-    if (r) {
-        free(timer);
-    }
-    return r;
+    return set(&(struct copi_timer){.deadline = deadline, .fn = fn, .arg = arg}, NULL);
 }
 
 void
@@ -401,30 +458,89 @@ copi_timer_stop(void)
 /* ---------------------------------------------------------------- public */
 
 static int
-send_after(struct copi_process *self, cop_pid to, const cop_msg *msg, cop_time delay, cop_ref *ref)
+set_message(struct copi_process *self, cop_pid to, const cop_msg *msg, cop_time deadline,
+            cop_ref *ref)
 {
-    if (delay < 0) {
-        return -EINVAL;
-    }
-    struct copi_timer *timer = copi_zalloc(sizeof *timer);
-    if (!timer) {
-        return -ENOMEM;
-    }
-    int r = copi_message_from(&timer->message, COPI_SEND, msg);
-    if (r == 0) {
-        timer->message->from = copi_pid(self);
-        timer->to = to;
-        timer->deadline = copi_deadline(delay);
-        r = arm(timer, ref);
-        if (r) {
-            timer->message->flags &= (uint8_t)(msg->drop ? ~COPI_OUTSIDE : ~0);
-            copi_message_free(timer->message); /* a moved body stays the sender's */
-        }
-    }
+    struct copi_message *message;
+    int r = copi_message_from(&message, COPI_SEND, msg);
     if (r) {
-        free(timer);
+        return r;
+    }
+    message->from = copi_pid(self);
+    r = set(&(struct copi_timer){.deadline = deadline, .to = to, .message = message}, ref);
+    if (r) {
+        message->flags &= (uint8_t)(msg->drop ? ~COPI_OUTSIDE : ~0);
+        copi_message_free(message); /* a moved body stays the sender's */
     }
     return r;
+}
+
+static int
+set_own_reference(struct copi_process *self, cop_pid to, uint32_t tag, cop_time deadline,
+                  cop_ref *ref)
+{
+    struct copi_message *message = copi_message_new(COPI_SEND, tag, sizeof *ref);
+    if (!message) {
+        return -ENOMEM;
+    }
+    message->from = copi_pid(self);
+    const struct copi_timer timer = {
+        .deadline = deadline,
+        .to = to,
+        .message = message,
+        .tells_itself = true,
+    };
+    int r = set(&timer, ref);
+    if (r) {
+        copi_message_free(message);
+    }
+    return r;
+}
+
+static int
+set_signal(struct copi_process *self, cop_pid to, const cop_reason *reason, cop_time deadline,
+           cop_ref *ref)
+{
+    struct copi_message *signal = copi_signals_new(self, reason);
+    if (!signal) {
+        return -ENOMEM;
+    }
+    int r = set(&(struct copi_timer){.deadline = deadline, .to = to, .message = signal}, ref);
+    if (r) {
+        copi_message_free(signal);
+    }
+    return r;
+}
+
+static int
+set_interval(struct copi_process *self, cop_pid to, const cop_msg *msg, cop_time period,
+             cop_ref *ref)
+{
+    struct copi_interval *interval;
+    int r = copi_interval_new(&interval, msg, copi_pid(self), period);
+    if (r) {
+        return r;
+    }
+    const struct copi_timer timer = {
+        .deadline = copi_deadline(period),
+        .to = to,
+        .interval = interval,
+    };
+    r = set(&timer, ref);
+    if (r) {
+        copi_interval_cancel(interval);
+    }
+    return r;
+}
+
+static cop_ref
+answer(int r, cop_ref ref)
+{
+    if (r) {
+        copi_fail(r);
+        ref.id = 0;
+    }
+    return ref;
 }
 
 cop_ref
@@ -432,12 +548,60 @@ cop_send_after(cop_pid to, cop_msg msg, cop_time delay)
 {
     struct copi_process *self;
     cop_ref ref = {0};
-    int r = copi_enter(&self);
-    if (r == 0 && (r = send_after(self, to, &msg, delay, &ref))) {
-        copi_fail(r);
-        ref.id = 0;
+    if (copi_enter(&self) != 0) {
+        return ref;
     }
-    return ref;
+    int r = delay < 0 ? -EINVAL : set_message(self, to, &msg, copi_deadline(delay), &ref);
+    return answer(r, ref);
+}
+
+cop_ref
+cop_send_at(cop_pid to, cop_msg msg, cop_time when)
+{
+    struct copi_process *self;
+    cop_ref ref = {0};
+    if (copi_enter(&self) != 0) {
+        return ref;
+    }
+    int r = when < 0 ? -EINVAL : set_message(self, to, &msg, when, &ref);
+    return answer(r, ref);
+}
+
+cop_ref
+cop_start_timer(cop_pid to, uint32_t tag, cop_time delay)
+{
+    struct copi_process *self;
+    cop_ref ref = {0};
+    if (copi_enter(&self) != 0) {
+        return ref;
+    }
+    bool is_valid = delay >= 0 && tag < COP_MSG_RESERVED;
+    int r = is_valid ? set_own_reference(self, to, tag, copi_deadline(delay), &ref) : -EINVAL;
+    return answer(r, ref);
+}
+
+cop_ref
+cop_send_interval(cop_pid to, cop_msg msg, cop_time period)
+{
+    struct copi_process *self;
+    cop_ref ref = {0};
+    if (copi_enter(&self) != 0) {
+        return ref;
+    }
+    int r = period <= 0 ? -EINVAL : set_interval(self, to, &msg, period, &ref);
+    return answer(r, ref);
+}
+
+cop_ref
+cop_exit_after(cop_pid to, cop_reason reason, cop_time delay)
+{
+    struct copi_process *self;
+    cop_ref ref = {0};
+    if (copi_enter(&self) != 0) {
+        return ref;
+    }
+    int r = delay < 0 ? -EINVAL : set_signal(self, to, &reason, copi_deadline(delay), &ref);
+    return answer(r, ref);
 }
 
 int

@@ -961,6 +961,10 @@ static const cop_agent_spec agent_spec = {.state_size = 1};
  X(IS_NOBODY(cop_monitor(F.server)))                                                       \
  X(cop_demonitor(F.ref) == -EPERM)                                                         \
  X(IS_NOBODY(cop_send_after(F.server, COP_TAG(GO), 0)))                                    \
+ X(IS_NOBODY(cop_send_at(F.server, COP_TAG(GO), 0)))                                       \
+ X(IS_NOBODY(cop_start_timer(F.server, GO, 0)))                                            \
+ X(IS_NOBODY(cop_send_interval(F.server, COP_TAG(GO), 1)))                                 \
+ X(IS_NOBODY(cop_exit_after(F.server, COP_REASON_KILLED, 0)))                              \
  X(cop_cancel_timer(F.ref, &F.left) == -EPERM)                                             \
  X(cop_read_timer(F.ref, &F.left) == -EPERM)                                               \
  X(cop_inspect(F.server, &F.info) == -EPERM)                                               \
