@@ -21,6 +21,7 @@
 #include <coppice/base.h>
 #include <coppice/context.h>
 #include <coppice/daemon.h>
+#include <coppice/dictionary.h>
 #include <coppice/future.h>
 #include <coppice/genserver.h>
 #include <coppice/inspect.h>

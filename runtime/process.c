@@ -10,7 +10,7 @@
  * The end, on its own thread, after the jump to its start (exit.c):
  *
  *   1. terminate, if the process left by its own cop_exit and the behaviour has one
- *   2. the deferred calls of the process
+ *   2. the deferred calls of the process, what is in its dictionary
  *   3. its memory, its contexts
  *   4. its pid, name and timers: nobody finds it any more
  *   5. its requests are refused, its mailbox is closed
@@ -31,6 +31,7 @@
 #include "runtime/alloc.h"
 #include "runtime/context.h"
 #include "runtime/cycle.h"
+#include "runtime/dictionary.h"
 #include "runtime/exit.h"
 #include "runtime/fault.h"
 #include "runtime/inbox.h"
@@ -351,6 +352,7 @@ run_deferred(struct copi_process *self, struct copi_jump *start)
     self->held = 0;
     copi_defers_run(self, &self->callback_defers);
     copi_defers_run(self, &self->process_defers);
+    copi_dictionary_end(self);
 }
 
 static void
@@ -401,6 +403,7 @@ copi_process_foreign_ended(struct copi_process *self)
     self->reason = COP_REASON_NORMAL;
     copi_defers_run(self, &self->callback_defers);
     copi_defers_run(self, &self->process_defers);
+    copi_dictionary_end(self);
     end(self);
     copi_pool_leave();
 }

@@ -25,6 +25,7 @@ struct copi_process;
 struct copi_watch;
 struct copi_timer;
 struct copi_memory;
+struct copi_dictionary;
 struct copi_entered;
 
 /* A FIFO of messages that its owner has taken in. */
@@ -117,6 +118,7 @@ struct copi_process {
     cop_reason why;    /* cop_why() */
     struct copi_defers callback_defers, process_defers;
     struct copi_memory *memory;
+    struct copi_dictionary *dictionary;
     cop_context *context;
     struct copi_entered *entered;
     void *state;                     /* of the behaviour */

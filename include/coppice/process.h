@@ -7,8 +7,9 @@
  * signal waits, and after a kill every blocking call returns -ECANCELED at once.
  *
  * How it ends, in this order: the deferred calls of the current callback, in place, last first;
- * terminate, where OTP would call it; the deferred calls of the process; its memory, timers, name
- * and pending requests; then its links and monitors are told, and only then may a supervisor act.
+ * terminate, where OTP would call it; the deferred calls of the process; what is in its dictionary;
+ * its memory, timers, name and pending requests; then its links and monitors are told, and only then
+ * may a supervisor act.
  *
  * SHUTDOWN asks: in a process that does not trap exits, blocking calls return -ECANCELED from then
  * on; returning 0 or -ECANCELED then counts as SHUTDOWN. A kill cannot be refused. A thread that

@@ -947,6 +947,9 @@ static const cop_agent_spec agent_spec = {.state_size = 1};
  X(cop_undefer(do_nothing, NULL, false) == -EPERM)                                         \
  X(!cop_shield(true))                                                                      \
  X((cop_checkpoint(), true))                                                               \
+ X(cop_put(&F, &F, do_nothing) == -EPERM)                                                  \
+ X(cop_get(&F) == NULL)                                                                    \
+ X(cop_erase(&F) == NULL)                                                                  \
  X(cop_stop_process(F.server, COP_REASON_NORMAL, SOON) == -EPERM)                          \
  X(cop_wait_fd(F.fd, 0, SOON) == -EPERM)                                                   \
  X(cop_send(F.server, COP_TAG(GO)) == -EPERM)                                              \
