@@ -207,3 +207,12 @@ cop_trim(void)
     copi_thread_trim();
     copi_pool_trim();
 }
+
+void
+cop_hibernate(void)
+{
+    if (!copi_is_forked() && copi_here.thread) {
+        copi_pool_trim_own();
+        copi_thread_trim_stack();
+    }
+}

@@ -556,12 +556,18 @@ is_empty(const struct copi_pool *pool)
 }
 
 void
-copi_pool_trim(void)
+copi_pool_trim_own(void)
 {
     copi_pool_flush();
     if (copi_here.pool) {
         trim(copi_here.pool);
     }
+}
+
+void
+copi_pool_trim(void)
+{
+    copi_pool_trim_own();
     copi_lock_take(&pools.lock);
     for (struct copi_pool **link = &pools.orphans; *link;) {
         struct copi_pool *pool = *link;

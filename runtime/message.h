@@ -105,5 +105,6 @@ void copi_pool_leave(void);
 
 /* Free what no pool has in use. Only of pools that no thread uses, and the caller's. */
 void copi_pool_trim(void);
+void copi_pool_trim_own(void); /* the caller's only */
 
 #endif

@@ -322,16 +322,24 @@ make_clean(struct copi_thread *self)
     errno = 0;
 }
 
-/* Give a deep stack's pages back before a long sleep. */
+/* Give a deep stack's pages back before a long sleep; not from another stack, such as a coroutine's. */
 static void
-trim_stack(struct copi_thread *self)
+trim_stack(const struct copi_thread *self)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t low = (uintptr_t)self->mapping + GUARD_SIZE;
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     uintptr_t keep = (here - KEPT_STACK) & ~(page - 1);
-    if (here > low && keep > low && keep < here) {
+    if (here > low && here < low + self->stack_size && keep > low && keep < here) {
         madvise((void *)low, keep - low, MADV_DONTNEED);
+    }
+}
+
+void
+copi_thread_trim_stack(void)
+{
+    if (copi_here.thread) {
+        trim_stack(copi_here.thread);
     }
 }
 

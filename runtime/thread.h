@@ -151,6 +151,10 @@ void copi_thread_interrupt(struct copi_thread *thread);
 /* The bounds of the calling thread's stack and its guard; false: not one of ours. */
 bool copi_thread_guard(const void **low, const void **high);
 
+/* The pages below the calling thread's frames, but for a few, go back to the system. Not of threads that
+ * are not ours. */
+void copi_thread_trim_stack(void);
+
 /* How many threads the library has, busy and cached, library threads not counted. */
 unsigned copi_thread_count(void);
 

@@ -16,6 +16,10 @@
  * reaches no exit point is interrupted (its system calls return EINTR), and past a grace it is
  * disowned: its process is dead to everybody, its memory is left alone, and it ends when it next
  * enters the library.
+ *
+ * There is no flag for a priority (Process.flag(:priority)): a process has a thread of its own, whose
+ * niceness, scheduling class and processors it sets by the system's own calls (setpriority,
+ * sched_setattr, sched_setaffinity). The next process on that thread starts from the program's.
  */
 #ifndef COPPICE_PROCESS_H
 #define COPPICE_PROCESS_H
@@ -134,6 +138,17 @@ COP_API bool cop_shield(bool on);
 
 /* An exit point that does nothing else: for loops that make no blocking call. */
 COP_API void cop_checkpoint(void);
+
+/*
+ * Before a long wait: give memory back that the calling process's thread has and does not use: the pages
+ * of its stack below the calling function, to the system, and its idle messages, to malloc;
+ * Process.hibernate, :erlang.hibernate. Nothing is lost, the function returns at once, and what is
+ * needed again comes again, at the price of page faults. In a thread that the library did not start:
+ * nothing.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API void cop_hibernate(void);
 
 /* "Let it crash": the process fails with the condition, file and line. */
 #define cop_assert(condition) \

@@ -776,6 +776,112 @@ TEST(a_trim_gives_the_pooled_messages_of_ended_threads_back)
     free(test_caught_stderr());
 }
 
+static int
+talk_to_itself_and_hibernate(cop_bytes arg)
+{
+    size_t before = *(const size_t *)arg.data;
+    cop_pid self = cop_self();
+    cop_assert(send_many(COP_BYTES(self)) == 0);
+    receive_many();
+    let_the_last_one_go();
+    cop_assert(allocated() >= before + MUCH);
+    cop_hibernate();
+    cop_assert(allocated() <= before + LITTLE);
+    cop_assert(send_many(COP_BYTES(self)) == 0); /* and what is needed comes again */
+    receive_many();
+    return 0;
+}
+
+TEST(who_hibernates_gives_its_own_pooled_messages_back)
+{
+    cop_ref monitor;
+    cop_self();
+    test_catch_stderr();
+    size_t before = allocated();
+    ck_assert_int_eq(cop_spawn(NULL, talk_to_itself_and_hibernate, .arg = COP_BYTES(before),
+                               .monitor = &monitor),
+                     0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    free(test_caught_stderr());
+}
+
+enum {
+    SLEEPERS = 32,
+    DEEP = 192 * 1024,
+};
+
+static atomic_uint deep, hibernating;
+
+__attribute__((noinline)) static int
+use_much_stack(void)
+{
+    volatile char frame[DEEP];
+    for (size_t i = 0; i < DEEP; i += 512) {
+        frame[i] = 1;
+    }
+    return frame[DEEP / 2];
+}
+
+static int
+sleep_after_a_deep_call(cop_bytes arg)
+{
+    (void)arg;
+    cop_msg msg;
+    volatile int mine = 17;
+    cop_assert(use_much_stack() == 1);
+    atomic_fetch_add(&deep, 1);
+    cop_receive(&msg, COP_FOREVER);
+    cop_hibernate();
+    atomic_fetch_add(&hibernating, 1);
+    cop_receive(&msg, COP_FOREVER);
+    cop_assert(mine == 17 && use_much_stack() == 1);
+    return 0;
+}
+
+static size_t
+resident(void)
+{
+    size_t size = 0, pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    ck_assert_ptr_nonnull(statm);
+    ck_assert_int_eq(fscanf(statm, "%zu %zu", &size, &pages), 2); /* NOLINT(cert-err34-c) */
+    (void)fclose(statm);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+TEST(who_hibernates_gives_the_stack_back_that_it_does_not_use)
+{
+    cop_pid pids[SLEEPERS];
+    cop_ref monitors[SLEEPERS];
+    for (int i = 0; i < SLEEPERS; i++) {
+        ck_assert_int_eq(cop_spawn(&pids[i], sleep_after_a_deep_call, .monitor = &monitors[i]), 0);
+    }
+    EVENTUALLY(deep == SLEEPERS);
+    size_t before = resident();
+    for (int i = 0; i < SLEEPERS; i++) {
+        ck_assert_int_eq(cop_send(pids[i], COP_TAG(GO)), 0);
+    }
+    EVENTUALLY(hibernating == SLEEPERS);
+    size_t after = resident();
+    ck_assert_msg(after + (size_t)SLEEPERS * DEEP * 3 / 4 <= before, "%zu KiB resident, %zu before",
+                  after / 1024, before / 1024);
+    for (int i = 0; i < SLEEPERS; i++) {
+        cop_send(pids[i], COP_TAG(GO));
+        ck_assert_int_eq(test_down(monitors[i]).kind, COP_NORMAL);
+    }
+}
+
+TEST(a_thread_of_the_programs_own_does_not_hibernate)
+{
+    cop_hibernate(); /* before its first call, too */
+    cop_pid self = cop_self();
+    size_t before = allocated();
+    ck_assert_int_eq(cop_send(self, COP_TAG(GO)), 0);
+    test_receive(GO);
+    cop_hibernate();
+    ck_assert_uint_ge(allocated(), before);
+}
+
 TEST(a_trim_keeps_messages_that_somebody_still_uses)
 {
     cop_pid self = cop_self();
@@ -947,6 +1053,7 @@ static const cop_agent_spec agent_spec = {.state_size = 1};
  X(cop_undefer(do_nothing, NULL, false) == -EPERM)                                         \
  X(!cop_shield(true))                                                                      \
  X((cop_checkpoint(), true))                                                               \
+ X((cop_hibernate(), true))                                                                \
  X(cop_put(&F, &F, do_nothing) == -EPERM)                                                  \
  X(cop_get(&F) == NULL)                                                                    \
  X(cop_erase(&F) == NULL)                                                                  \
