@@ -70,6 +70,11 @@ cop_inspect(cop_pid pid, cop_process_info *out)
         .owned_bytes = copi_load_relaxed_64(&process->owned_bytes),
         .dropped = copi_load_relaxed_64(&process->dropped),
         .waits_for = {copi_load_relaxed_64(&process->waits_for_pid)},
+        .parent = copi_parent(process),
+        .traps_exits = copi_load_relaxed_32(&process->traps) != 0,
+        .links = copi_load_relaxed_32(&process->links),
+        .monitors = copi_load_relaxed_32(&process->monitors),
+        .monitored_by = copi_load_relaxed_32(&process->monitored_by),
     };
     copi_name_of(process, info.name);
     if (copi_table_find(resolved) != process) {

@@ -86,6 +86,9 @@ struct copi_process {
     copi_atomic32 nature;       /* COPI_IS_FOREIGN and so on */
     copi_atomic64 asked_to_end; /* the pid of the tenant that cop_shutdown has asked */
 
+    /* --- read by anybody, written under signal.c's lock: cop_inspect */
+    copi_atomic32 links, monitors, monitored_by;
+
     /* --- written by the owner, read by anybody: cop_inspect */
     copi_atomic_ptr callback;
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;

@@ -69,23 +69,70 @@ unlink_ends(struct ends *ends, size_t offset)
     }
 }
 
+/* The record of whoever lives or lived there: in a list of its watches, it is the same one still. */
+static struct copi_process *
+record_of(cop_pid pid)
+{
+    return copi_table_at((uint32_t)(pid.id & COPI_INDEX_MASK));
+}
+
+/* For cop_inspect, which takes no lock. */
+static void
+count_locked(copi_atomic32 *figure, int change)
+{
+    copi_store_relaxed_32(figure, copi_load_relaxed_32(figure) + (uint32_t)change);
+}
+
+static void
+count_for_owner_locked(const struct copi_watch *watch, int change)
+{
+    struct copi_process *owner = record_of(watch->owner);
+    count_locked(watch->is_link ? &owner->links : &owner->monitors, change);
+}
+
+static void
+join_owner_locked(struct copi_watch *watch, struct copi_process *owner)
+{
+    insert(&watch->of_owner, watch, &owner->watching, offsetof(struct copi_watch, of_owner));
+    count_for_owner_locked(watch, 1);
+}
+
 static void
 arm_locked(struct copi_watch *watch, struct copi_process *owner, struct copi_process *target)
 {
     insert(&watch->of_target, watch, &target->watchers, offsetof(struct copi_watch, of_target));
-    insert(&watch->of_owner, watch, &owner->watching, offsetof(struct copi_watch, of_owner));
+    if (!watch->is_link) {
+        count_locked(&target->monitored_by, 1);
+    }
+    join_owner_locked(watch, owner);
 }
 
 static void
 leave_target_locked(struct copi_watch *watch)
 {
+    if (watch->of_target.link && !watch->is_link) {
+        count_locked(&record_of(watch->down.pid)->monitored_by, -1);
+    }
     unlink_ends(&watch->of_target, offsetof(struct copi_watch, of_target));
 }
 
 static void
 leave_owner_locked(struct copi_watch *watch)
 {
+    if (watch->of_owner.link && !watch->is_cancelled) {
+        count_for_owner_locked(watch, -1);
+    }
     unlink_ends(&watch->of_owner, offsetof(struct copi_watch, of_owner));
+}
+
+/* Not wanted any more. One that is flying stays in its owner's list until it lands. */
+static void
+cancel_locked(struct copi_watch *watch)
+{
+    if (watch->of_owner.link && !watch->is_cancelled) {
+        count_for_owner_locked(watch, -1);
+    }
+    watch->is_cancelled = true;
 }
 
 static struct copi_watch *
@@ -160,7 +207,7 @@ watchable_locked(const struct copi_process *owner, cop_pid pid)
     if (pid.id == 0 || pid.id & COPI_NAME_BIT) {
         return NULL;
     }
-    struct copi_process *process = copi_table_at((uint32_t)(pid.id & COPI_INDEX_MASK));
+    struct copi_process *process = record_of(pid);
     bool same =
         process
         && copi_load_relaxed_32(&process->generation) == (uint32_t)(pid.id >> COPI_INDEX_BITS);
@@ -190,7 +237,7 @@ monitor(struct copi_process *self, cop_pid target, cop_ref *ref)
     if (process) {
         arm_locked(watch, self, process);
     } else {
-        insert(&watch->of_owner, watch, &self->watching, offsetof(struct copi_watch, of_owner));
+        join_owner_locked(watch, self);
     }
     copi_lock_give(&lock);
     if (!process) {
@@ -221,7 +268,7 @@ link_locked(struct copi_process *self, cop_pid other, struct copi_watch *mine,
     }
     struct copi_process *process = watchable_locked(self, other);
     if (!process) {
-        insert(&mine->of_owner, mine, &self->watching, offsetof(struct copi_watch, of_owner));
+        join_owner_locked(mine, self);
         return -ESRCH;
     }
     arm_locked(mine, self, process);
@@ -302,7 +349,9 @@ next_to_tell_locked(struct copi_process *process, cop_pid unlinked)
     struct copi_watch *watch = process->watchers;
     if (watch) {
         leave_target_locked(watch); /* flying */
-        watch->is_cancelled |= watch->is_link && cop_pid_eq(watch->owner, unlinked);
+        if (watch->is_link && cop_pid_eq(watch->owner, unlinked)) {
+            cancel_locked(watch);
+        }
     }
     return watch;
 }
@@ -474,7 +523,7 @@ copi_signals_send(cop_pid to, struct copi_message *message)
 static bool
 disarm_locked(struct copi_watch *watch)
 {
-    watch->is_cancelled = true;
+    cancel_locked(watch);
     if (!watch->of_target.link) {
         return false;
     }

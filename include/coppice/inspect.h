@@ -19,10 +19,17 @@ typedef struct cop_process_info {
     size_t messages_handled, owned_bytes;
     size_t dropped;    /* by a full mailbox */
     cop_pid waits_for; /* whom it waits for in a call, a start, a stop or a blocking send */
+    cop_pid parent;    /* who started it with .link; COP_NOBODY: nobody did */
+    bool traps_exits;
+    size_t links,
+        monitors;        /* until the other's end has been taken in from the mailbox; waits in the
+                               library, for a start or a stop, hold monitors, too */
+    size_t monitored_by; /* monitors that others hold */
 } cop_process_info;
 
 /*
- * Look at a process; Process.info. The figures are read one after the other while it runs.
+ * Look at a process; Process.info. The figures are read one after the other while it runs. What it has
+ * put into its dictionary is its own affair.
  *
  * -ESRCH   no such process, or a name that nobody has; *out is as it was
  *

@@ -93,7 +93,7 @@ start_server(void)
 
 /* ---------------------------------------------------------------- those who are not there */
 
-TEST(a_stale_pid_or_a_free_name_is_ESRCH_and_writes_nothing) /* NAM-004 */
+TEST(a_stale_pid_or_a_free_name_is_ESRCH_and_writes_nothing) /* NAM-004, PRC-003 */
 {
     cop_process_info info = {.name = "untouched", .mailbox = 17};
     cop_ref monitor;
@@ -119,7 +119,7 @@ TEST(a_process_that_waits_is_in_no_callback)
     EVENTUALLY(look_at(server).callback == NULL);
 }
 
-TEST(a_process_is_found_by_name_and_tells_its_name) /* NAM-003 */
+TEST(a_process_is_found_by_name_and_tells_its_name) /* NAM-003, PRC-003 */
 {
     cop_pid pid = start_server();
     ck_assert_str_eq(look_at(pid).name, "slow");
@@ -219,6 +219,110 @@ TEST(owned_bytes_are_seen_from_outside)
     cop_pid pid;
     ck_assert_int_eq(cop_spawn(&pid, own_and_wait, .link = false), 0);
     EVENTUALLY(look_at(pid).owned_bytes == 1234);
+}
+
+/* ---------------------------------------------------------------- whom it is tied to */
+
+static int
+link_monitor_and_wait(cop_bytes arg)
+{
+    cop_pid other = *(const cop_pid *)arg.data;
+    cop_trap_exits(true);
+    cop_link(other);
+    cop_monitor(other);
+    cop_monitor(other);
+    return wait_for_end(arg);
+}
+
+#define HAS(pid, links_, monitors_, monitored_by_)                       \
+ (look_at(pid).links == (links_) && look_at(pid).monitors == (monitors_) \
+  && look_at(pid).monitored_by == (monitored_by_))
+
+TEST(links_and_monitors_are_counted_on_both_sides_until_they_have_told) /* PRC-003 */
+{
+    cop_pid other = start_waiting(NULL), pid;
+    ck_assert_int_eq(cop_spawn(&pid, link_monitor_and_wait, .arg = COP_BYTES(other)), 0);
+    EVENTUALLY(HAS(pid, 1, 2, 0));
+    ck_assert(HAS(other, 1, 0, 2));
+    ck_assert(look_at(pid).traps_exits);
+    ck_assert(!look_at(other).traps_exits);
+
+    cop_exit_signal(other, COP_REASON_KILLED);
+    EVENTUALLY(look_at(pid).messages_handled == 3);
+    ck_assert(HAS(pid, 0, 0, 0));
+    cop_exit_signal(pid, COP_REASON_KILLED); /* it heeds nothing less */
+}
+
+TEST(what_is_unlinked_and_demonitored_does_not_count)
+{
+    cop_pid self = cop_self(), other = start_waiting(NULL);
+    cop_link(other);
+    cop_link(other); /* changes nothing */
+    cop_ref monitor = cop_monitor(other);
+    ck_assert(HAS(self, 1, 1, 0));
+    cop_unlink(other);
+    ck_assert(HAS(self, 0, 1, 0));
+    ck_assert(HAS(other, 0, 0, 1));
+    cop_demonitor(monitor);
+    ck_assert(HAS(self, 0, 0, 0));
+    ck_assert(HAS(other, 0, 0, 0));
+}
+
+/* The news is in the mailbox, and not wanted any more. */
+TEST(what_is_unlinked_and_demonitored_after_the_others_end_does_not_count)
+{
+    cop_pid self = cop_self(), other = start_waiting(NULL);
+    cop_link(other);
+    cop_ref monitor = cop_monitor(other);
+    cop_exit_signal(other, COP_REASON_KILLED);
+    while (cop_alive(other) || look_at(self).mailbox < 2) {
+        usleep(100); /* nothing is taken in */
+    }
+    ck_assert(HAS(self, 1, 1, 0));
+    cop_unlink(other);
+    ck_assert_int_eq(cop_demonitor(monitor), 0);
+    ck_assert(HAS(self, 0, 0, 0));
+    cop_msg msg;
+    ck_assert_int_eq(cop_receive(&msg, 0), -ETIMEDOUT);
+    ck_assert(HAS(self, 0, 0, 0));
+}
+
+TEST(who_ties_itself_to_the_dead_is_tied_until_it_hears)
+{
+    cop_msg msg;
+    cop_pid self = cop_self();
+    cop_monitor(COP_NOBODY);
+    ck_assert(HAS(self, 0, 1, 0));
+    ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    ck_assert(HAS(self, 0, 0, 0));
+}
+
+TEST(who_started_a_process_with_a_link_is_its_parent)
+{
+    cop_pid self = cop_self(), child;
+    ck_assert_int_eq(cop_spawn(&child, wait_for_end, .link = true), 0);
+    ck_assert(cop_pid_eq(look_at(child).parent, self));
+    ck_assert(cop_pid_eq(look_at(start_waiting(NULL)).parent, COP_NOBODY));
+    ck_assert(HAS(child, 1, 0, 0));
+    cop_unlink(child);
+}
+
+TEST(whoever_comes_next_is_tied_to_nobody)
+{
+    for (int i = 0; i < 50; i++) {
+        cop_ref monitor;
+        cop_pid other = start_waiting(NULL), pid;
+        ck_assert_int_eq(cop_spawn(&pid, link_monitor_and_wait, .arg = COP_BYTES(other),
+                                   .monitor = &monitor),
+                         0);
+        EVENTUALLY(HAS(pid, 1, 2, 1));
+        cop_exit_signal(pid, COP_REASON_KILLED);
+        test_down(monitor);
+        EVENTUALLY(!cop_alive(other));
+    }
+    cop_pid fresh = start_waiting(NULL);
+    ck_assert(HAS(fresh, 0, 0, 0));
+    ck_assert(HAS(cop_self(), 0, 0, 0));
 }
 
 /* ---------------------------------------------------------------- whom it waits for */
