@@ -28,6 +28,9 @@ enum {
 
 struct copi_name {
     copi_atomic64 holder; /* a pid's id; 0: free */
+    /* what goes with it for as long as it is `noted_by` that holds it: written before that */
+    copi_atomic64 noted_by;
+    copi_atomic32 noted;
     struct copi_name *next;
     uint32_t number;
     char text[];
@@ -177,6 +180,33 @@ copi_name_release(struct copi_process *process)
         process->name = NULL;
     }
     copi_lock_give(&names.lock);
+}
+
+int
+copi_name_note(const char *text, cop_pid holder, uint32_t number)
+{
+    struct copi_name *name = text ? find(text) : NULL;
+    int r = -ESRCH;
+    copi_lock_take(&names.lock);
+    if (name && holder.id && copi_load_relaxed_64(&name->holder) == holder.id) {
+        copi_store_relaxed_32(&name->noted, number);
+        copi_store_release_64(&name->noted_by, holder.id); /* pairs with copi_name_noted */
+        r = 0;
+    }
+    copi_lock_give(&names.lock);
+    return r;
+}
+
+bool
+copi_name_noted(const char *text, uint32_t *number)
+{
+    struct copi_name *name = text && !copi_is_forked() ? find(text) : NULL;
+    uint64_t by = name ? copi_load_acquire_64(&name->noted_by) : 0; /* pairs with copi_name_note */
+    if (by == 0 || by != copi_load_acquire_64(&name->holder)) {
+        return false;
+    }
+    *number = copi_load_relaxed_32(&name->noted);
+    return true;
 }
 
 void

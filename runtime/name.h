@@ -26,6 +26,12 @@ int copi_name_claim(struct copi_process *process, const char *name);
 /* The process ends: its name is free. */
 void copi_name_release(struct copi_process *process);
 
+/* Note a number with a name, for as long as `holder` has it. -ESRCH: it does not. */
+int copi_name_note(const char *text, cop_pid holder, uint32_t number);
+
+/* What is noted of the name's holder of now; false: nothing. Takes no lock. */
+bool copi_name_noted(const char *text, uint32_t *number);
+
 /* Its name, or "" if it has none. */
 void copi_name_of(struct copi_process *process, char out[COPI_NAME_SIZE]);
 

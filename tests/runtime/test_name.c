@@ -240,6 +240,34 @@ TEST(names_are_told_apart_however_many_there_are)
     test_receive(5);
 }
 
+TEST(what_is_noted_with_a_name_counts_while_that_holder_has_it)
+{
+    uint32_t number = 42;
+    cop_pid first = start("noted"), second = start(NULL);
+    ck_assert(!copi_name_noted("noted", &number));
+    ck_assert_int_eq(copi_name_note("noted", second, 1), -ESRCH);
+    ck_assert_int_eq(copi_name_note("noted", COP_NOBODY, 1), -ESRCH);
+    ck_assert_int_eq(copi_name_note("never_seen", first, 1), -ESRCH);
+    ck_assert_int_eq(copi_name_note(NULL, first, 1), -ESRCH);
+    ck_assert(!copi_name_noted("noted", &number));
+    ck_assert(!copi_name_noted("never_seen", &number));
+    ck_assert(!copi_name_noted(NULL, &number));
+    ck_assert_uint_eq(number, 42);
+
+    ck_assert_int_eq(copi_name_note("noted", first, 7), 0);
+    ck_assert(copi_name_noted("noted", &number));
+    ck_assert_uint_eq(number, 7);
+    ck_assert_int_eq(copi_name_note("noted", first, 0), 0);
+    ck_assert(copi_name_noted("noted", &number));
+    ck_assert_uint_eq(number, 0);
+
+    stop(first);
+    ck_assert(!copi_name_noted("noted", &number));
+    ck_assert_int_eq(copi_name_note("noted", COP_NOBODY, 1), -ESRCH);
+    ck_assert_int_eq(cop_register("noted", second), 0);
+    ck_assert(!copi_name_noted("noted", &number)); /* it is another holder */
+}
+
 enum {
     CLAIMANTS = 8,
     ROUNDS = 200
