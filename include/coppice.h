@@ -28,6 +28,7 @@
 #include <coppice/memory.h>
 #include <coppice/message.h>
 #include <coppice/name.h>
+#include <coppice/partition.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
 #include <coppice/runtime.h>

@@ -1021,6 +1021,7 @@ static struct {
     cop_msg msg;
     cop_process_info info;
     cop_child_counts counts;
+    cop_child_spec child;
     size_t count;
     cop_time left;
     int fd;
@@ -1029,6 +1030,7 @@ static struct {
 
 static const cop_child_spec one_child = {.id = "x", .start = start_nobody};
 static const cop_supervisor_spec empty_tree;
+static const cop_partition_spec partitions = {.name = "x"};
 static const cop_agent_spec agent_spec = {.state_size = 1};
 
 #define IS_NOBODY(pid) ((pid).id == 0)
@@ -1099,6 +1101,13 @@ static const cop_agent_spec agent_spec = {.state_size = 1};
  X(cop_agent_cast(F.server, change_nothing, NO_BYTES) == -EPERM)                           \
  X(cop_agent_stop(F.server, SOON) == -EPERM)                                               \
  X(cop_supervisor_start(&F.out, &empty_tree) == -EPERM)                                    \
+ X(cop_partition_supervisor_start(&F.out, &partitions) == -EPERM)                          \
+ X(cop_partition_supervisor_child(&F.child, &partitions) == -EPERM)                        \
+ X((cop_partition_supervisor_child_free(&F.child), true))                                  \
+ X(IS_NOBODY(cop_partition("parent", COP_STR("x"))))                                       \
+ X(IS_NOBODY(cop_partition_at("parent", 0)))                                               \
+ X(cop_partition_resize("parent", 1) == -EPERM)                                            \
+ X(cop_partition_count("parent") == 0)                                                     \
  X(cop_supervisor_stop(F.server, SOON) == -EPERM)                                          \
  X(cop_supervisor_start_child(F.server, &one_child, &F.out) == -EPERM)                     \
  X(cop_supervisor_terminate_child(F.server, "x") == -EPERM)                                \
