@@ -134,17 +134,18 @@ must_not_run(void *data)
     abort();
 }
 
-TEST(a_message_to_a_name_that_nobody_has_is_an_error_and_its_body_the_senders)
+TEST(a_message_to_a_name_that_nobody_has_is_an_error_and_its_body_the_senders) /* NAM-002 */
 {
     int body = 1;
     ck_assert_int_eq(cop_send(cop_named("nobody's"), COP_TAG(1)), -ESRCH);
+    ck_assert_int_eq(cop_cast(cop_named("nobody's"), COP_TAG(1)), 0); /* lost, as in OTP */
     ck_assert_int_eq(
         cop_send(cop_named("nobody's"), COP_MSG_MOVE(1, &body, sizeof body, must_not_run)), -ESRCH);
 }
 
 /* ---------------------------------------------------------------- free again */
 
-TEST(a_name_is_free_when_its_process_has_ended)
+TEST(a_name_is_free_when_its_process_has_ended) /* NAM-002 */
 {
     cop_pid first = start("free");
     stop(first);
@@ -192,7 +193,7 @@ TEST(a_name_that_was_given_up_can_be_given_again)
 
 /* ---------------------------------------------------------------- pids that stand for names */
 
-TEST(a_named_pid_is_resolved_at_each_use)
+TEST(a_named_pid_is_resolved_at_each_use) /* NAM-003 */
 {
     cop_pid named = cop_named("service"), again = cop_named("service");
     ck_assert_uint_ne(named.id, 0);

@@ -9,6 +9,7 @@
 #include "tests/support/support.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -503,12 +504,35 @@ use_much_stack(cop_bytes arg)
     return frame[0] == 1 ? 0 : -EIO;
 }
 
-TEST(a_process_gets_the_stack_that_it_asks_for)
+TEST(a_process_gets_the_stack_that_it_asks_for) /* DYN-005 */
 {
     cop_ref monitor;
     ck_assert_int_eq(
         cop_spawn(NULL, use_much_stack, .stack_size = MUCH + 65536, .monitor = &monitor), 0);
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+static int
+be_nicest(cop_bytes arg)
+{
+    const int normal = *(const int *)arg.data, nicest = 19;
+    cop_assert(getpriority(PRIO_PROCESS, 0) == normal);
+    cop_assert(setpriority(PRIO_PROCESS, 0, nicest) == 0);
+    cop_assert(getpriority(PRIO_PROCESS, 0) == nicest);
+    return 0;
+}
+
+/* Also when the thread cannot be made as it was, and is not used again. */
+TEST(a_process_sets_the_niceness_of_its_own_thread_and_of_no_other) /* DYN-005, PRC-003 */
+{
+    int normal = getpriority(PRIO_PROCESS, 0);
+    for (int i = 0; i < 5; i++) {
+        cop_ref monitor;
+        ck_assert_int_eq(cop_spawn(NULL, be_nicest, .arg = COP_BYTES(normal), .monitor = &monitor),
+                         0);
+        ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+        ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), normal);
+    }
 }
 
 static pthread_key_t specific;
