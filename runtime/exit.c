@@ -16,7 +16,8 @@
  *
  * A user's function inside which the process must not end (a drop function, say: it runs in the
  * middle of ours) runs in copi_run_held. There is a jump point of its own round it: a cop_exit comes
- * back to us and becomes an exit signal that acts at the next exit point.
+ * back to us and becomes an exit signal that acts at the next exit point. Or it is caught for good
+ * (copi_run_caught), where a failure is the function's and not the process's.
  */
 #include "runtime/exit.h"
 
@@ -110,27 +111,44 @@ copi_exit_disowned(struct copi_process *self)
     copi_exit_now(self);
 }
 
-void
-copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg)
+bool
+copi_run_caught(struct copi_process *self, void (*fn)(void *arg), void *arg, cop_reason *reason)
 {
     struct copi_jump here, *outer = self->jump;
     unsigned held = self->held;
     struct copi_defers kept = self->callback_defers;
-    cop_reason reason = self->reason;
+    cop_reason before = self->reason;
+    uint32_t uncancelled = copi_load_relaxed_32(&self->uncancelled);
+    bool was_leaving = self->left_by_exit;
+    volatile bool returned = false;                  /* changes after the jump point is set */
     self->callback_defers = (struct copi_defers){0}; /* they are the callback's, not fn's */
     self->jump = &here;
     self->held = held + 1;
     if (copi_jump_here(&here) == 0) {
         fn(arg);
         copi_defers_run(self, &self->callback_defers);
-    } else if (self->pending < COPI_EXITING) {
-        self->pending = COPI_EXITING;
-        self->pending_reason = self->reason;
+        returned = true;
+    } else {
+        *reason = self->reason;
     }
-    self->reason = reason;
+    self->reason = before;
+    self->left_by_exit = was_leaving;
+    copi_store_relaxed_32(&self->uncancelled, uncancelled); /* a deferred call that left set it */
     self->held = held;
     self->jump = outer;
     self->callback_defers = kept;
+    return returned;
+}
+
+void
+copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg)
+{
+    cop_reason reason;
+    if (!copi_run_caught(self, fn, arg, &reason) && self->pending < COPI_EXITING) {
+        self->pending = COPI_EXITING;
+        self->pending_reason = reason;
+        self->left_by_exit = true; /* its own decision, though it acts later */
+    }
 }
 
 /* ---------------------------------------------------------------- public */

@@ -271,4 +271,8 @@ void copi_callback_over(struct copi_process *self);
 /* Run a user's function inside which the process does not end: a cop_exit in it comes later. */
 void copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg);
 
+/* The same, but a cop_exit in it ends fn alone: false, and *reason is what it left with. */
+bool copi_run_caught(struct copi_process *self, void (*fn)(void *arg), void *arg,
+                     cop_reason *reason);
+
 #endif

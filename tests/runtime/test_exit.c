@@ -4,7 +4,7 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
-#include "runtime/defer.h"
+#include "runtime/process.h"
 #include "tests/support/support.h"
 
 #include <limits.h>
@@ -626,6 +626,63 @@ TEST(cop_exit_in_a_drop_function_while_the_process_ends_changes_nothing)
 {
     ck_assert_int_eq(end_of(drop_by_exit_at_the_end).kind, COP_NORMAL);
     SEEN(2, 1);
+}
+
+static void
+defer_and_exit(void *mark)
+{
+    cop_defer(leave_mark, &two);
+    leave_mark(mark);
+    cop_exit(cop_failed(-EDOM, "in a caught function"));
+}
+
+static int
+catch_it(cop_bytes arg)
+{
+    (void)arg;
+    cop_reason why;
+    cop_defer(leave_mark, &three);
+    if (copi_run_caught(copi_here.process, defer_and_exit, &one, &why)) {
+        leave(99);
+    }
+    ck_assert_str_eq(why.text, "in a caught function");
+    cop_checkpoint();
+    ck_assert(copi_run_caught(copi_here.process, leave_mark, &one, &why));
+    ck_assert_int_eq(cop_sleep(COP_MS(1)), 0);
+    return 0;
+}
+
+TEST(cop_exit_in_a_caught_function_ends_that_function_alone_with_what_it_deferred)
+{
+    ck_assert_int_eq(end_of(catch_it).kind, COP_NORMAL);
+    SEEN(1, 2, 1, 3);
+}
+
+static void
+leave_by_a_deferred_call(void *arg)
+{
+    cop_defer(exit_in_a_drop, arg);
+}
+
+static int
+stay_cancellable(cop_bytes arg)
+{
+    (void)arg;
+    cop_reason why;
+    ck_assert(!copi_run_caught(copi_here.process, leave_by_a_deferred_call, &one, &why));
+    int r = cop_sleep(COP_FOREVER);
+    atomic_store(&result, r);
+    return r;
+}
+
+TEST(after_a_deferred_call_of_a_caught_function_exits_the_process_can_be_cancelled)
+{
+    cop_ref monitor;
+    cop_pid pid = start(stay_cancellable, &monitor);
+    EVENTUALLY(atomic_load(&seen.count) == 1);
+    cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+    ck_assert_int_eq(test_down(monitor).kind, COP_SHUTDOWN);
+    ck_assert_int_eq(atomic_load(&result), -ECANCELED);
 }
 
 static void
