@@ -236,6 +236,28 @@ copi_next_message(struct copi_process *self)
 }
 
 void
+copi_look_begin(struct copi_process *self, struct copi_look *look)
+{
+    look->link = &self->inbox.first;
+    look->dropped = copi_load_relaxed_64(&self->dropped);
+}
+
+struct copi_message *
+copi_look_for(struct copi_process *self, struct copi_look *look,
+              bool (*wanted)(const struct copi_message *message, void *env), void *env)
+{
+    if (look->dropped != copi_load_relaxed_64(&self->dropped)) {
+        copi_look_begin(self, look); /* the message that the link is in may be gone */
+    }
+    for (; *look->link; look->link = &(*look->link)->next) {
+        if (wanted(*look->link, env)) {
+            return copi_list_remove(&self->inbox, look->link);
+        }
+    }
+    return NULL;
+}
+
+void
 copi_message_handled(struct copi_process *self, struct copi_message *message)
 {
     copi_store_relaxed_64(&self->handled, copi_load_relaxed_64(&self->handled) + 1);
@@ -305,6 +327,7 @@ cop_receive(cop_msg *out, cop_time timeout)
 }
 
 struct predicate {
+    struct copi_process *self;
     bool (*wanted)(const cop_msg *msg, void *env);
     void *env;
     const struct copi_message *message;
@@ -319,23 +342,17 @@ ask(void *arg)
     predicate->accepted = predicate->wanted(&view, predicate->env);
 }
 
-/* Look at the inbox from *link on; leaves *link at its end, so that no message is asked about twice. */
-static struct copi_message *
-find(struct copi_process *self, struct copi_message ***link, struct predicate *predicate)
+static bool
+is_accepted(const struct copi_message *message, void *env)
 {
-    while (**link) {
-        predicate->message = **link;
-        if (self->jump) {
-            copi_run_held(self, ask, predicate);
-        } else {
-            ask(predicate);
-        }
-        if (predicate->accepted) {
-            return copi_list_remove(&self->inbox, *link);
-        }
-        *link = &(**link)->next;
+    struct predicate *predicate = env;
+    predicate->message = message;
+    if (predicate->self->jump) {
+        copi_run_held(predicate->self, ask, predicate);
+    } else {
+        ask(predicate);
     }
-    return NULL;
+    return predicate->accepted;
 }
 
 int
@@ -348,20 +365,16 @@ cop_receive_match(cop_msg *out, bool (*wanted)(const cop_msg *msg, void *env), v
         return r;
     }
     let_received_go(self);
-    struct predicate predicate = {.wanted = wanted, .env = env};
+    struct predicate predicate = {.self = self, .wanted = wanted, .env = env};
     struct copi_wait wait = COPI_WAIT(timeout);
-    struct copi_message **link = &self->inbox.first;
-    uint64_t dropped = copi_load_relaxed_64(&self->dropped);
+    struct copi_look look;
+    copi_look_begin(self, &look);
     do {
         copi_take_in(self);
         if (timeout > 0 && (r = copi_interrupted(self))) {
             return r;
         }
-        if (dropped != copi_load_relaxed_64(&self->dropped)) {
-            dropped = copi_load_relaxed_64(&self->dropped);
-            link = &self->inbox.first; /* the message that link is in may be gone */
-        }
-        struct copi_message *message = find(self, &link, &predicate);
+        struct copi_message *message = copi_look_for(self, &look, is_accepted, &predicate);
         if (message) {
             receive(self, message, out);
             return 0;

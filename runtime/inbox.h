@@ -29,6 +29,18 @@ void copi_take_in_signals(struct copi_process *self);
 /* The oldest message, out of the inbox; NULL: none. Signals act first: an exit point. */
 struct copi_message *copi_next_message(struct copi_process *self);
 
+/* How far the inbox has been looked through, so that no message is asked about twice. */
+struct copi_look {
+    struct copi_message **link;
+    uint64_t dropped;
+};
+void copi_look_begin(struct copi_process *self, struct copi_look *look);
+
+/* The oldest message from there on that is wanted, out of the inbox; NULL: none. */
+struct copi_message *copi_look_for(struct copi_process *self, struct copi_look *look,
+                                   bool (*wanted)(const struct copi_message *message, void *env),
+                                   void *env);
+
 /* It is in the hands of the user from now on: bounds count it no more. */
 void copi_message_handled(struct copi_process *self, struct copi_message *message);
 

@@ -35,6 +35,8 @@ enum {
     COPI_COPIED = 2,    /* outside, but a copy of ours: the receiver may not keep it */
     COPI_COUNTED = 4,   /* in the count of a bounded mailbox */
     COPI_UNAWAITED = 8, /* a request whose caller goes on: a collector gets the answer */
+    COPI_SYSTEM = 16, /* a request of the library's own: to the server's loop, and never refused for
+                           want of room */
 };
 
 struct copi_message {

@@ -114,7 +114,8 @@ int
 copi_request_submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
                     struct copi_message *message, struct copi_wait *wait)
 {
-    int r = copi_send_admit(self, server, pid, message, wait);
+    bool is_counted = (message->flags & COPI_SYSTEM) == 0;
+    int r = is_counted ? copi_send_admit(self, server, pid, message, wait) : 0;
     if (r == 0) {
         r = copi_deliver(server, (uint32_t)(pid.id >> COPI_INDEX_BITS), message);
         if (r && message->flags & COPI_COUNTED) {
@@ -160,6 +161,25 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
     if (r == -ETIMEDOUT || r == -ECANCELED) {
         copi_request_settled(self->pid, ref);
     }
+    return r;
+}
+
+int
+copi_request_bytes(struct copi_process *self, cop_pid to, struct copi_message *message,
+                   cop_time timeout, void *out, size_t size)
+{
+    struct copi_message *answer = NULL;
+    int r = copi_request(self, to, message, timeout, &answer);
+    if (r) {
+        return r;
+    }
+    cop_bytes body = copi_message_view(answer).body;
+    if (body.size != size) {
+        r = copi_fail(-EMSGSIZE);
+    } else if (size > 0) {
+        memcpy(out, body.data, size);
+    }
+    copi_message_free(answer);
     return r;
 }
 

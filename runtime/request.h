@@ -27,6 +27,10 @@ int copi_request_submit(struct copi_process *self, struct copi_process *server, 
 /* What a COPI_REFUSAL says; its reason is NORMAL where it has none. */
 struct copi_refusal copi_request_refusal(const struct copi_message *message);
 
+/* The same, and the answer's bytes go to `out`. -EMSGSIZE: there are not exactly `size` of them. */
+int copi_request_bytes(struct copi_process *self, cop_pid to, struct copi_message *message,
+                       cop_time timeout, void *out, size_t size);
+
 /* Wait for what comes under `ref`, for which an edge to `target` is published: as above, without the
  * sending. The reference may be a monitor's: then *answer is its DOWN. */
 int copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
