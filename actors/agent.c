@@ -7,6 +7,8 @@
  * writes, and its argument; the function writes straight into the answer's body, so a result of any
  * size is copied once, by the caller.
  */
+#include "actors/debug.h"
+#include "actors/sys.h"
 #include "runtime/alloc.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
@@ -73,6 +75,7 @@ set_up(struct agent *agent, const struct start *start)
     if (!agent->state) {
         return -ENOMEM;
     }
+    copi_sys_show_state(agent->state, agent->size);
     memcpy(agent->state, initial, start->initial_size);
     if (start->init) {
         int r =
@@ -154,6 +157,10 @@ handle_call(void *state, cop_from from, cop_msg request)
     self->outgoing = reply; /* found there if the function does not come back */
     run_visit(agent, request, out);
     self->outgoing = NULL;
+    if (self->debug) {
+        cop_msg view = copi_message_view(reply);
+        copi_debug_note(self, COP_SYS_REPLY, from.pid, &view);
+    }
     copi_request_answer(self, from.pid, from.ref, reply);
     return cop_ok();
 }
@@ -277,22 +284,9 @@ visit_and_wait(cop_pid agent, uint32_t tag, struct visit visit, cop_bytes arg, v
     if (arg.size > 0 && !arg.data) {
         return copi_fail(-EINVAL);
     }
-    struct copi_message *request = make_visit(COPI_CALL, tag, &visit, arg), *answer;
-    if (!request) {
-        return copi_fail(-ENOMEM);
-    }
-    r = copi_request(self, agent, request, timeout, &answer);
-    if (r) {
-        return r;
-    }
-    cop_bytes body = copi_message_view(answer).body;
-    if (body.size != visit.out_size) {
-        r = copi_fail(-EMSGSIZE);
-    } else if (body.size > 0) {
-        memcpy(out, body.data, body.size);
-    }
-    copi_message_free(answer);
-    return r;
+    struct copi_message *request = make_visit(COPI_CALL, tag, &visit, arg);
+    return request ? copi_request_bytes(self, agent, request, timeout, out, visit.out_size)
+                   : copi_fail(-ENOMEM);
 }
 
 int

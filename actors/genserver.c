@@ -11,6 +11,8 @@
  * A server that traps exits ends when its parent does, as in OTP: that exit is not shown to
  * handle_info. One that does not trap ends by the signal itself, without terminate.
  */
+#include "actors/debug.h"
+#include "actors/sys.h"
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
@@ -36,6 +38,14 @@ enum next {
     STOP,
     IGNORE,
 };
+
+/* Somebody watches: see debug.c. */
+static void
+note_reply(struct copi_process *self, cop_pid to, const struct copi_message *reply)
+{
+    cop_msg view = copi_message_view(reply);
+    copi_debug_note(self, COP_SYS_REPLY, to, &view);
+}
 
 /* ---------------------------------------------------------------- steps */
 
@@ -110,6 +120,9 @@ cop_reply(cop_from from, cop_msg reply)
             copi_message_free(message);
         }
     } else if (message) {
+        if (self->debug) {
+            note_reply(self, from.pid, message);
+        }
         copi_request_answer(self, from.pid, from.ref, message);
     } else {
         copi_request_fail(self, from.pid, from.ref, -ENOMEM);
@@ -160,6 +173,9 @@ send_held_reply(struct copi_process *self)
     struct copi_message *reply = self->held_reply;
     self->held_reply = NULL;
     if (reply) {
+        if (self->debug) {
+            note_reply(self, self->held_reply_to, reply);
+        }
         copi_request_answer(self, self->held_reply_to, reply->ref, reply);
     }
 }
@@ -202,33 +218,45 @@ unexpected(struct copi_process *self, cop_msg msg)
     return cop_ok();
 }
 
+static void
+note_message(struct copi_process *self, cop_sys_event_kind kind, const cop_msg *msg)
+{
+    if (self->debug) {
+        copi_debug_note(self, kind, msg->from, msg);
+    }
+}
+
 static cop_step
 call(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
+    cop_msg request = copi_message_view(message);
+    note_message(self, COP_SYS_CALL, &request);
     if (!on->handle_call) {
         return missing(self, "handle_call");
     }
     copi_callback_begin(self, "handle_call");
-    return on->handle_call(self->state, (cop_from){message->from, message->ref},
-                           copi_message_view(message));
+    return on->handle_call(self->state, (cop_from){message->from, message->ref}, request);
 }
 
 static cop_step
 cast(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
+    cop_msg msg = copi_message_view(message);
+    note_message(self, COP_SYS_CAST, &msg);
     if (!on->handle_cast) {
         return missing(self, "handle_cast");
     }
     copi_callback_begin(self, "handle_cast");
-    return on->handle_cast(self->state, copi_message_view(message));
+    return on->handle_cast(self->state, msg);
 }
 
 static cop_step
 info(struct copi_process *self, cop_msg msg)
 {
     const cop_genserver *on = callbacks(self);
+    note_message(self, COP_SYS_INFO, &msg);
     if (!on->handle_info) {
         return unexpected(self, msg);
     }
@@ -237,14 +265,16 @@ info(struct copi_process *self, cop_msg msg)
 }
 
 static cop_step
-proceed(struct copi_process *self, const struct copi_message *token)
+proceed(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
+    cop_msg token = copi_message_view(message);
+    note_message(self, COP_SYS_CONTINUE, &token);
     if (!on->handle_continue) {
         return missing(self, "handle_continue");
     }
     copi_callback_begin(self, "handle_continue");
-    return on->handle_continue(self->state, copi_message_view(token));
+    return on->handle_continue(self->state, token);
 }
 
 static bool
@@ -279,6 +309,26 @@ handle(struct copi_process *self, const struct copi_message *message)
     return info(self, copi_message_view(message));
 }
 
+static bool
+goes_on(cop_step step)
+{
+    return step.next == GO_ON || step.next == GO_ON_TIMED || step.next == CONTINUE;
+}
+
+/* The callback has returned. Its message's body may be somebody else's by now. */
+static cop_step
+over(struct copi_process *self, cop_step step)
+{
+    copi_callback_end(self);
+    if (self->debug && goes_on(step)) {
+        const struct copi_message *message = self->current;
+        cop_msg handled = COP_TAG(message ? message->tag : COP_MSG_TIMEOUT);
+        copi_debug_note(self, COP_SYS_HANDLED, message ? message->from : COP_NOBODY, &handled);
+    }
+    copi_callback_over(self);
+    return step;
+}
+
 /* What the callback has in hand is self->current, so that it is found whatever becomes of the
  * callback. */
 static cop_step
@@ -286,10 +336,7 @@ take_step(struct copi_process *self, struct copi_message *message)
 {
     self->current = message;
     copi_message_handled(self, message);
-    cop_step step = handle(self, message);
-    copi_callback_end(self);
-    copi_callback_over(self);
-    return step;
+    return over(self, handle(self, message));
 }
 
 static cop_step
@@ -297,31 +344,44 @@ take_continue(struct copi_process *self)
 {
     self->current = self->token;
     self->token = NULL;
-    cop_step step = proceed(self, self->current);
-    copi_callback_end(self);
-    copi_callback_over(self);
-    return step;
+    return over(self, proceed(self, self->current));
 }
 
 static cop_step
 take_timeout(struct copi_process *self)
 {
-    cop_step step = info(self, COP_TAG(COP_MSG_TIMEOUT));
-    copi_callback_end(self);
-    copi_callback_over(self);
-    return step;
+    return over(self, info(self, COP_TAG(COP_MSG_TIMEOUT)));
 }
 
 /* ---------------------------------------------------------------- the loop */
 
-/* 0 and a message; -ETIMEDOUT: nothing came within `idle`; -ECANCELED: it is to stop. */
-static int
-next_message(struct copi_process *self, cop_time idle, struct copi_message **message)
+/* What a suspended server still takes; as OTP's, which looks for nothing else. */
+static bool
+is_for_suspended(const struct copi_message *message, void *env)
 {
-    struct copi_wait wait = COPI_WAIT(idle);
+    return copi_sys_is_request(message) || message->kind == COPI_STOP
+           || is_end_of_parent(env, message);
+}
+
+static struct copi_message *
+look(struct copi_process *self, struct copi_look *suspended)
+{
+    if (!suspended) {
+        return copi_next_message(self);
+    }
+    copi_take_in(self);
+    return copi_look_for(self, suspended, is_for_suspended, self);
+}
+
+/* 0 and a message; -ETIMEDOUT: nothing came within its time; -ECANCELED: it is to stop. `suspended`:
+ * NULL when it is not. */
+static int
+next_message(struct copi_process *self, struct copi_wait *wait, struct copi_look *suspended,
+             struct copi_message **message)
+{
     int r;
     do {
-        *message = copi_next_message(self);
+        *message = look(self, suspended);
         if (self->pending != COPI_NONE && !*message) {
             copi_exit_point(self);
         }
@@ -334,8 +394,88 @@ next_message(struct copi_process *self, cop_time idle, struct copi_message **mes
         if (*message) {
             return 0;
         }
-    } while ((r = copi_pause(self, &wait)) == 0);
+    } while ((r = copi_pause(self, wait)) == 0);
     return r;
+}
+
+static cop_step
+stop_by_context(const struct copi_process *self)
+{
+    return cop_stop((cop_reason){.kind = COP_SHUTDOWN, .code = self->why.code});
+}
+
+static enum copi_sys_outcome
+take_request(struct copi_process *self, struct copi_message *message, bool is_suspended,
+             cop_reason *reason)
+{
+    self->current = message;
+    copi_message_handled(self, message);
+    enum copi_sys_outcome outcome = copi_sys_handle(self, is_suspended, reason);
+    copi_callback_over(self);
+    return outcome;
+}
+
+/* Until it is to resume, or to stop. */
+static cop_step
+stay_suspended(struct copi_process *self)
+{
+    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
+    struct copi_look from;
+    struct copi_message *message;
+    cop_reason reason;
+    copi_look_begin(self, &from);
+    while (next_message(self, &wait, &from, &message) == 0) {
+        if (!copi_sys_is_request(message)) {
+            return take_step(self, message);
+        }
+        switch (take_request(self, message, true, &reason)) {
+        case COPI_SYS_AS_BEFORE:
+        case COPI_SYS_SUSPEND:
+            break;
+        case COPI_SYS_RESUME:
+            return cop_ok();
+        case COPI_SYS_TERMINATE:
+            return cop_stop(reason);
+        }
+    }
+    return stop_by_context(self);
+}
+
+/* A step that goes on: as if nothing had been asked. */
+static cop_step
+serve_request(struct copi_process *self, struct copi_message *message)
+{
+    cop_reason reason;
+    switch (take_request(self, message, false, &reason)) {
+    case COPI_SYS_AS_BEFORE:
+    case COPI_SYS_RESUME:
+        break;
+    case COPI_SYS_SUSPEND:
+        return stay_suspended(self);
+    case COPI_SYS_TERMINATE:
+        return cop_stop(reason);
+    }
+    return cop_ok();
+}
+
+/* One wait for the next message of the user's, whatever requests come between: they are no reason for
+ * an idle timeout to come later. */
+static cop_step
+wait_and_take(struct copi_process *self, cop_time idle)
+{
+    struct copi_wait wait = COPI_WAIT(idle);
+    struct copi_message *message;
+    int r;
+    while ((r = next_message(self, &wait, NULL, &message)) == 0) {
+        if (!copi_sys_is_request(message)) {
+            return take_step(self, message);
+        }
+        cop_step step = serve_request(self, message);
+        if (!goes_on(step)) {
+            return step;
+        }
+    }
+    return r == -ETIMEDOUT && idle != COP_FOREVER ? take_timeout(self) : stop_by_context(self);
 }
 
 static cop_step
@@ -344,22 +484,7 @@ next_step(struct copi_process *self, cop_step last)
     if (last.next == CONTINUE) {
         return take_continue(self);
     }
-    cop_time idle = last.next == GO_ON_TIMED ? last.timeout : COP_FOREVER;
-    struct copi_message *message;
-    int r = next_message(self, idle, &message);
-    if (r == 0) {
-        return take_step(self, message);
-    }
-    if (r == -ETIMEDOUT && idle != COP_FOREVER) {
-        return take_timeout(self);
-    }
-    return cop_stop((cop_reason){.kind = COP_SHUTDOWN, .code = self->why.code}); /* its context */
-}
-
-static bool
-goes_on(cop_step step)
-{
-    return step.next == GO_ON || step.next == GO_ON_TIMED || step.next == CONTINUE;
+    return wait_and_take(self, last.next == GO_ON_TIMED ? last.timeout : COP_FOREVER);
 }
 
 static cop_reason
@@ -388,6 +513,7 @@ init(struct copi_process *self)
     if (on->state_size > 0 && !(self->state = copi_memory_new(self, on->state_size))) {
         return cop_stop(cop_failed(-ENOMEM, "no memory for the state"));
     }
+    copi_sys_show_state(self->state, on->state_size);
     if (!on->init) {
         return cop_ok();
     }
@@ -497,22 +623,9 @@ int
 cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size, cop_time timeout)
 {
     struct copi_process *self;
-    struct copi_message *message, *answer;
+    struct copi_message *message;
     int r = make_request(&self, &request, &message);
-    if (r == 0) {
-        r = copi_request(self, server, message, timeout, &answer);
-    }
-    if (r) {
-        return r;
-    }
-    cop_bytes body = copi_message_view(answer).body;
-    if (body.size != reply_size) {
-        r = copi_fail(-EMSGSIZE);
-    } else if (reply_size > 0) {
-        memcpy(reply, body.data, reply_size);
-    }
-    copi_message_free(answer);
-    return r;
+    return r ? r : copi_request_bytes(self, server, message, timeout, reply, reply_size);
 }
 
 int

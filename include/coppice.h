@@ -34,6 +34,7 @@
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
 #include <coppice/supervisor.h>
+#include <coppice/sys.h>
 #include <coppice/task.h>
 #include <coppice/task_supervisor.h>
 #include <coppice/timer.h>

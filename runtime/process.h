@@ -129,6 +129,12 @@ struct copi_process {
     cop_pid held_reply_to;           /* its reference is in the message */
     struct copi_message *token;      /* cop_ok_continue's */
     cop_reason step_reason;          /* cop_stop's */
+    struct copi_shown {
+        void *data;
+        size_t size;
+        bool hidden;
+    } shown;                  /* what is the state to those who look at it from outside */
+    struct copi_debug *debug; /* who watches its messages; NULL: nobody */
 
     /* --- written before the id, constant while it lives */
     const struct copi_behaviour *behaviour;

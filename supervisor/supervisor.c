@@ -20,6 +20,7 @@
  */
 #include "supervisor/supervisor.h"
 
+#include "actors/sys.h"
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
@@ -136,6 +137,7 @@ init(void *state, cop_bytes birth)
 {
     struct copi_supervisor *sup = state;
     cop_trap_exits(true);
+    copi_sys_hide_state();
     int r = take_spec(sup, birth);
     if (r) {
         return cop_stop(cop_failed(r, NULL));
