@@ -34,6 +34,7 @@
 enum next {
     GO_ON = 0x5e1,
     GO_ON_TIMED,
+    GO_ON_TIMED_WITH,
     CONTINUE,
     STOP,
     IGNORE,
@@ -77,21 +78,41 @@ cop_stop(cop_reason reason)
     return (cop_step){.next = STOP};
 }
 
-cop_step
-cop_ok_continue(cop_msg token)
+/* The token waits in the process; the step says for what. */
+static cop_step
+with_token(cop_step step, cop_msg token, const char *what)
 {
     struct copi_process *self = copi_here.process;
     struct copi_message *message = NULL;
     int r = self ? copi_message_from(&message, COPI_SEND, &token) : -EPERM;
     if (r) {
         cop_msg_release(&token);
-        return cop_stop(cop_failed(r, "continue"));
+        return cop_stop(cop_failed(r, "%s", what));
     }
     if (self->token) {
         copi_message_free(self->token);
     }
     self->token = message;
-    return (cop_step){.next = CONTINUE};
+    return step;
+}
+
+cop_step
+cop_ok_continue(cop_msg token)
+{
+    return with_token((cop_step){.next = CONTINUE}, token, "continue");
+}
+
+cop_step
+cop_ok_timeout_with(cop_time idle, cop_msg msg)
+{
+    return with_token((cop_step){.next = GO_ON_TIMED_WITH, .timeout = idle}, msg, "timeout");
+}
+
+cop_step
+cop_ok_timeout_at(cop_time when, cop_msg msg)
+{
+    cop_time now = copi_clock();
+    return cop_ok_timeout_with(when == COP_FOREVER ? when : when > now ? when - now : 0, msg);
 }
 
 /* The answer as a message; one that cannot be made is a refusal that says why. NULL: no memory. */
@@ -312,7 +333,7 @@ handle(struct copi_process *self, const struct copi_message *message)
 static bool
 goes_on(cop_step step)
 {
-    return step.next == GO_ON || step.next == GO_ON_TIMED || step.next == CONTINUE;
+    return step.next >= GO_ON && step.next <= CONTINUE;
 }
 
 /* The callback has returned. Its message's body may be somebody else's by now. */
@@ -339,11 +360,17 @@ take_step(struct copi_process *self, struct copi_message *message)
     return over(self, handle(self, message));
 }
 
-static cop_step
-take_continue(struct copi_process *self)
+static void
+take_token(struct copi_process *self)
 {
     self->current = self->token;
     self->token = NULL;
+}
+
+static cop_step
+take_continue(struct copi_process *self)
+{
+    take_token(self);
     return over(self, proceed(self, self->current));
 }
 
@@ -351,6 +378,13 @@ static cop_step
 take_timeout(struct copi_process *self)
 {
     return over(self, info(self, COP_TAG(COP_MSG_TIMEOUT)));
+}
+
+static cop_step
+take_timeout_with(struct copi_process *self)
+{
+    take_token(self);
+    return over(self, info(self, copi_message_view(self->current)));
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -458,33 +492,70 @@ serve_request(struct copi_process *self, struct copi_message *message)
     return cop_ok();
 }
 
-/* One wait for the next message of the user's, whatever requests come between: they are no reason for
- * an idle timeout to come later. */
+/*
+ * One wait for the next message of the user's, whatever requests come between: they are no reason for
+ * an idle timeout to come later. 0 and the message; -ETIMEDOUT; -ECANCELED: it is to stop, as *step
+ * says.
+ */
+static int
+wait_for_message(struct copi_process *self, cop_time idle, struct copi_message **message,
+                 cop_step *step)
+{
+    struct copi_wait wait = COPI_WAIT(idle);
+    int r;
+    while ((r = next_message(self, &wait, NULL, message)) == 0) {
+        if (!copi_sys_is_request(*message)) {
+            return 0;
+        }
+        *step = serve_request(self, *message);
+        if (!goes_on(*step)) {
+            return -ECANCELED;
+        }
+    }
+    if (r == -ETIMEDOUT && idle != COP_FOREVER) {
+        return r;
+    }
+    *step = stop_by_context(self);
+    return -ECANCELED;
+}
+
 static cop_step
 wait_and_take(struct copi_process *self, cop_time idle)
 {
-    struct copi_wait wait = COPI_WAIT(idle);
     struct copi_message *message;
-    int r;
-    while ((r = next_message(self, &wait, NULL, &message)) == 0) {
-        if (!copi_sys_is_request(message)) {
-            return take_step(self, message);
-        }
-        cop_step step = serve_request(self, message);
-        if (!goes_on(step)) {
-            return step;
-        }
+    cop_step step;
+    int r = wait_for_message(self, idle, &message, &step);
+    return r == 0 ? take_step(self, message) : r == -ETIMEDOUT ? take_timeout(self) : step;
+}
+
+/* The same with a message that is told in place of COP_MSG_TIMEOUT, or not at all. */
+static cop_step
+wait_with_token(struct copi_process *self, cop_time idle)
+{
+    struct copi_message *message;
+    cop_step step;
+    int r = wait_for_message(self, idle, &message, &step);
+    if (r == -ETIMEDOUT) {
+        return take_timeout_with(self);
     }
-    return r == -ETIMEDOUT && idle != COP_FOREVER ? take_timeout(self) : stop_by_context(self);
+    copi_message_free(self->token);
+    self->token = NULL;
+    return r == 0 ? take_step(self, message) : step;
 }
 
 static cop_step
 next_step(struct copi_process *self, cop_step last)
 {
-    if (last.next == CONTINUE) {
+    switch (last.next) {
+    case CONTINUE:
         return take_continue(self);
+    case GO_ON_TIMED:
+        return wait_and_take(self, last.timeout);
+    case GO_ON_TIMED_WITH:
+        return wait_with_token(self, last.timeout);
+    default:
+        return wait_and_take(self, COP_FOREVER);
     }
-    return wait_and_take(self, last.next == GO_ON_TIMED ? last.timeout : COP_FOREVER);
 }
 
 static cop_reason

@@ -43,6 +43,13 @@ COP_API cop_step cop_ok(void);
  * mailbox is empty. */
 COP_API cop_step cop_ok_timeout(cop_time idle);
 
+/* The same with a message of one's own in place of COP_MSG_TIMEOUT; it is copied or taken now, and
+ * dropped if another comes first. Without memory for it the server stops with -ENOMEM. */
+COP_API cop_step cop_ok_timeout_with(cop_time idle, cop_msg msg);
+
+/* The same at a point in time, as cop_now has it; one that has passed: at once. */
+COP_API cop_step cop_ok_timeout_at(cop_time when, cop_msg msg);
+
 /* Go on; handle_continue(token) comes before any other message. The token is copied or taken now; if
  * that fails for want of memory the server stops with -ENOMEM. */
 COP_API cop_step cop_ok_continue(cop_msg token);

@@ -344,6 +344,25 @@ TEST(a_name_that_is_taken_is_refused_with_its_holder)
     wait_for(cop_named("taken"));
 }
 
+static int
+return_at_once(cop_bytes arg)
+{
+    (void)arg;
+    return 0;
+}
+
+/* GEN-010 */
+TEST(a_name_that_is_taken_is_refused_whatever_is_started)
+{
+    cop_pid first, agent = COP_NOBODY;
+    int value = 1;
+    ck_assert_int_eq(cop_genserver_start(&first, &server, .name = "taken"), 0);
+    ck_assert_int_eq(cop_agent_start(&agent, COP_BYTES(value), .name = "taken"), -EEXIST);
+    ck_assert_uint_eq(agent.id, first.id);
+    ck_assert_int_eq(cop_spawn(NULL, return_at_once, .name = "taken"), -EEXIST);
+    wait_for(cop_named("taken"));
+}
+
 TEST(a_name_that_is_taken_does_not_even_run_init)
 {
     beginning begin = NULL;
@@ -1859,6 +1878,13 @@ wait_0(cop_from from)
     return cop_ok_timeout(0);
 }
 
+static cop_step
+answer_and_wait_0(cop_from from)
+{
+    cop_reply(from, COP_TAG(0));
+    return cop_ok_timeout(0);
+}
+
 TEST(a_timeout_of_0_comes_at_once_when_the_mailbox_is_empty)
 {
     cop_pid pid = start();
@@ -1896,6 +1922,18 @@ TEST(init_can_set_a_timeout)
     cop_pid pid;
     ck_assert_int_eq(cop_genserver_start(&pid, &server, .arg = COP_BYTES(begin)), 0);
     EVENTUALLY(has_said("timeout"));
+}
+
+/* GEN-037, GEN-039 */
+TEST(calls_casts_and_plain_messages_can_set_a_timeout)
+{
+    cop_pid pid = start();
+    ck_assert_int_eq(call(pid, answer_and_wait_0), 0);
+    EVENTUALLY(has_said("timeout"));
+    ck_assert_int_eq(cast(pid, wait_0), 0);
+    EVENTUALLY(has_said("timeout timeout"));
+    ck_assert_int_eq(send(pid, wait_0), 0);
+    EVENTUALLY(has_said("timeout timeout timeout"));
 }
 
 static cop_step
@@ -1996,6 +2034,15 @@ TEST(a_stop_returns_when_the_server_is_gone_and_twice_is_safe)
     ck_assert_int_eq(test_down(ended).kind, COP_NORMAL);
     stop(pid);
     ck_assert_int_eq(cop_stop_process(cop_named("n"), COP_REASON_NORMAL, SOON), 0);
+}
+
+/* GEN-049 */
+TEST(a_server_can_be_stopped_by_its_name)
+{
+    ck_assert_int_eq(cop_genserver_start(NULL, &server, .name = "n"), 0);
+    ck_assert_int_eq(cop_stop_process(cop_named("n"), COP_REASON_NORMAL, SOON), 0);
+    ck_assert_uint_eq(cop_whereis("n").id, 0);
+    assert_said("terminate");
 }
 
 TEST(a_stop_lets_the_server_do_first_what_it_was_asked_before)
@@ -2144,6 +2191,45 @@ TEST(an_orderly_end_is_not_reported_and_a_crash_is)
     char *report = test_caught_stderr();
     ck_assert_uint_eq(test_count(report, "\n"), 1);
     ck_assert_uint_eq(test_count(report, "crashed: forty-two"), 1);
+    free(report);
+}
+
+static cop_reason
+shutdown_and_why(void)
+{
+    cop_reason reason = cop_failed(-ENOSPC, "{shutdown,full}");
+    reason.kind = COP_SHUTDOWN;
+    return reason;
+}
+
+static cop_step
+stop_by_shutdown(cop_from from)
+{
+    (void)from;
+    return cop_stop(shutdown_and_why());
+}
+
+static cop_step
+exit_by_shutdown(cop_from from)
+{
+    (void)from;
+    cop_exit(shutdown_and_why());
+}
+
+/* GEN-058 */
+TEST(an_end_by_shutdown_is_not_reported_be_it_by_return_or_by_exit)
+{
+    const deed deeds[] = {stop_by_shutdown, exit_by_shutdown};
+    test_catch_stderr();
+    for (size_t i = 0; i < 2; i++) {
+        cop_ref ended;
+        cop_pid pid = start_monitored(&ended);
+        ck_assert_int_eq(cast(pid, deeds[i]), 0);
+        ck_assert_str_eq(test_down(ended).text, "{shutdown,full}");
+        ck_assert_int_eq(last_reason.kind, COP_SHUTDOWN);
+    }
+    char *report = test_caught_stderr();
+    ck_assert_str_eq(report, "");
     free(report);
 }
 
