@@ -13,6 +13,7 @@
  */
 #include "actors/debug.h"
 #include "actors/sys.h"
+#include "runtime/exit.h"
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
@@ -24,6 +25,7 @@
 #include "runtime/wait.h"
 
 #include <coppice/genserver.h>
+#include <coppice/memory.h>
 #include <coppice/name.h>
 #include <coppice/signal.h>
 
@@ -672,6 +674,49 @@ cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop
         *out = cop_whereis(opts->name);
     }
     return r ? r : await_start(self, pid, ref, opts ? opts->init_timeout : 0, out);
+}
+
+/* Nothing is changed until all is there that can fail. */
+static int
+prepare_to_enter(struct copi_process *self, const cop_genserver *behaviour, cop_bytes state)
+{
+    void *block = NULL;
+    if (behaviour->state_size > 0 && !(block = copi_memory_new(self, behaviour->state_size))) {
+        return -ENOMEM;
+    }
+    int r = copi_process_become(self, &genserver, behaviour);
+    if (r) {
+        cop_free(block);
+        return r;
+    }
+    if (block && state.size > 0) {
+        memcpy(block, state.data, state.size);
+    }
+    self->state = block;
+    copi_sys_show_state(block, behaviour->state_size);
+    return 0;
+}
+
+int
+cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state, cop_step first)
+{
+    struct copi_process *self;
+    int r = copi_enter_exit_point(&self);
+    if (r) {
+        return r;
+    }
+    if (!self->jump || self->held > 0) {
+        return copi_fail(-EPERM);
+    }
+    bool fits =
+        behaviour && (state.size == 0 || (state.data && state.size == behaviour->state_size));
+    r = fits && goes_on(first) ? prepare_to_enter(self, behaviour, state) : -EINVAL;
+    if (r) {
+        return copi_fail(r);
+    }
+    copi_callback_end(self);
+    self->reason = serve(self, first);
+    copi_exit_now(self);
 }
 
 /* ---------------------------------------------------------------- asking */

@@ -30,4 +30,8 @@ struct copi_defers {
 /* Run and remove them all, those that they add included. */
 void copi_defers_run(struct copi_process *self, struct copi_defers *defers);
 
+/* What was deferred to the end of the callback is now to the end of the process. -ENOMEM: nothing
+ * changed. */
+int copi_defers_keep(struct copi_process *self);
+
 #endif

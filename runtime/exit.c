@@ -86,6 +86,22 @@ copi_defers_run(struct copi_process *self, struct copi_defers *defers)
     defers->capacity = 0;
 }
 
+int
+copi_defers_keep(struct copi_process *self)
+{
+    struct copi_defers *from = &self->callback_defers, *to = &self->process_defers;
+    size_t before = to->count;
+    for (size_t i = 0; i < from->count; i++) {
+        if (push(to, *at(from, i)) != 0) {
+            to->count = before;
+            return -ENOMEM;
+        }
+    }
+    free(from->more);
+    *from = (struct copi_defers){0};
+    return 0;
+}
+
 /* ---------------------------------------------------------------- the exit */
 
 void

@@ -461,15 +461,20 @@ copi_enter_exit_point(struct copi_process **out)
 
 /* ---------------------------------------------------------------- starting */
 
+static uint32_t
+nature_of(const struct copi_behaviour *behaviour)
+{
+    return (behaviour->is_server ? COPI_IS_SERVER : 0)
+           | (behaviour->collects ? COPI_COLLECTS_ANSWERS : 0);
+}
+
 static int
 fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_start_opts *opts)
 {
     clear(process);
     process->behaviour = spawn->behaviour;
     process->what = spawn->what;
-    copi_store_relaxed_32(&process->nature,
-                          (spawn->behaviour->is_server ? COPI_IS_SERVER : 0)
-                              | (spawn->behaviour->collects ? COPI_COLLECTS_ANSWERS : 0));
+    copi_store_relaxed_32(&process->nature, nature_of(spawn->behaviour));
     process->limit = (uint32_t)(opts->mailbox.limit > INT32_MAX ? INT32_MAX : opts->mailbox.limit);
     process->when_full = opts->mailbox.when_full;
     process->contain_faults = opts->contain_faults || copi_fault_contained_by_default();
@@ -653,6 +658,22 @@ run_function(struct copi_process *self)
 }
 
 static const struct copi_behaviour plain = {.kind = "process", .run = run_function};
+
+int
+copi_process_become(struct copi_process *self, const struct copi_behaviour *behaviour,
+                    const void *what)
+{
+    int r = self->behaviour == &plain ? copi_defers_keep(self) : -EPERM;
+    if (r) {
+        return r;
+    }
+    copi_lock_take(&self->lock); /* whoever disowns it says what it was */
+    self->behaviour = behaviour;
+    self->what = what;
+    copi_lock_give(&self->lock);
+    copi_store_relaxed_32(&self->nature, nature_of(behaviour));
+    return 0;
+}
 
 int
 cop_spawn_with(cop_pid *out, cop_process_fn run, const cop_start_opts *opts)

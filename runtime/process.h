@@ -136,9 +136,12 @@ struct copi_process {
     } shown;                  /* what is the state to those who look at it from outside */
     struct copi_debug *debug; /* who watches its messages; NULL: nobody */
 
-    /* --- written before the id, constant while it lives */
+    /* --- written before the id, constant while it lives, but for copi_process_become: the owner
+     * writes under `lock`, and others read under it */
     const struct copi_behaviour *behaviour;
     const void *what; /* the behaviour's: a function, a cop_genserver */
+
+    /* --- written before the id, constant while it lives */
     cop_bytes arg;
     void *arg_copy;
     struct copi_job job;
@@ -257,6 +260,13 @@ struct copi_started {
 enum {
     COPI_DECLINED = 1
 };
+
+/*
+ * The calling process, a plain one, runs another behaviour from now on. What it has deferred stays
+ * until its end. -EPERM: it is not plain; -ENOMEM. Then nothing has changed.
+ */
+int copi_process_become(struct copi_process *self, const struct copi_behaviour *behaviour,
+                        const void *what);
 
 /* Tell whoever waits for the start; once. */
 void copi_acknowledge(struct copi_process *self, int code, const cop_reason *reason);

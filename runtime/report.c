@@ -101,6 +101,15 @@ copi_report_start(struct copi_process *process)
     copi_report_event(&(cop_event){.kind = COP_EVENT_START, .pid = copi_pid(process)});
 }
 
+static const char *
+kind_of(struct copi_process *process)
+{
+    copi_lock_take(&process->lock);
+    const char *kind = process->behaviour->kind;
+    copi_lock_give(&process->lock);
+    return kind;
+}
+
 void
 copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason)
 {
@@ -110,7 +119,7 @@ copi_report_exit(struct copi_process *process, const char *label, const cop_reas
     }
     if (cop_is_crash(*reason) && reason->kind != COP_KILLED && !process->quiet) {
         char words[sizeof reason->text];
-        copi_report(COPI_ERROR, "%s %s crashed: %s", process->behaviour->kind, label,
+        copi_report(COPI_ERROR, "%s %s crashed: %s", kind_of(process), label,
                     cop_reason_string(*reason, words, sizeof words));
     }
 }

@@ -110,6 +110,26 @@ COP_API int cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviou
  cop_genserver_start_with((out), (behaviour), &(cop_start_opts){__VA_ARGS__})
 
 /*
+ * Make the calling process, which cop_spawn or a supervisor's worker began, a server for the rest of
+ * its life; gen_server:enter_loop. init is not called: what it would have done is done. Name, links, context
+ * and deferred calls stay; what was in the mailbox is handled now, but requests from before are
+ * refused with -EOPNOTSUPP once the process has looked into its mailbox.
+ *
+ *   behaviour   borrowed for as long as the process lives
+ *   state       the state's bytes, copied: of behaviour->state_size, or none: it is zeroed
+ *   first       cop_ok(), cop_ok_timeout(…) or cop_ok_continue(…), as init would return
+ *
+ * Does not return, but for an error, and then nothing has changed:
+ * -EINVAL   no behaviour, a state of another size, another step
+ * -EPERM    called from a server or a task, from a thread that the library did not start, or from a
+ *           deferred call, a drop function or a predicate
+ * -ENOMEM
+ *
+ * Exit point: yes.
+ */
+COP_API int cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state, cop_step first);
+
+/*
  * Ask a server and wait for its answer; GenServer.call.
  *
  * The request is delivered at most once. A late answer is dropped, never handed to another call.
