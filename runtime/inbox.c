@@ -299,6 +299,30 @@ pause_receiving(struct copi_process *self, struct copi_wait *wait)
     return r;
 }
 
+/* A request that a callback's receive took would have no answer, and a stop no end: they are the
+ * loop's. */
+static bool
+is_receivable(const struct copi_process *self, const struct copi_message *message)
+{
+    return message->kind == COPI_SEND || !copi_is(self, COPI_IS_SERVER);
+}
+
+static bool
+is_plain(const struct copi_message *message, void *env)
+{
+    return is_receivable(env, message);
+}
+
+static struct copi_message *
+next_to_receive(struct copi_process *self, struct copi_look *look)
+{
+    if (!copi_is(self, COPI_IS_SERVER)) {
+        return copi_next_message(self);
+    }
+    copi_take_in(self);
+    return copi_look_for(self, look, is_plain, self);
+}
+
 int
 cop_receive(cop_msg *out, cop_time timeout)
 {
@@ -309,6 +333,8 @@ cop_receive(cop_msg *out, cop_time timeout)
     }
     let_received_go(self);
     struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_look look;
+    copi_look_begin(self, &look);
     do {
         if (copi_load_relaxed_32(&self->signals)) {
             copi_take_in(self);
@@ -317,7 +343,7 @@ cop_receive(cop_msg *out, cop_time timeout)
         if (timeout > 0 && (r = copi_interrupted(self))) {
             return r;
         }
-        struct copi_message *message = copi_next_message(self);
+        struct copi_message *message = next_to_receive(self, &look);
         if (message) {
             receive(self, message, out);
             return 0;
@@ -346,6 +372,9 @@ static bool
 is_accepted(const struct copi_message *message, void *env)
 {
     struct predicate *predicate = env;
+    if (!is_receivable(predicate->self, message)) {
+        return false;
+    }
     predicate->message = message;
     if (predicate->self->jump) {
         copi_run_held(predicate->self, ask, predicate);

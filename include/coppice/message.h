@@ -141,7 +141,8 @@ COP_API void cop_msg_release(cop_msg *msg);
 COP_API int cop_send(cop_pid to, cop_msg msg);
 
 /*
- * The next message, oldest first; `receive` without a pattern.
+ * The next message, oldest first; `receive` without a pattern. In a callback of a server only what
+ * handle_info would get: requests, casts and stops wait for the callbacks that are theirs.
  *
  *   out       valid until this process receives again
  *   timeout   0 looks without waiting; COP_FOREVER waits
@@ -155,7 +156,8 @@ COP_API int cop_send(cop_pid to, cop_msg msg);
 COP_API int cop_receive(cop_msg *out, cop_time timeout);
 
 /*
- * The oldest message that `wanted` accepts; `receive` with a pattern. The others stay, in order.
+ * The oldest message that `wanted` accepts; `receive` with a pattern. The others stay, in order. In a
+ * server as cop_receive.
  *
  *   wanted    called for each message, oldest first; it must not call the library. The process does
  *             not end in it.

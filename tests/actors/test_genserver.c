@@ -1473,6 +1473,47 @@ TEST(the_ends_of_others_are_plain_messages_to_a_server_that_traps)
     wait_for(pid);
 }
 
+static bool
+is_any(const cop_msg *msg, void *env)
+{
+    (void)msg, (void)env;
+    return true;
+}
+
+/* Two plain messages, by either way, whatever else is there. */
+static cop_step
+receive_two(cop_from from)
+{
+    (void)from;
+    cop_msg msg;
+    say("receiving");
+    ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    ck_assert_uint_eq(msg.tag, ADD);
+    ck_assert_int_eq(cop_receive_match(&msg, is_any, NULL, SOON), 0);
+    ck_assert_uint_eq(msg.tag, NUMBER);
+    ck_assert_int_eq(cop_receive(&msg, 0), -ETIMEDOUT);
+    say("received");
+    return cop_ok();
+}
+
+TEST(a_callback_receives_plain_messages_and_leaves_requests_casts_and_stops_to_others)
+{
+    cop_ref called, ended;
+    cop_pid pid = start_monitored(&ended);
+    ck_assert_int_eq(cast(pid, receive_two), 0);
+    EVENTUALLY(has_said("receiving"));
+    request_from_another(pid, answer, SOON, &called);
+    cop_process_info info;
+    EVENTUALLY(cop_inspect(pid, &info) == 0 && info.mailbox == 1);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(WORD)), 0);
+    ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, COP_MS(1)), -ETIMEDOUT);
+    ck_assert_int_eq(cop_send(pid, COP_TAG(ADD)), 0);
+    ck_assert_int_eq(cop_send(pid, COP_TAG(NUMBER)), 0);
+    ck_assert_int_eq(test_down(called).kind, COP_NORMAL);
+    ck_assert_int_eq(test_down(ended).kind, COP_NORMAL);
+    assert_said("receiving received cast terminate");
+}
+
 /* GEN-040 */
 TEST(without_handle_info_a_message_is_dropped_and_reported)
 {
