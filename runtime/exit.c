@@ -209,11 +209,13 @@ cop_at_exit(void (*fn)(void *arg), void *arg)
     return r ? r : defer(&self->process_defers, fn, arg);
 }
 
+/* Also of a disowned process: its thread runs what it has left deferred, and the frames that this uses
+ * will be gone. */
 int
 cop_undefer(void (*fn)(void *arg), void *arg, bool run)
 {
-    struct copi_process *self;
-    int r = copi_enter(&self);
+    struct copi_process *self = copi_here.process;
+    int r = self ? 0 : copi_enter(&self);
     if (r) {
         return r;
     }

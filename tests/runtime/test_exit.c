@@ -338,6 +338,46 @@ take_back_from_many(cop_bytes arg)
     return 0;
 }
 
+static atomic_int taken_back;
+
+static void
+must_not_run(void *arg)
+{
+    (void)arg;
+    abort();
+}
+
+static int
+take_back_when_disowned(cop_bytes arg)
+{
+    int in_this_frame;
+    (void)arg;
+    cop_defer(must_not_run, &in_this_frame);
+    cop_send(cop_named("main"), COP_TAG(1));
+    while (cop_alive(cop_self())) { /* a loop that nothing interrupts */
+    }
+    taken_back = cop_undefer(must_not_run, &in_this_frame, false) == 0 ? 1 : -1;
+    return 0;
+}
+
+TEST(a_disowned_process_takes_back_what_uses_its_frames)
+{
+    cop_config config = {.size = sizeof config, .kill_grace = COP_MS(20)};
+    cop_pid pid;
+    cop_ref monitor;
+    ck_assert_int_eq(cop_configure(&config), 0);
+    test_catch_stderr();
+    ck_assert_int_eq(cop_register("main", cop_self()), 0);
+    ck_assert_int_eq(cop_spawn(&pid, take_back_when_disowned, .monitor = &monitor), 0);
+    test_receive(1);
+    cop_exit_signal(pid, COP_REASON_KILLED);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    EVENTUALLY(taken_back != 0);
+    ck_assert_int_eq(taken_back, 1);
+    EVENTUALLY(cop_disowned() == 0);
+    free(test_caught_stderr());
+}
+
 TEST(taking_some_back_leaves_the_others_in_order)
 {
     end_of(take_back_from_many);
