@@ -671,7 +671,7 @@ cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop
                        .acknowledged = true,
                    });
     if (r == -EEXIST && out) {
-        *out = cop_whereis(opts->name);
+        *out = opts->name ? cop_whereis(opts->name) : pid;
     }
     return r ? r : await_start(self, pid, ref, opts ? opts->init_timeout : 0, out);
 }

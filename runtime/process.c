@@ -48,6 +48,7 @@
 #include "runtime/signals.h"
 #include "runtime/table.h"
 #include "runtime/timer.h"
+#include "runtime/via.h"
 #include "runtime/wait.h"
 
 #include <errno.h>
@@ -508,16 +509,32 @@ prepare_acknowledgement(struct copi_process *self, struct copi_process *process,
     return 0;
 }
 
+/* What a start failed with that is more than a code. */
+struct refusal {
+    cop_pid holder; /* of the key: -EEXIST */
+    bool is_told;   /* cop_why() has been set */
+};
+
+static int
+claim_key(struct copi_process *process, const cop_via *via, struct refusal *refusal)
+{
+    int r = copi_via_claim(process, via, &refusal->holder);
+    refusal->is_told = r != 0;
+    return r;
+}
+
 /* All that can fail of a start, but the thread. Its pid finds it from here on. */
 static int
 introduce(struct copi_process *self, struct copi_process *process, cop_ref *ref,
-          const struct copi_spawn *spawn, const cop_start_opts *opts)
+          const struct copi_spawn *spawn, const cop_start_opts *opts, struct refusal *refusal)
 {
     if (opts->link) {
         copi_store_relaxed_64(&process->parent, self->pid.id);
     }
     publish(process);
-    int r = opts->name ? copi_name_claim(process, opts->name) : 0;
+    int r = opts->name  ? copi_name_claim(process, opts->name)
+            : opts->via ? claim_key(process, opts->via, refusal)
+                        : 0;
     if (r == 0 && spawn->acknowledged) {
         r = prepare_acknowledgement(self, process, ref);
     }
@@ -553,14 +570,14 @@ static int
 check(const struct copi_spawn *spawn, const cop_start_opts *opts)
 {
     bool valid = spawn->behaviour && spawn->what && copi_name_check(opts->name) == 0
-                 && (opts->arg.size == 0 || opts->arg.data)
+                 && !(opts->name && opts->via) && (opts->arg.size == 0 || opts->arg.data)
                  && opts->mailbox.when_full <= COP_FULL_DROP_OLD && opts->init_timeout >= 0;
     return valid ? copi_limit_admit(copi_table_used()) : -EINVAL;
 }
 
 static int
 start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
-      const struct copi_spawn *spawn, const cop_start_opts *opts)
+      const struct copi_spawn *spawn, const cop_start_opts *opts, struct refusal *refusal)
 {
     int r = fill_in(process, spawn, opts);
     if (r) {
@@ -568,7 +585,7 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
         copi_table_give(process);
         return r;
     }
-    r = introduce(self, process, ref, spawn, opts);
+    r = introduce(self, process, ref, spawn, opts, refusal);
     if (r == 0) {
         if (spawn->acknowledged) {
             copi_cycle_begin(self, process->pid, *ref); /* before it runs: there is no circle yet */
@@ -615,9 +632,13 @@ copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
         return copi_fail(r);
     }
     cop_pid pid = process->pid;
-    r = start(self, process, ref, spawn, &opts);
+    struct refusal refusal = {0};
+    r = start(self, process, ref, spawn, &opts, &refusal);
+    if (r == -EEXIST && opts.via && out) {
+        *out = refusal.holder;
+    }
     if (r) {
-        return copi_fail(r);
+        return refusal.is_told ? r : copi_fail(r);
     }
     if (out) {
         *out = pid;

@@ -92,7 +92,7 @@ typedef struct cop_genserver {
  *   out         the server; COP_NOBODY when init ignored (and 0 is returned); NULL: not wanted
  *   behaviour   borrowed for as long as the server lives
  *
- * -EEXIST      the name is taken; *out is who has it
+ * -EEXIST      the name is taken, or the key of .via; *out is who has it
  * -ETIMEDOUT   init took longer than .init_timeout and was killed
  * -EDEADLK     init waits, directly or through others, for the caller
  * -ECANCELED   the caller was cancelled or asked to stop meanwhile; the server is killed

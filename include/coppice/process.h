@@ -34,6 +34,17 @@ extern "C" {
 
 typedef struct cop_context cop_context;
 
+/*
+ * A key of a registry as a name; {:via, Registry, {registry, key, value}}. Borrowed for the start.
+ *
+ * The key is the process's before it runs, as cop_registry_register has it, and until it ends.
+ * cop_registry_whereis finds it. Not of a duplicate registry: -EOPNOTSUPP; unknown: -ESRCH.
+ */
+typedef struct cop_via {
+    const char *registry;
+    cop_bytes key, value; /* copied */
+} cop_via;
+
 typedef struct cop_start_opts {
     size_t size;      /* set by the macros: lets the struct grow without breaking callers */
     const char *name; /* registered before it runs; copied */
@@ -47,6 +58,8 @@ typedef struct cop_start_opts {
     bool contain_faults;  /* see cop_contain_faults */
     bool fresh_thread;    /* not from the cache; thread-specific destructors run at its end */
     cop_context *context; /* the context it runs in; NULL: the root context */
+    const cop_via *via;   /* instead of a name. Taken: -EEXIST, *out is who has it, and cop_why() is
+                             "already_started" */
 } cop_start_opts;
 
 /* 0: a normal end; negative: a crash with that code; positive: a crash with -EINVAL. */
@@ -60,8 +73,8 @@ typedef int (*cop_process_fn)(cop_bytes arg);
  *   out    the new process; NULL: not wanted
  *   opts   NULL: the defaults
  *
- * -EEXIST   the name is taken
- * -EINVAL   no function, a name that is empty or longer than 63 bytes
+ * -EEXIST   the name is taken, or the key of .via
+ * -EINVAL   no function, a name that is empty or longer than 63 bytes, a name and a .via
  * -EAGAIN   the system's limit of threads is reached; a report names the limit
  * -ENOMEM
  *
