@@ -31,6 +31,7 @@
 #include <coppice/partition.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
+#include <coppice/registry.h>
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
 #include <coppice/supervisor.h>
