@@ -40,6 +40,7 @@
 #include "actors/partition.h"
 
 #include "actors/metadata.h"
+#include "actors/pg.h"
 #include "runtime/alloc.h"
 #include "runtime/message.h"
 #include "runtime/name.h"
@@ -269,6 +270,7 @@ copi_partition_announce_locked(struct copi_partition *partition,
     if (partition->listeners) {
         tell_listeners(partition->listeners, registration, is_new);
     }
+    copi_pg_tell_locked(&partition->watching, registration, is_new);
 }
 
 /* ---------------------------------------------------------------- opening and closing */

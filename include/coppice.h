@@ -29,6 +29,7 @@
 #include <coppice/message.h>
 #include <coppice/name.h>
 #include <coppice/partition.h>
+#include <coppice/pg.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
 #include <coppice/registry.h>

@@ -1,5 +1,5 @@
 /*
- * supervisor/registry_tree.c - how registries start.
+ * supervisor/registry_tree.c - how registries and scopes of groups start.
  *
  * Room: supervisor/. Runs in whoever starts one.
  *
@@ -12,7 +12,7 @@
 #include "runtime/name.h"
 #include "runtime/process.h"
 
-#include <coppice/registry.h>
+#include <coppice/pg.h>
 #include <coppice/supervisor.h>
 
 #include <errno.h>
@@ -163,6 +163,44 @@ cop_registry_child(const cop_registry_spec *spec)
     return (cop_child_spec){
         .id = spec->name,
         .start = start_child,
+        .arg = {spec, sizeof *spec},
+        .shutdown = COP_FOREVER,
+    };
+}
+
+/* ---------------------------------------------------------------- a scope of groups */
+
+static cop_registry_spec
+as_registry(const cop_pg_spec *spec)
+{
+    return (cop_registry_spec){
+        .name = spec->scope ? spec->scope : "pg",
+        .kind = COP_REGISTRY_DUPLICATE,
+        .partitions = spec->partitions,
+        .link = spec->link,
+    };
+}
+
+int
+cop_pg_start(cop_pid *out, const cop_pg_spec *spec)
+{
+    cop_registry_spec registry = as_registry(spec ? spec : &(cop_pg_spec){0});
+    return cop_registry_start(out, &registry);
+}
+
+static int
+start_pg_child(cop_pid *out, cop_bytes arg, cop_reason *why)
+{
+    cop_registry_spec spec = as_registry(arg.data);
+    return start_child(out, COP_BYTES(spec), why);
+}
+
+cop_child_spec
+cop_pg_child(const cop_pg_spec *spec)
+{
+    return (cop_child_spec){
+        .id = spec->scope ? spec->scope : "pg",
+        .start = start_pg_child,
         .arg = {spec, sizeof *spec},
         .shutdown = COP_FOREVER,
     };

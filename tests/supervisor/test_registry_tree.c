@@ -1,5 +1,5 @@
 /*
- * tests/supervisor/test_registry_tree.c - how registries start.
+ * tests/supervisor/test_registry_tree.c - how registries and scopes of groups start.
  *
  * Room: tests/.
  */
@@ -79,9 +79,11 @@ TEST_TIMES(4, partitions_are_visible_as_that_many_children) /* REG-001 */
 TEST(a_registry_is_a_child_with_its_name_as_id) /* REG-003 */
 {
     static const cop_registry_spec spec = {.name = "r", .partitions = 8};
+    static const cop_pg_spec scope = {.partitions = 2};
     cop_child_spec child = cop_registry_child(&spec);
     cop_pid supervisor, registry;
     ck_assert_str_eq(child.id, "r");
+    ck_assert_str_eq(cop_pg_child(&scope).id, "pg");
     ck_assert_int_eq(cop_supervisor_start(&supervisor, &(cop_supervisor_spec){COP_CHILDREN(child)}),
                      0);
     ck_assert_int_eq(cop_supervisor_start_child(supervisor, &(cop_child_spec){.id = "x"}, NULL),
@@ -92,6 +94,9 @@ TEST(a_registry_is_a_child_with_its_name_as_id) /* REG-003 */
     worker_kill(registry);
     EVENTUALLY(cop_whereis("r").id && !cop_pid_eq(cop_whereis("r"), registry));
     EVENTUALLY(cop_registry_register("r", COP_STR("k"), (cop_bytes){0}) == 0);
+    child = cop_pg_child(&scope);
+    ck_assert_int_eq(cop_supervisor_start_child(supervisor, &child, NULL), 0);
+    ck_assert_int_eq(cop_pg_join(NULL, COP_STR("g")), 0);
     ck_assert_int_eq(cop_registry_start(NULL, &spec), -EEXIST);
     child = cop_registry_child(&spec);
     ck_assert_int_eq(cop_supervisor_start_child(supervisor, &child, &registry), -EEXIST);
