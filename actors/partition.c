@@ -41,6 +41,7 @@
 
 #include "actors/metadata.h"
 #include "actors/pg.h"
+#include "actors/registry_lock.h"
 #include "runtime/alloc.h"
 #include "runtime/message.h"
 #include "runtime/name.h"
@@ -325,6 +326,7 @@ open_partition(const struct copi_partition_start *start, cop_bytes names,
 
 struct server {
     struct copi_partition *partition;
+    struct copi_locks locks;
 };
 
 static cop_step
@@ -335,7 +337,11 @@ init(void *state, cop_bytes arg)
     cop_bytes names = {start + 1, arg.size - sizeof *start};
     server->partition = copi_load_acquire_ptr(&start->registry->partitions[start->index]);
     cop_trap_exits(true);
-    int r = open_partition(start, names, server->partition);
+    copi_locks_init(&server->locks);
+    int r = cop_at_exit(copi_locks_clear, &server->locks);
+    if (r == 0) {
+        r = open_partition(start, names, server->partition);
+    }
     return r ? cop_stop(cop_failed(r, NULL)) : cop_ok();
 }
 
@@ -366,7 +372,7 @@ static cop_step
 handle_info(void *state, cop_msg msg)
 {
     struct server *server = state;
-    if (msg.tag == COP_MSG_EXIT) {
+    if (!copi_locks_info(&server->locks, msg) && msg.tag == COP_MSG_EXIT) {
         forget(server->partition, COP_BODY(msg, struct cop_exited)->pid);
     }
     return cop_ok();
@@ -375,15 +381,18 @@ handle_info(void *state, cop_msg msg)
 static cop_step
 handle_call(void *state, cop_from from, cop_msg request)
 {
-    (void)state, (void)request;
-    copi_request_fail(copi_here.process, from.pid, from.ref, -EOPNOTSUPP);
+    struct server *server = state;
+    if (!copi_locks_call(&server->locks, from, request)) {
+        copi_request_fail(copi_here.process, from.pid, from.ref, -EOPNOTSUPP);
+    }
     return cop_ok();
 }
 
 static cop_step
 handle_cast(void *state, cop_msg msg)
 {
-    (void)state, (void)msg; /* nobody's business */
+    struct server *server = state;
+    copi_locks_cast(&server->locks, msg); /* anything else is nobody's business */
     return cop_ok();
 }
 

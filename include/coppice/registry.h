@@ -236,6 +236,29 @@ COP_API int cop_registry_meta(const char *registry, cop_bytes key, void *out, si
 /* Registry.delete_meta. 0 also when there is none. */
 COP_API int cop_registry_delete_meta(const char *registry, cop_bytes key);
 
+/* ---------------------------------------------------------------- locks */
+
+/*
+ * Run fn(env) in the caller while nobody else runs one under the same key; Registry.lock. Who comes
+ * first is first; other keys are in nobody's way. These keys have nothing to do with those of
+ * registrations.
+ *
+ * The lock is free again when fn has returned, or its process has ended; who waits and ends is passed
+ * over. A registry that crashes forgets its locks. Two processes that wait for each other's keys do so
+ * until their timeouts.
+ *
+ *   timeout   of the wait, not of fn; COP_FOREVER never gives up
+ *
+ * -EDEADLK     the caller holds that lock
+ * -ETIMEDOUT   it was not free in time, or the context's deadline passed; fn did not run
+ * -ECANCELED   the context was cancelled, or the caller was asked to stop; fn did not run
+ * -EPIPE       the registry ended meanwhile; fn did not run
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
+ */
+COP_API int cop_registry_lock(const char *registry, cop_bytes key, void (*fn)(void *env), void *env,
+                              cop_time timeout);
+
 #ifdef __cplusplus
 }
 #endif
