@@ -96,11 +96,19 @@ int copi_park_fd(struct copi_parker *parker, int fd, short events, cop_time dead
 /* Whether it is ready now: 1, 0 or a negative errno value. */
 int copi_poll_fd(int fd, short events);
 
-/* Whether somebody has unparked it since it last parked: for whoever spins. */
+/* Whether somebody has unparked it since it last parked. */
 static inline bool
 copi_parker_notified(const struct copi_parker *parker)
 {
     return copi_load_relaxed_32(&parker->state) != 0;
+}
+
+/* Its thread only, for whoever spins: the same, and then the wake-up is used, as by a park. */
+static inline bool
+copi_parker_use(struct copi_parker *parker)
+{
+    return copi_parker_notified(parker)
+           && copi_exchange_32(&parker->state, 0) != 0; /* pairs with copi_unpark's */
 }
 
 /* How long to look before parking: adapts to whether looking paid. */

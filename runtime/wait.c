@@ -44,10 +44,14 @@ copi_interrupted(struct copi_process *self)
     return copi_context_check(self->context);
 }
 
+/*
+ * A wake-up without a message is used here, or it would be news again at the next look, and for ever: a
+ * sender that wakes a sleeper whose deadline has just passed leaves one behind that means nothing.
+ */
 static bool
-has_news(const struct copi_process *self)
+has_news(struct copi_process *self)
 {
-    return copi_mailbox_has_news(&self->mailbox) || copi_parker_notified(&self->parker);
+    return copi_mailbox_has_news(&self->mailbox) || copi_parker_use(&self->parker);
 }
 
 /* A while before sleeping: whoever answers soon is not made to wake us. */

@@ -61,6 +61,15 @@ TEST(a_wake_up_that_comes_before_the_park_is_kept)
     ck_assert(!copi_parker_notified(&parker));
 }
 
+TEST(a_wake_up_that_is_used_without_a_park_is_gone)
+{
+    copi_parker_init(&parker);
+    ck_assert(!copi_parker_use(&parker));
+    copi_unpark(&parker);
+    ck_assert(copi_parker_use(&parker));
+    ck_assert(!copi_parker_use(&parker));
+}
+
 TEST(two_wake_ups_before_the_park_are_one)
 {
     copi_parker_init(&parker);

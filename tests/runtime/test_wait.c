@@ -3,6 +3,7 @@
  *
  * Room: tests/.
  */
+#include "runtime/process.h"
 #include "tests/support/support.h"
 
 #include <fcntl.h>
@@ -82,6 +83,14 @@ TEST(a_sleep_that_ends_before_the_contexts_deadline_is_no_error)
     cop_context *context = enter(COP_SEC(100));
     ck_assert_int_eq(cop_sleep(COP_MS(2)), 0);
     leave(context);
+}
+
+/* Such a wake-up comes from a sender that has found a sleeper, which its deadline then woke first. */
+TEST(a_wake_up_that_came_too_late_for_one_sleep_does_not_keep_the_next_from_ending)
+{
+    cop_self();
+    copi_unpark(&copi_here.process->parker);
+    ck_assert_int_eq(cop_sleep(COP_MS(5)), 0);
 }
 
 TEST(messages_neither_shorten_a_sleep_nor_are_lost_in_it)
