@@ -349,6 +349,7 @@ TEST(messages_do_not_end_a_wait_for_a_descriptor)
     cop_ref monitor;
     open_pipe();
     cop_spawn(&pid, wait_for_pipe, .monitor = &monitor);
+    EVENTUALLY(result_of_wait == 1);
     for (int i = 0; i < 100; i++) {
         cop_send(pid, COP_TAG(1));
         cop_sleep(COP_US(100));
