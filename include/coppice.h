@@ -35,6 +35,7 @@
 #include <coppice/registry.h>
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
+#include <coppice/statem.h>
 #include <coppice/supervisor.h>
 #include <coppice/sys.h>
 #include <coppice/task.h>
