@@ -207,7 +207,8 @@ give(cop_from from, struct answer answer)
 static cop_step
 reply_counts(const struct copi_supervisor *sup, cop_from from)
 {
-    cop_child_counts counts = copi_siblings_count(&sup->children);
+    cop_child_counts counts =
+        copi_siblings_count(&sup->children, sup->spec->strategy == COP_DYNAMIC);
     if (sup->spec->strategy == COP_SIMPLE_ONE_FOR_ONE) {
         counts.specs = 1;
     }

@@ -250,15 +250,14 @@ copi_siblings_any_significant(const struct copi_siblings *all)
 }
 
 cop_child_counts
-copi_siblings_count(const struct copi_siblings *all)
+copi_siblings_count(const struct copi_siblings *all, bool believed)
 {
     cop_child_counts counts = {.specs = all->count};
     for (const struct copi_child *child = all->oldest; child; child = child->younger) {
         bool is_supervisor = copi_child_spec_is_supervisor(child->spec);
         counts.supervisors += is_supervisor;
         counts.workers += !is_supervisor;
-        /* One that has removed its link and ended is not known to have. */
-        counts.active += child->state == COPI_CHILD_RUNNING && cop_alive(child->pid);
+        counts.active += child->state == COPI_CHILD_RUNNING && (believed || cop_alive(child->pid));
     }
     return counts;
 }

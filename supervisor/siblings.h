@@ -85,7 +85,9 @@ struct copi_child *copi_siblings_find_ticket(const struct copi_siblings *all, ui
 /* Whether a significant child runs or is being restarted. */
 bool copi_siblings_any_significant(const struct copi_siblings *all);
 
-cop_child_counts copi_siblings_count(const struct copi_siblings *all);
+/* `believed`: one that has removed its link and ended counts as running until somebody tells, as in
+ * Elixir; Erlang looks whether it lives. */
+cop_child_counts copi_siblings_count(const struct copi_siblings *all, bool believed);
 
 /* What is told of one, and of all->count of them, youngest first. */
 cop_child_info copi_siblings_describe(const struct copi_siblings *all,

@@ -54,7 +54,7 @@ TEST(there_may_be_none)
     struct copi_siblings none = {0};
     are(&none, "");
     ck_assert_ptr_null(copi_siblings_find(&none, "a"));
-    ck_assert_uint_eq(copi_siblings_count(&none).specs, 0);
+    ck_assert_uint_eq(copi_siblings_count(&none, false).specs, 0);
     copi_siblings_clear(&none);
 }
 
@@ -123,11 +123,12 @@ TEST(are_counted_by_what_they_are_and_whether_they_live)
     struct copi_siblings all = three(child);
     run(&all, child[0], cop_self());
     run(&all, child[1], (cop_pid){UINT64_C(999) << 32 | 999}); /* has unlinked itself and ended */
-    cop_child_counts counts = copi_siblings_count(&all);
+    cop_child_counts counts = copi_siblings_count(&all, false);
     ck_assert_uint_eq(counts.specs, 3);
     ck_assert_uint_eq(counts.active, 1);
     ck_assert_uint_eq(counts.supervisors, 1);
     ck_assert_uint_eq(counts.workers, 2);
+    ck_assert_uint_eq(copi_siblings_count(&all, true).active, 2);
     copi_siblings_clear(&all);
 }
 
