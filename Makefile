@@ -27,6 +27,7 @@ LIB_SRC     := $(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
 TEST_SRC    := $(sort $(wildcard tests/*/test_*.c))
 BENCH_SRC   := $(sort $(wildcard tests/bench/*.c))
+SCENE_SRC   := $(sort $(wildcard tests/conformance/*.c))
 DEMO_SRC    := $(sort $(wildcard demos/*/*.c))
 HEADERS     := $(sort $(wildcard include/coppice/*.h))
 FORMATTED    = $(shell find include runtime actors supervisor tests demos -name '*.[ch]')
@@ -38,6 +39,7 @@ ARCHIVE := $(BUILD)/libcoppice.a
 SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
 BENCH   := $(if $(BENCH_SRC),$(BUILD)/bench)
+SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
 runnable = $(or $(wildcard tests/$(1).sh),$(BUILD)/tests/$(1))
@@ -130,7 +132,7 @@ FORCE:
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
@@ -144,6 +146,13 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 # Tests of the demo's parts stand on all of it but its main().
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
     $(filter-out %/main.o,$(call demo_objects,kv))
+
+.PHONY: conformance conformance-soak
+conformance: $(SCENE) ## compare with Erlang and Elixir: behaviours, stored scenarios, N=200 fresh ones
+	@BUILD=$(BUILD) tests/conformance/conformance.sh
+
+conformance-soak: $(SCENE) ## the stored scenarios RUNS=100 times
+	@BUILD=$(BUILD) tests/conformance/soak.sh
 
 .PHONY: demo
 demo: deps-demo $(DEMOS) ## show the main job: a supervised key-value daemon
@@ -172,9 +181,12 @@ $(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
 $(BUILD)/bench: $(call object,$(BENCH_SRC)) $(ARCHIVE)
 	$(Q)$(LINK) -o $@ $^ -lck
 
+$(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
+	$(Q)$(LINK) -o $@ $^ -lck
+
 # Everything that can be compiled, nothing run: what another compiler is tried with.
 .PHONY: programs
-programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(DEMOS) $(BENCH)
+programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(DEMOS) $(BENCH) $(SCENE)
 
 # ---------------------------------------------------------------- manners
 
@@ -232,5 +244,5 @@ help: ## say this
 	@echo "  CC=clang  CFLAGS=  WERROR=  BUILD=  V=1   another compiler, other flags, warnings let pass,"
 	@echo "                          another folder, the commands in full"
 
-ALL_SRC := $(LIB_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(DEMO_SRC)
+ALL_SRC := $(LIB_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) $(DEMO_SRC)
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))
