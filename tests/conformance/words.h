@@ -13,7 +13,7 @@ void words_next_line(void);
 unsigned words_line(void);
 
 void refuse(const char *format, ...) __attribute__((noreturn)) COP_PRINTF(1, 2);
-void refuse_at(unsigned line, const char *format, ...) __attribute__((noreturn)) COP_PRINTF(2, 3);
+void refuse_at(unsigned number, const char *format, ...) __attribute__((noreturn)) COP_PRINTF(2, 3);
 
 /* The first two return a copy that lives as long as the program. */
 const char *word_name(const char *word);
