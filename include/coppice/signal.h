@@ -50,7 +50,8 @@ COP_API bool cop_trap_exits(bool on);
 
 /*
  * Watch a process; Process.monitor. When it ends, one COP_MSG_DOWN with this reference arrives, with
- * NOPROC and at once if it is gone already. A name is watched as its holder of now.
+ * NOPROC and at once if it is gone already. A name is watched as its holder of now. Only processes of
+ * this program are watched: there are no nodes, ports or clocks to monitor.
  *
  * Returns {0} when out of memory (cop_why).
  * Threads: any.  Does not block.  Exit point: no.
