@@ -21,12 +21,13 @@ rows()
     sed -nE 's/^\| ([A-Z]{3}-[0-9]{3}) \| (.*) \| ([a-z]+) \| ?(.*) ?\|$/\1|\2|\3|\4/p' "$table"
 }
 
-# has_test SUITE:NAME: a TEST of that name, which may stand on a line of its own, or a whole script.
+# has_test SUITE:NAME: a TEST of that name, which may stand on a line of its own; or a stored scenario.
 has_test()
 {
     suite=${1%%:*}
-    if [ -e "tests/$suite.sh" ]; then
-        return 0
+    if [ "$suite" = conformance/test_scenarios ]; then
+        [ -e "tests/conformance/scenarios/${1#*:}.trace" ]
+        return
     fi
     [ -e "tests/$suite.c" ] && grep -qE "(^|[ (])${1#*:}\)" "tests/$suite.c"
 }
