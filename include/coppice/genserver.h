@@ -5,6 +5,8 @@
  * only its own mailbox waits. When not to use one: code without state needs a function, not a
  * process.
  *
+ * Of gen_server's debugging, format_status is not here: a state is bytes of the application's.
+ *
  * A callback that is not given: handle_info drops and reports; handle_call, handle_cast and
  * handle_continue fail the server when one is needed, as in OTP.
  *
@@ -87,7 +89,8 @@ typedef struct cop_genserver {
 
 /*
  * Start a server, and return when init has; GenServer.start, and start_link with .link = true. A
- * linked server's parent is the caller.
+ * linked server's parent is the caller. There is no code generation (child_spec/1), no hibernation between
+ * messages (a measure of Erlang's heaps; but see cop_hibernate) and no change of code while it runs.
  *
  *   out         the server; COP_NOBODY when init ignored (and 0 is returned); NULL: not wanted
  *   behaviour   borrowed for as long as the server lives
@@ -132,7 +135,10 @@ COP_API int cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state,
 /*
  * Ask a server and wait for its answer; GenServer.call.
  *
- * The request is delivered at most once. A late answer is dropped, never handed to another call.
+ * The request is delivered at most once. A late answer is dropped, never handed to another call. How
+ * requests and answers look inside is nobody's business (no aliases with payload), and the bare reason is
+ * told, without the call. There are no nodes: no abcast, no nodedown, and cop_multi_call
+ * asks several servers.
  *
  *   request      bytes are copied; a moved body is taken on every outcome, errors included
  *   reply        written on 0 only: exactly the answer's bytes

@@ -62,7 +62,8 @@ typedef struct cop_start_opts {
                              "already_started" */
 } cop_start_opts;
 
-/* 0: a normal end; negative: a crash with that code; positive: a crash with -EINVAL. */
+/* 0: a normal end; negative: a crash with that code; positive: a crash with -EINVAL. Functions have no
+ * names at run time, so there is no initial call, nor a label or a group leader. */
 typedef int (*cop_process_fn)(cop_bytes arg);
 
 /*
@@ -173,7 +174,8 @@ COP_API void cop_hibernate(void);
  * Ask a process to end with `reason` and wait until it has; GenServer.stop, :proc_lib.stop. A
  * genserver handles what is in its mailbox before; a plain process gets an exit signal.
  *
- * A process that is gone already: 0, so twice is safe.
+ * A process that is gone already: 0, so twice is safe. All processes are this program's: there are no
+ * other nodes.
  *
  *   reason    NORMAL, SHUTDOWN or FAILED
  *

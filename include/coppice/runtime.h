@@ -23,6 +23,8 @@ typedef enum cop_event_kind {
     COP_EVENT_UNEXPECTED_MESSAGE,
 } cop_event_kind;
 
+/* A report is an event with fields. OTP's layouts of report texts, with their limits of depth and length,
+ * are for Erlang's terms; there is nothing here to format. */
 typedef struct cop_event {
     cop_event_kind kind;
     cop_pid pid, supervisor;

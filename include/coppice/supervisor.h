@@ -69,6 +69,8 @@ typedef enum cop_give_up {
 
 typedef struct cop_supervisor_spec cop_supervisor_spec;
 
+/* The one syntax for a child: no maps and tuples, no module lists, no generated child_spec/1. Unknown
+ * fields and wrong types are the compiler's. */
 typedef struct cop_child_spec {
     /* Unique among its siblings; 1 to 63 bytes. Below COP_DYNAMIC it is for reports only, or NULL. */
     const char *id;
@@ -99,7 +101,7 @@ typedef struct cop_child_spec {
     /* A start function of the user's own, run in the supervisor: it starts a process linked to the
      * caller and returns 0 and the pid, or 0 and COP_NOBODY (ignore), or a negative code, with *why
      * as the reason if it sets one. It gets `arg`. The supervisor does nothing else meanwhile, and a
-     * cop_exit in it is the supervisor's own end. */
+     * cop_exit in it is the supervisor's own end. C has no exceptions: failure is what it returns. */
     int (*start)(cop_pid *out, cop_bytes arg, cop_reason *why);
     /* Copied. A supervisor's follows the arg of its own specification; a command's is further words,
      * each with its terminator. */
@@ -167,7 +169,8 @@ struct cop_supervisor_spec {
 
 /*
  * Start a supervisor and its children; Supervisor.start_link (with .link). Returns when the last
- * child is up.
+ * child is up. What it is to be is settled then: there is no change of code while it runs, so none of
+ * its flags and specifications, and no callback module to ask for. Nor does it hibernate.
  *
  * Copies the spec, deeply: children, ids, names, args, commands, nested specs. Only genservers and
  * functions stay the caller's and must outlive the tree. Nested specs are checked with it: no child

@@ -41,6 +41,9 @@ typedef struct cop_task_opts {
 /*
  * Start a task; Task.async (with .link), Task.start (when the future is released at once).
  *
+ * There are no nodes, so no task is lost by a connection. A failed one is an event with fields
+ * (cop_config.observe), not a text in a log.
+ *
  * It runs in a context of its own below the caller's current one. Its future is settled when its
  * process has ended, and not before: no two await each other's leavings.
  *
@@ -98,6 +101,8 @@ typedef struct cop_async_stream_opts {
 } cop_async_stream_opts;
 
 /*
+ * The elements run as they are taken and cannot be suspended between two streams: there is no zip.
+ *
  * -EINVAL   no function, items without a list, or both a list and a function
  * -ENOMEM
  *

@@ -37,7 +37,8 @@ COP_API cop_future *cop_async_under_with(cop_pid supervisor, cop_task_fn fn,
 
 /*
  * Start a function whose result nobody waits for; Task.Supervisor.start_child. (One that is to be
- * restarted is a worker: cop_supervisor_start_child.) Errors as above.
+ * restarted is a worker: cop_supervisor_start_child.) Errors as above; arguments of a wrong type are the
+ * compiler's.
  *
  *   out   the process; NULL: not wanted
  */

@@ -300,7 +300,7 @@ TEST(a_result_that_owns_memory_is_dropped_once_with_the_last_handle)
     ck_assert_int_eq(drops, 0);
     release(f);
     release(g);
-    ck_assert_int_eq(drops, 2);
+    EVENTUALLY(drops == 2); /* the task's own hold may be the last */
 }
 
 TEST(a_result_that_nobody_waited_for_is_dropped_once)
