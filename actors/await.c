@@ -314,9 +314,21 @@ cop_race(cop_future *const futures[], size_t n, void *out, size_t each, size_t *
     return 0;
 }
 
+/* The outcome of each, as far as there is one. */
+static void
+tell_all(const struct several *all, void *out, size_t each, int status[])
+{
+    for (size_t i = 0; i < all->n; i++) {
+        status[i] = copi_future_outcome(all->futures[i]);
+        if (status[i] == 0) {
+            status[i] = copy_value(all->futures[i], place(out, i, each), each);
+        }
+    }
+}
+
 int
-cop_await_settled(cop_future *const futures[], size_t n, void *out, size_t each, int status[],
-                  cop_time timeout)
+cop_await_some(cop_future *const futures[], size_t n, size_t limit, void *out, size_t each,
+               int status[], cop_time timeout)
 {
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n};
@@ -325,17 +337,21 @@ cop_await_settled(cop_future *const futures[], size_t n, void *out, size_t each,
     if (r) {
         return r;
     }
-    for (size_t left = n; left > 0 && r == 0; left--) {
+    for (size_t left = limit < n ? limit : n; left > 0 && r == 0; left--) {
         r = next_settled(self, &all, &index);
     }
-    for (size_t i = 0; i < n && (r == 0 || r == -ETIMEDOUT); i++) {
-        status[i] = copi_future_outcome(futures[i]);
-        if (status[i] == 0) {
-            status[i] = copy_value(futures[i], place(out, i, each), each);
-        }
+    if (r == 0 || r == -ETIMEDOUT) {
+        tell_all(&all, out, each, status);
     }
     copi_notices_end(self);
     return copi_wait_failed(r);
+}
+
+int
+cop_await_settled(cop_future *const futures[], size_t n, void *out, size_t each, int status[],
+                  cop_time timeout)
+{
+    return cop_await_some(futures, n, n, out, each, status, timeout);
 }
 
 int

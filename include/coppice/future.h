@@ -135,6 +135,7 @@ COP_API void cop_must_await(cop_future *future, void *out, size_t size);
  *   settled   every outcome, in place: Task.yield_many. status[i] is 0 or a code; when the time is
  *             over (-ETIMEDOUT) it is -EINPROGRESS for those that are pending. Values of those that
  *             are resolved are written; `out` may be NULL when each is 0
+ *   some      the same, as soon as `limit` of them are settled
  *
  * cop_race is cop_await_first, and cancels the others when it returns 0.
  *
@@ -150,6 +151,8 @@ COP_API int cop_race(cop_future *const futures[], size_t n, void *out, size_t ea
                      cop_time timeout);
 COP_API int cop_await_settled(cop_future *const futures[], size_t n, void *out, size_t each,
                               int status[], cop_time timeout);
+COP_API int cop_await_some(cop_future *const futures[], size_t n, size_t limit, void *out,
+                           size_t each, int status[], cop_time timeout);
 
 /*
  * Cancel a future from the reading side.

@@ -8,6 +8,9 @@
  * Each function that sets one returns {0} on failure, with the reason in cop_why(): -EINVAL as it says,
  * -ENOMEM, or -EAGAIN when there is no thread for timers, or 16,777,216 of them are set.
  *
+ * How much later than its time a message comes is the kernel's affair: there are no schedulers of our
+ * own, and nothing to be seen of the timers' inside.
+ *
  * Threads: any.  None of them blocks or is an exit point.
  *
  * To run a function later, send a message to the process that is to run it, or start one that sleeps.

@@ -402,6 +402,30 @@ TEST(of_several_each_outcome_is_told_in_its_place) /* TSK-022 CB03 */
     }
 }
 
+TEST(of_several_some_outcomes_may_be_enough) /* TSK-023 */
+{
+    int one = 1, out[3], status[3];
+    cop_future *fs[] = {cop_async(answer_when_asked, .result_size = 4),
+                        cop_async(twice, .arg = COP_BYTES(one), .result_size = 4),
+                        cop_async(answer_when_asked, .result_size = 4)};
+    ck_assert_int_eq(cop_await_some(fs, 3, 1, out, 4, status, SOON), 0);
+    ck_assert_int_eq(status[0], -EINPROGRESS);
+    ck_assert_int_eq(status[1], 0);
+    ck_assert_int_eq(out[1], 2);
+    ck_assert_int_eq(cop_await_some(fs, 3, 0, out, 4, status, 0), 0);
+    ck_assert_int_eq(cop_await_some(fs, 3, 2, out, 4, status, COP_MS(2)), -ETIMEDOUT);
+    EVENTUALLY(running == 2);
+    ck_assert_int_eq(cop_task_shutdown(fs[0], SOON), 0); /* what is to become of the rest */
+    ck_assert_int_eq(cop_await_some(fs, 3, 2, out, 4, status, 0), 0);
+    ck_assert_int_eq(out[0], 7);
+    ck_assert_int_eq(status[2], -EINPROGRESS);
+    ck_assert_int_eq(cop_task_shutdown(fs[2], SOON), 0);
+    ck_assert_int_eq(cop_await_some(fs, 3, 99, out, 4, status, SOON), 0); /* all there are */
+    for (int i = 0; i < 3; i++) {
+        release(fs[i]);
+    }
+}
+
 TEST(a_settling_may_come_as_a_message_and_before_the_down) /* TSK-002 */
 {
     cop_future *f = cop_async(answer_when_asked, .result_size = 4);

@@ -156,7 +156,7 @@ TEST(a_task_supervisor_is_a_child_like_any_other) /* TSP-001 */
     cop_future_release(f);
 }
 
-TEST(a_task_below_a_supervisor_is_its_child_until_it_ends) /* TSP-002 */
+TEST(a_task_below_a_supervisor_is_its_child_until_it_ends) /* TSP-002 TSK-006 */
 {
     cop_pid pid = start_tasks(0);
     cop_future *f = cop_async_under(pid, wait_to_be_asked);
