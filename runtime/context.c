@@ -185,6 +185,7 @@ copi_context_wait_begin(struct copi_process *self)
             context->waiters->waiter_link = &self->next_waiter;
         }
         context->waiters = self;
+        self->is_waiter = true;
     }
     copi_lock_give(&lock);
     return live;
@@ -193,13 +194,13 @@ copi_context_wait_begin(struct copi_process *self)
 void
 copi_context_wait_end(struct copi_process *self)
 {
-    if (self->waiter_link) {
+    if (self->is_waiter) {
+        self->is_waiter = false;
         copi_lock_take(&lock);
         *self->waiter_link = self->next_waiter;
         if (self->next_waiter) {
             self->next_waiter->waiter_link = self->waiter_link;
         }
-        self->waiter_link = NULL;
         copi_lock_give(&lock);
     }
 }

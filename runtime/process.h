@@ -125,6 +125,7 @@ struct copi_process {
     struct copi_dictionary *dictionary;
     cop_context *context;
     struct copi_entered *entered;
+    bool is_waiter; /* in its list of those who wait */
     void *state;                     /* of the behaviour */
     struct copi_message *held_reply; /* cop_reply_stop's */
     cop_pid held_reply_to;           /* its reference is in the message */
@@ -171,7 +172,7 @@ struct copi_process {
     struct copi_timer *timers; /* addressed to it */
 
     /* --- guarded by context.c's lock */
-    struct copi_process *next_waiter, **waiter_link;
+    struct copi_process *next_waiter, **waiter_link; /* if is_waiter */
 
     /* --- guarded by table.c's lock */
     uint32_t next_free;

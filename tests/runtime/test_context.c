@@ -616,4 +616,33 @@ TEST(what_succeeds_leaves_cop_why_as_it_was)
     ck_assert_int_eq(cop_why().code, -EINVAL);
 }
 
+static int
+sleep_in_it(cop_bytes arg)
+{
+    (void)arg;
+    int r = 0;
+    while (r == 0) {
+        r = cop_sleep(COP_US(50)); /* they come and go in the list of those who wait */
+    }
+    return r;
+}
+
+TEST(many_wait_in_one_context)
+{
+    enum {
+        MANY = 50
+    };
+    cop_context *context = cop_context_new(COP_FOREVER);
+    cop_ref monitors[MANY];
+    for (int i = 0; i < MANY; i++) {
+        cop_spawn(NULL, sleep_in_it, .context = context, .monitor = &monitors[i]);
+    }
+    cop_sleep(COP_MS(5));
+    cop_context_cancel(context, cop_failed(-EIO, NULL));
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(test_down(monitors[i]).code, -ECANCELED);
+    }
+    cop_context_free(context);
+}
+
 SUITE("context")
