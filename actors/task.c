@@ -76,9 +76,8 @@ result_of(struct copi_task *task)
                                          : NULL;
 }
 
-/* What the function has said by a code other than 0. */
-static cop_reason
-failure(struct copi_process *self, int code)
+cop_reason
+copi_task_failure(struct copi_process *self, int code)
 {
     if (code > 0) {
         return cop_failed(-EINVAL, "{bad_return_value,%d}", code);
@@ -132,7 +131,7 @@ run(struct copi_process *self)
         return COP_REASON_NORMAL;
     }
     self->quiet = code < 0; /* who awaits it learns of it; it is no crash */
-    return failure(self, code);
+    return copi_task_failure(self, code);
 }
 
 /* ---------------------------------------------------------------- when that has ended */

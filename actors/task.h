@@ -6,6 +6,8 @@
 #ifndef COPI_ACTORS_TASK_H
 #define COPI_ACTORS_TASK_H
 
+#include "runtime/process.h"
+
 #include <coppice/task.h>
 
 struct copi_task;
@@ -25,6 +27,9 @@ int copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *o
 
 /* It will not be started: its future is rejected, if it was not before. */
 void copi_task_abandon(struct copi_task *task, const cop_reason *why);
+
+/* In its process: what a function has said by a code other than 0. */
+cop_reason copi_task_failure(struct copi_process *self, int code);
 
 /* How the tasks of a stream are started, and under whom. */
 typedef cop_future *(*copi_starter)(cop_task_fn fn, const cop_task_opts *opts, cop_pid supervisor);

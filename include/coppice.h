@@ -24,6 +24,7 @@
 #include <coppice/dictionary.h>
 #include <coppice/future.h>
 #include <coppice/genserver.h>
+#include <coppice/group.h>
 #include <coppice/inspect.h>
 #include <coppice/memory.h>
 #include <coppice/message.h>
