@@ -288,6 +288,7 @@ await_place(struct copi_process *self, cop_group *group)
     return r;
 }
 
+/* In a place that is taken: it is the member's from here on, or free again. */
 static int
 start(cop_group *group, cop_task_fn fn, cop_bytes arg)
 {
@@ -298,6 +299,7 @@ start(cop_group *group, cop_task_fn fn, cop_bytes arg)
     };
     struct member *member = copi_alloc(sizeof *member);
     if (!member) {
+        give_place(group);
         return copi_fail(-ENOMEM);
     }
     *member = (struct member){.group = hold(group), .fn = fn};
@@ -306,6 +308,7 @@ start(cop_group *group, cop_task_fn fn, cop_bytes arg)
                    &(struct copi_spawn){.behaviour = &behaviour, .what = member, .opts = &opts});
     if (r) {
         free(member);
+        give_place(group);
         release(group);
     }
     return r;
@@ -325,11 +328,7 @@ go(cop_group *group, cop_task_fn fn, cop_bytes arg, bool waits)
     if (r) {
         return r == -EAGAIN || r == -ENOMEM ? copi_fail(r) : r;
     }
-    r = start(group, fn, arg);
-    if (r) {
-        give_place(group);
-    }
-    return r;
+    return start(group, fn, arg);
 }
 
 /* ---------------------------------------------------------------- public */
