@@ -44,7 +44,8 @@ struct copi_task {
     char name[64]; /* empty: none */
     bool contain_faults;
     size_t stack_size;
-    cop_pid pid, owner; /* owner: to be linked to, or COP_NOBODY */
+    copi_atomic64 pid; /* noted by who starts it, and by itself, whoever is first */
+    cop_pid owner;     /* to be linked to, or COP_NOBODY */
     copi_atomic32 cancelled;
     cop_reason cause;
     bool returned;  /* with a result */
@@ -120,6 +121,7 @@ run(struct copi_process *self)
         struct copi_task *out;
     } what = {.in = self->what};
     struct copi_task *task = what.out;
+    copi_store_relaxed_64(&task->pid, self->pid.id);
     if (task->owner.id && cop_link(task->owner) != 0) {
         return cop_why();
     }
@@ -214,7 +216,8 @@ cancel(cop_future *future, const cop_reason *why)
 static cop_pid
 pid_of(const cop_future *future)
 {
-    return ((const struct copi_task *)(const void *)future)->pid;
+    const struct copi_task *task = (const struct copi_task *)(const void *)future;
+    return (cop_pid){copi_load_relaxed_64(&task->pid)};
 }
 
 static void
@@ -324,7 +327,7 @@ copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
     cop_future_retain(&task->future); /* its pid is still to be noted */
     int r = copi_spawn(&pid, NULL, &spawn);
     if (r == 0) {
-        task->pid = pid;
+        copi_store_relaxed_64(&task->pid, pid.id);
         *out = pid;
     } else {
         cop_reason why = cop_why();
@@ -370,7 +373,7 @@ cop_task_shutdown(cop_future *future, cop_time timeout)
     if (!is_task(future)) {
         return copi_fail(-EINVAL);
     }
-    cop_pid pid = of(future)->pid;
+    cop_pid pid = pid_of(future);
     cop_unlink(pid); /* how it ends now is no news to the caller */
     bool asks = timeout >= 0 || copi_future_outcome(future) != -EINPROGRESS;
     int r = asks ? ask_and_wait(future, pid, COP_REASON_SHUTDOWN, timeout) : -ETIMEDOUT;
