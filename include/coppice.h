@@ -22,6 +22,7 @@
 #include <coppice/context.h>
 #include <coppice/daemon.h>
 #include <coppice/dictionary.h>
+#include <coppice/flight.h>
 #include <coppice/future.h>
 #include <coppice/genserver.h>
 #include <coppice/group.h>
