@@ -213,28 +213,27 @@ start(struct call *call)
     return call->task ? copi_task_start(call->task, false, COP_NOBODY, &pid) : 0;
 }
 
-/* Find the call of that key, or make one: then it is to be started. */
-static int
-enter(struct call **out, cop_flight *flight, const char *key, cop_task_fn fn, cop_bytes arg,
-      bool *is_shared)
+/* The call of that key, or one that is made: then it is to be started. NULL: out of memory. */
+static struct call *
+enter(cop_flight *flight, const char *key, cop_task_fn fn, cop_bytes arg, bool *is_shared)
 {
     uint64_t hash = copi_hash(bytes_of(key), 0);
     for (;;) {
-        *is_shared = true;
-        if ((*out = join(flight, key, hash))) {
-            return 0;
+        struct call *call = join(flight, key, hash);
+        *is_shared = call != NULL;
+        if (call) {
+            return call;
         }
-        *is_shared = false;
-        *out = make_call(flight, key, hash, fn, arg);
-        int r = *out ? introduce(*out) : -ENOMEM;
+        call = make_call(flight, key, hash, fn, arg);
+        int r = call ? introduce(call) : -ENOMEM;
         if (r == 0) {
-            return 0;
+            return call;
         }
-        if (*out) {
-            discard(*out);
+        if (call) {
+            discard(call);
         }
         if (r != -EEXIST) {
-            return copi_fail(r);
+            return NULL;
         }
     }
 }
@@ -262,16 +261,15 @@ int
 cop_flight_do(cop_flight *flight, const char *key, cop_task_fn fn, cop_bytes arg, void *out,
               bool *shared, cop_time timeout)
 {
-    struct call *call;
     bool is_shared;
     if (!key || !fn) {
         return copi_fail(-EINVAL);
     }
-    int r = enter(&call, flight, key, fn, arg, &is_shared);
-    if (r) {
-        return r;
+    struct call *call = enter(flight, key, fn, arg, &is_shared);
+    if (!call) {
+        return copi_fail(-ENOMEM);
     }
-    r = cop_defer(leave, call);
+    int r = cop_defer(leave, call);
     if (!is_shared) {
         start(call); /* an error is the future's rejection */
     }
