@@ -8,7 +8,9 @@
  * creator holds its own until cop_context_free. So a context that somebody is in is there, whoever
  * has freed it, and its deadline and its cancellation keep their force.
  *
- * A deadline is copied down at creation: the earliest above counts. A cancellation is written into
+ * A deadline is copied down at creation, and when it is tightened: the earliest above counts. Who sleeps
+ * looks at it once it hangs in the list below, and again whenever it is woken; so an earlier one is either
+ * seen, or comes with a wake-up. A cancellation is written into
  * every descendant, under the lock, and read without it: `cancelled` is set after `cause`, and
  * whoever reads it set reads the cause. Who sleeps in a context hangs in its list of waiters while it
  * sleeps; the cancellation unparks them. The root context is NULL: it never ends, so nobody who waits
@@ -27,9 +29,9 @@ struct cop_context {
     copi_atomic32 cancelled;
     /* written before `cancelled`, once */
     cop_reason cause;
+    copi_atomic64 deadline; /* only ever earlier; read without the lock, written under it */
     /* constant */
     cop_context *parent;
-    cop_time deadline;
     /* guarded by lock */
     unsigned holds;
     cop_context *first_child, *next_sibling, **sibling_link;
@@ -86,24 +88,41 @@ copi_context_retain(cop_context *context)
 }
 
 static void
-cancel_locked(cop_context *context, const cop_reason *cause)
+wake_locked(const cop_context *context)
+{
+    for (struct copi_process *p = context->waiters; p; p = p->next_waiter) {
+        copi_unpark(&p->parker);
+    }
+}
+
+static void
+cancel_locked(cop_context *context, const void *cause)
 {
     if (!copi_load_relaxed_32(&context->cancelled)) {
-        context->cause = *cause;
+        context->cause = *(const cop_reason *)cause;
         copi_store_release_32(&context->cancelled, 1); /* pairs with copi_context_check */
-        for (struct copi_process *p = context->waiters; p; p = p->next_waiter) {
-            copi_unpark(&p->parker);
-        }
+        wake_locked(context);
+    }
+}
+
+static void
+tighten_locked(cop_context *context, const void *deadline)
+{
+    cop_time earlier = *(const cop_time *)deadline;
+    if (earlier < copi_context_deadline(context)) {
+        copi_store_relaxed_64(&context->deadline, (uint64_t)earlier);
+        wake_locked(context);
     }
 }
 
 /* Depth first, without a stack: contexts nest as deep as a program likes. */
 static void
-cancel_tree_locked(cop_context *top, const cop_reason *cause)
+for_tree_locked(cop_context *top, void (*fn)(cop_context *context, const void *arg),
+                const void *arg)
 {
     cop_context *at = top;
     while (at) {
-        cancel_locked(at, cause);
+        fn(at, arg);
         if (at->first_child) {
             at = at->first_child;
             continue;
@@ -125,6 +144,9 @@ hang_below_locked(cop_context *context, cop_context *parent)
         parent->first_child->sibling_link = &context->next_sibling;
     }
     parent->first_child = context;
+    if (copi_context_deadline(parent) < copi_context_deadline(context)) {
+        copi_store_relaxed_64(&context->deadline, (uint64_t)copi_context_deadline(parent));
+    }
     if (copi_load_relaxed_32(&parent->cancelled)) {
         cancel_locked(context, &parent->cause);
     }
@@ -140,11 +162,8 @@ make(cop_context *parent, cop_time timeout)
     }
     context->holds = 1;
     context->parent = parent;
-    context->deadline = copi_deadline(timeout);
+    copi_store_relaxed_64(&context->deadline, (uint64_t)copi_deadline(timeout));
     if (parent) {
-        if (parent->deadline < context->deadline) {
-            context->deadline = parent->deadline;
-        }
         copi_lock_take(&lock);
         hang_below_locked(context, parent);
         copi_lock_give(&lock);
@@ -166,7 +185,17 @@ copi_context_check(const cop_context *context)
 cop_time
 copi_context_deadline(const cop_context *context)
 {
-    return context ? context->deadline : COP_FOREVER;
+    return context ? (cop_time)copi_load_relaxed_64(&context->deadline) : COP_FOREVER;
+}
+
+void
+copi_context_tighten(cop_context *context, cop_time deadline)
+{
+    if (deadline < copi_context_deadline(context)) {
+        copi_lock_take(&lock);
+        for_tree_locked(context, tighten_locked, &deadline);
+        copi_lock_give(&lock);
+    }
 }
 
 bool
@@ -248,7 +277,7 @@ cop_context_cancel(cop_context *context, cop_reason cause)
 {
     if (context && !copi_is_forked()) {
         copi_lock_take(&lock);
-        cancel_tree_locked(context, &cause);
+        for_tree_locked(context, cancel_locked, &cause);
         copi_lock_give(&lock);
     }
 }

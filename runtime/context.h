@@ -18,9 +18,14 @@ int copi_context_check(const cop_context *context);
 /* The earliest deadline of it and those above it. */
 cop_time copi_context_deadline(const cop_context *context);
 
+/* Have it end at this point in time, if it would end later, and all below it; who sleeps in them learns
+ * of it. Not of the root. Any thread. */
+void copi_context_tighten(cop_context *context, cop_time deadline);
+
 /*
  * The process is about to sleep: a cancellation of its context wakes it from here to _end. false: it
- * is cancelled already, and nothing has to be ended.
+ * is cancelled already, and nothing has to be ended. Its deadline is to be read after this: an earlier one
+ * wakes it, too.
  */
 bool copi_context_wait_begin(struct copi_process *self);
 void copi_context_wait_end(struct copi_process *self);

@@ -91,16 +91,17 @@ may_wait(struct copi_process *self, struct copi_wait *wait)
     return wait->has_slept && copi_clock() >= wait->deadline ? -ETIMEDOUT : 0;
 }
 
+/* Again before each sleep: the context's may have become earlier. */
 static void
 set_deadline(struct copi_process *self, struct copi_wait *wait)
 {
     if (!wait->has_slept) {
         wait->has_slept = true;
         wait->deadline = copi_deadline(wait->timeout);
-        cop_time context = copi_context_deadline(self->context);
-        if (context < wait->deadline && !copi_load_relaxed_32(&self->uncancelled)) {
-            wait->deadline = context;
-        }
+    }
+    cop_time context = copi_context_deadline(self->context);
+    if (context < wait->deadline && !copi_load_relaxed_32(&self->uncancelled)) {
+        wait->deadline = context;
     }
 }
 
@@ -109,9 +110,9 @@ static int
 sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short events)
 {
     int ready = 0;
-    set_deadline(self, wait);
     copi_pool_flush();
     if (copi_context_wait_begin(self)) {
+        set_deadline(self, wait);
         if (copi_mailbox_sleep(&self->mailbox)) {
             if (fd < 0) {
                 copi_park(&self->parker, wait->deadline);
