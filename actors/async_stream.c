@@ -85,6 +85,7 @@ start_more(cop_async_stream *stream)
 {
     cop_task_opts opts = stream->opts.task;
     opts.link = false; /* see pass_on */
+    opts.lazy = false;
     while (stream->count < stream->opts.limit && next_element(stream, &opts.arg)) {
         stream->running[stream->count++] = (struct running){
             .future = stream->start(stream->fn, &opts, stream->supervisor),

@@ -68,6 +68,7 @@ wait_for(struct copi_process *self, cop_future *future, cop_time timeout)
     struct copi_message *notice = NULL;
     struct copi_wait wait = COPI_WAIT(timeout);
     cop_ref ref;
+    copi_future_wanted(future, timeout);
     int r = begin_edge(self, future, &ref);
     if (r) {
         return r;
@@ -195,6 +196,7 @@ subscribe_to_all(struct copi_process *self, const struct several *all)
     copi_notices_begin(self, ref);
     int r = 0;
     for (size_t i = 0; i < all->n && r == 0; i++) {
+        copi_future_wanted(all->futures[i], all->wait.timeout);
         r = subscribe(self, all->futures[i], ref, i);
     }
     if (r) {

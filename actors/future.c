@@ -315,6 +315,14 @@ copi_future_resolve_move(cop_future *future, void *data, size_t size, void (*dro
 
 /* ---------------------------------------------------------------- what it says */
 
+void
+copi_future_wanted(cop_future *future, cop_time timeout)
+{
+    if (future->source && future->source->awaited) {
+        future->source->awaited(future, timeout);
+    }
+}
+
 int
 copi_future_outcome(const cop_future *future)
 {
@@ -370,6 +378,7 @@ cop_future_notify(cop_future *future, uint32_t tag)
         copi_fail(r ? r : -ENOMEM);
         return (cop_ref){0};
     }
+    copi_future_wanted(future, -1);
     cop_ref ref = copi_make_ref(self, self->index);
     memcpy(node->body, &(struct cop_settled){.ref = ref}, sizeof(struct cop_settled));
     copi_future_subscribe(future, self->pid, node);

@@ -23,6 +23,8 @@ struct copi_source {
     /* Reject it with `why`, or see to it that it will be: 0, or -EALREADY. NULL: copi_future_reject. */
     int (*cancel)(cop_future *future, const cop_reason *why);
     cop_pid (*pid)(const cop_future *future);
+    /* Somebody is about to wait for it, for so long; -1: will be told of it, and does not wait. */
+    void (*awaited)(cop_future *future, cop_time timeout);
     /* The last hold is gone. Frees what is the source's, and the cell. */
     void (*free)(cop_future *future);
 };
@@ -86,6 +88,9 @@ int copi_future_outcome(const cop_future *future);
  * COPI_SEND with a struct cop_settled as its body, whose code is then filled in. Takes the node.
  */
 void copi_future_subscribe(cop_future *future, cop_pid to, struct copi_message *node);
+
+/* Tell what stands behind it that it is wanted: see `awaited`. */
+void copi_future_wanted(cop_future *future, cop_time timeout);
 
 /* Wait until one of them, at least, is settled, in whatever way; all are held by the caller. Errors as
  * cop_await_first; an exit point. */

@@ -46,6 +46,8 @@ struct copi_task {
     size_t stack_size;
     copi_atomic64 pid; /* noted by who starts it, and by itself, whoever is first */
     cop_pid owner;     /* to be linked to, or COP_NOBODY */
+    bool awaiters_set_deadline, is_lazy;
+    copi_atomic32 begun; /* a lazy one is started, or will never be */
     copi_atomic32 cancelled;
     cop_reason cause;
     bool returned;  /* with a result */
@@ -200,10 +202,27 @@ static const struct copi_behaviour behaviour = {.kind = "task", .run = run, .end
 
 /* ---------------------------------------------------------------- as a future's source */
 
+/* Whether the caller is the one who starts a lazy task, or sees to it that nobody does. */
+static bool
+take_start(struct copi_task *task)
+{
+    uint32_t not_yet = 0;
+    bool is_mine = task->is_lazy && copi_cas_32(&task->begun, &not_yet, 1);
+    if (is_mine) {
+        cop_future_retain(
+            &task->future); /* the start's hold: one that is never started needs none */
+    }
+    return is_mine;
+}
+
 static int
 cancel(cop_future *future, const cop_reason *why)
 {
     struct copi_task *task = of(future);
+    if (take_start(task)) {
+        copi_task_abandon(task, why);
+        return 0;
+    }
     uint32_t cancelled = NOT_CANCELLED;
     if (copi_cas_32(&task->cancelled, &cancelled, BEING_CANCELLED)) {
         task->cause = *why;
@@ -220,6 +239,28 @@ pid_of(const cop_future *future)
     return (cop_pid){copi_load_relaxed_64(&task->pid)};
 }
 
+/* The tightest of those who await it; one who waits without limit says nothing. */
+static void
+set_deadline(struct copi_task *task, cop_time timeout)
+{
+    cop_time deadline = copi_deadline(timeout),
+             context = copi_context_deadline(copi_context_current());
+    copi_context_tighten(task->context, deadline < context ? deadline : context);
+}
+
+static void
+awaited(cop_future *future, cop_time timeout)
+{
+    struct copi_task *task = of(future);
+    if (task->awaiters_set_deadline && timeout >= 0) {
+        set_deadline(task, timeout);
+    }
+    if (take_start(task)) {
+        cop_pid pid;
+        copi_task_start(task, false, COP_NOBODY, &pid); /* an error is the rejection */
+    }
+}
+
 static void
 free_task(cop_future *future)
 {
@@ -227,7 +268,12 @@ free_task(cop_future *future)
     free(of(future));
 }
 
-static const struct copi_source source = {.cancel = cancel, .pid = pid_of, .free = free_task};
+static const struct copi_source source = {
+    .cancel = cancel,
+    .pid = pid_of,
+    .awaited = awaited,
+    .free = free_task,
+};
 
 /* ---------------------------------------------------------------- starting */
 
@@ -258,7 +304,7 @@ allocate(const cop_task_opts *opts)
 static int
 check(cop_task_fn fn, const cop_task_opts *opts)
 {
-    bool valid = fn && (opts->arg.size == 0 || opts->arg.data)
+    bool valid = fn && (opts->arg.size == 0 || opts->arg.data) && !(opts->lazy && opts->link)
                  && (!opts->name || strlen(opts->name) < sizeof((struct copi_task *)0)->name);
     return valid ? 0 : copi_fail(-EINVAL);
 }
@@ -277,6 +323,8 @@ make(cop_task_fn fn, const cop_task_opts *opts)
     task->fn = fn;
     task->context = context;
     task->drop = opts->drop;
+    task->awaiters_set_deadline = opts->awaiters_set_deadline;
+    task->is_lazy = opts->lazy;
     task->contain_faults = opts->contain_faults;
     task->stack_size = opts->stack_size;
     if (opts->name) {
@@ -297,7 +345,9 @@ copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts)
         cop_reason why = cop_why();
         copi_future_reject(&task->future, &why);
     } else {
-        cop_future_retain(&task->future); /* the start's */
+        if (!opts->lazy) {
+            cop_future_retain(&task->future); /* the start's */
+        }
         *out = task;
     }
     return &task->future;
@@ -345,7 +395,7 @@ cop_async_with(cop_task_fn fn, const cop_task_opts *opts)
     struct copi_task *task;
     cop_pid pid;
     cop_future *future = copi_task_new(&task, fn, how);
-    if (task) {
+    if (task && !how->lazy) {
         copi_task_start(task, how->link, COP_NOBODY, &pid);
     }
     return future;
@@ -372,6 +422,10 @@ cop_task_shutdown(cop_future *future, cop_time timeout)
 {
     if (!is_task(future)) {
         return copi_fail(-EINVAL);
+    }
+    const cop_reason never = {.kind = COP_SHUTDOWN, .code = -ECANCELED};
+    if (take_start(of(future))) {
+        copi_task_abandon(of(future), &never);
     }
     cop_pid pid = pid_of(future);
     cop_unlink(pid); /* how it ends now is no news to the caller */

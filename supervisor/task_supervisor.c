@@ -160,7 +160,8 @@ cop_async_under_with(cop_pid supervisor, cop_task_fn fn, const cop_task_opts *op
     const cop_task_opts *how = opts ? opts : &none;
     struct copi_task *task;
     cop_pid pid;
-    cop_future *future = copi_task_new(&task, fn, how);
+    /* A lazy one would be started by who awaits it, and be no child. */
+    cop_future *future = copi_task_new(&task, how->lazy ? NULL : fn, how);
     if (task) {
         start_under(supervisor, task, future, how, &pid);
     }

@@ -29,8 +29,14 @@ typedef struct cop_task_opts {
         void *result); /* for a result that owns memory: once, with the last handle, or when
                                    nobody gets it; on any thread, so it may not block */
     bool link;         /* to the caller: a crash of the task is a crash of the caller: Task.async */
-    const char *name;  /* registered */
-    cop_time shutdown; /* below a supervisor: as in cop_child_spec */
+    bool
+        lazy; /* started when it is first awaited, or told of by a message; not with .link, nor below a
+                  supervisor */
+    bool
+        awaiters_set_deadline; /* it ends with -ETIMEDOUT when the tightest wait for it does; a later,
+                                   looser wait changes nothing */
+    const char *name;          /* registered */
+    cop_time shutdown;         /* below a supervisor: as in cop_child_spec */
     bool contain_faults;
     size_t stack_size;
     void *reserved[4];

@@ -109,6 +109,9 @@ TEST(a_task_that_cannot_start_says_why)
     f = cop_async_under(pid, NULL);
     ck_assert_int_eq(cop_future_state(f, NULL), -EINVAL);
     cop_future_release(f);
+    f = cop_async_under(pid, wait_to_be_asked, .lazy = true);
+    ck_assert_int_eq(cop_future_state(f, NULL), -EINVAL);
+    cop_future_release(f);
 }
 
 static int
