@@ -109,7 +109,7 @@ static void
 tighten_locked(cop_context *context, const void *deadline)
 {
     cop_time earlier = *(const cop_time *)deadline;
-    if (earlier < copi_context_deadline(context)) {
+    if (earlier < (cop_time)copi_load_relaxed_64(&context->deadline)) {
         copi_store_relaxed_64(&context->deadline, (uint64_t)earlier);
         wake_locked(context);
     }
@@ -191,7 +191,7 @@ copi_context_deadline(const cop_context *context)
 void
 copi_context_tighten(cop_context *context, cop_time deadline)
 {
-    if (deadline < copi_context_deadline(context)) {
+    if (context && deadline < copi_context_deadline(context)) {
         copi_lock_take(&lock);
         for_tree_locked(context, tighten_locked, &deadline);
         copi_lock_give(&lock);
