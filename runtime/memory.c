@@ -134,6 +134,7 @@ copi_memory_free_all(struct copi_process *self)
         ck_ht_destroy(&memory->owned);
         free(memory);
         self->memory = NULL;
+        copi_store_relaxed_64(&self->owned_bytes, 0);
     }
 }
 

@@ -602,9 +602,11 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
                 .kind = COP_EVENT_EXIT, .pid = process->pid, .reason = cop_failed(r, NULL)});
         }
     }
-    if (r) {
+    if (r && self) {
         copi_cycle_end(self);
-        abandon(process, self->pid);
+    }
+    if (r) {
+        abandon(process, self ? self->pid : COP_NOBODY);
     }
     return r;
 }
@@ -612,8 +614,8 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
 int
 copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
 {
-    struct copi_process *self, *process;
-    int r = copi_enter(&self);
+    struct copi_process *self = NULL, *process;
+    int r = copi_here.is_library ? 0 : copi_enter(&self);
     if (r) {
         return r;
     }

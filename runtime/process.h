@@ -44,6 +44,8 @@ struct copi_behaviour {
     /* It has ended, and no pid finds it; before links and monitors are told. By its own thread, or by
      * who disowns it: then `was_disowned`, and its thread may still be in `run`. NULL: nothing. */
     void (*ended)(struct copi_process *process, const cop_reason *reason, bool was_disowned);
+    /* It waits in the library (begins), or does so no longer. NULL: nothing. */
+    void (*waits)(struct copi_process *self, bool begins);
     bool is_server; /* takes requests and casts */
     bool collects;  /* receives answers as messages, to requests that others have sent for it */
 };
@@ -247,6 +249,8 @@ struct copi_spawn {
 /*
  * Start a process. With `acknowledged`, *ref is the reference of the answer: a COPI_REPLY whose body
  * is struct copi_started, from copi_acknowledge or from its end.
+ *
+ * A library thread may start one, too, that it neither links to, nor monitors, nor waits for.
  *
  * Errors as cop_spawn_with.
  */

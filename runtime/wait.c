@@ -105,12 +105,21 @@ set_deadline(struct copi_process *self, struct copi_wait *wait)
     }
 }
 
+static void
+tell_behaviour(struct copi_process *self, bool begins)
+{
+    if (self->behaviour->waits) {
+        self->behaviour->waits(self, begins);
+    }
+}
+
 /* The common part of a sleep: `fd` < 0 is no descriptor. */
 static int
 sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short events)
 {
     int ready = 0;
     copi_pool_flush();
+    tell_behaviour(self, true);
     if (copi_context_wait_begin(self)) {
         set_deadline(self, wait);
         if (copi_mailbox_sleep(&self->mailbox)) {
@@ -123,6 +132,7 @@ sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short 
         }
         copi_context_wait_end(self);
     }
+    tell_behaviour(self, false);
     return ready;
 }
 
