@@ -20,6 +20,7 @@
 #include "actors/task.h"
 
 #include "actors/future.h"
+#include "actors/result.h"
 #include "runtime/alloc.h"
 #include "runtime/context.h"
 #include "runtime/process.h"
@@ -50,11 +51,9 @@ struct copi_task {
     copi_atomic32 begun; /* a lazy one is started, or will never be */
     copi_atomic32 cancelled;
     cop_reason cause;
-    bool returned;  /* with a result */
-    cop_bytes any;  /* the result, when it may have any size */
-    void *any_copy; /* the same, when it is ours to free */
-    void (*drop)(void *result);
-    _Alignas(max_align_t) unsigned char result[];
+    bool returned; /* with a result */
+    struct copi_result result;
+    _Alignas(max_align_t) unsigned char room[];
 };
 
 static struct copi_task *
@@ -64,20 +63,6 @@ of(cop_future *future)
 }
 
 /* ---------------------------------------------------------------- in its process */
-
-static bool
-has_any_size(const struct copi_task *task)
-{
-    return task->future.value_size == COP_ANY;
-}
-
-static void *
-result_of(struct copi_task *task)
-{
-    return has_any_size(task)            ? (void *)&task->any
-           : task->future.value_size > 0 ? task->result
-                                         : NULL;
-}
 
 cop_reason
 copi_task_failure(struct copi_process *self, int code)
@@ -97,24 +82,6 @@ copi_task_failure(struct copi_process *self, int code)
     return cop_failed(code, NULL);
 }
 
-/* The bytes may be the process's memory, which ends with it. */
-static int
-keep_any(struct copi_task *task)
-{
-    if (!has_any_size(task) || task->drop) {
-        return 0;
-    }
-    task->any_copy = copi_alloc(task->any.size ? task->any.size : 1);
-    if (!task->any_copy) {
-        return -ENOMEM;
-    }
-    if (task->any.size > 0) {
-        memcpy(task->any_copy, task->any.data, task->any.size);
-    }
-    task->any.data = task->any_copy;
-    return 0;
-}
-
 static cop_reason
 run(struct copi_process *self)
 {
@@ -128,9 +95,9 @@ run(struct copi_process *self)
         return cop_why();
     }
     copi_callback_begin(self, "task");
-    int code = task->fn(task->arg, result_of(task));
+    int code = task->fn(task->arg, copi_result_place(&task->result, &task->future));
     copi_callback_end(self);
-    if (code == 0 && (code = keep_any(task)) == 0) {
+    if (code == 0 && (code = copi_result_keep(&task->result, &task->future)) == 0) {
         task->returned = true;
         return COP_REASON_NORMAL;
     }
@@ -141,32 +108,6 @@ run(struct copi_process *self)
 /* ---------------------------------------------------------------- when that has ended */
 
 static void
-drop_result(struct copi_task *task)
-{
-    union {
-        const void *in;
-        void *out;
-    } any = {.in = task->any.data};
-    if (task->drop) {
-        copi_run_drop(task->drop, has_any_size(task) ? any.out : task->result);
-    }
-    free(task->any_copy);
-}
-
-static void
-publish_result(struct copi_task *task)
-{
-    cop_future *future = &task->future;
-    future->drop = task->drop;
-    future->outside = task->any_copy;
-    if (has_any_size(task)) {
-        copi_future_publish_value(future, task->any.data, task->any.size);
-    } else {
-        copi_future_publish_value(future, task->result, future->value_size);
-    }
-}
-
-static void
 settle(struct copi_task *task, const cop_reason *reason, bool has_result)
 {
     bool is_cancelled = copi_load_acquire_32(&task->cancelled) == CANCELLED; /* pairs with cancel */
@@ -174,11 +115,11 @@ settle(struct copi_task *task, const cop_reason *reason, bool has_result)
         return;
     }
     if (has_result && !is_cancelled) {
-        publish_result(task);
+        copi_result_publish(&task->result, &task->future);
         return;
     }
     if (has_result) {
-        drop_result(task);
+        copi_result_drop(&task->result, &task->future);
     }
     copi_future_publish_reason(&task->future, is_cancelled ? &task->cause : reason);
 }
@@ -295,8 +236,8 @@ allocate(const cop_task_opts *opts)
     room = (room + align - 1) / align * align;
     struct copi_task *task = copi_zalloc(sizeof *task + room + opts->arg.size);
     if (task && opts->arg.size > 0) {
-        memcpy(task->result + room, opts->arg.data, opts->arg.size);
-        task->arg = (cop_bytes){task->result + room, opts->arg.size};
+        memcpy(task->room + room, opts->arg.data, opts->arg.size);
+        task->arg = (cop_bytes){task->room + room, opts->arg.size};
     }
     return task;
 }
@@ -322,7 +263,10 @@ make(cop_task_fn fn, const cop_task_opts *opts)
                                                                opts->file, opts->line});
     task->fn = fn;
     task->context = context;
-    task->drop = opts->drop;
+    task->result = (struct copi_result){
+        .drop = opts->drop,
+        .inside = size_of_result(opts) ? task->room : NULL,
+    };
     task->awaiters_set_deadline = opts->awaiters_set_deadline;
     task->is_lazy = opts->lazy;
     task->contain_faults = opts->contain_faults;
