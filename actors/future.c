@@ -29,6 +29,7 @@
  */
 #include "actors/future.h"
 
+#include "actors/continuation.h"
 #include "runtime/alloc.h"
 #include "runtime/notice.h"
 #include "runtime/process.h"
@@ -238,6 +239,7 @@ publish(cop_future *future, enum copi_future_state state)
         send(future, node);
         node = next;
     }
+    copi_continuations_due(future);
 }
 
 void

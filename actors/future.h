@@ -38,6 +38,12 @@ struct cop_future {
     copi_atomic32 state;
     copi_atomic32 until_sweep; /* so many more may wait before the list is swept: future.c */
     copi_atomic_ptr waiters;   /* nodes, newest first; or closed: future.c */
+    /* continuation.c's */
+    copi_atomic_ptr continuations; /* newest first */
+    copi_atomic_ptr running;       /* by a worker */
+    copi_atomic32 is_scheduled;    /* a worker has it, or will */
+    struct copi_continuation *due; /* the worker's, oldest first */
+    cop_future *next_due;          /* in the workers' queue */
     /* constant */
     size_t value_size; /* or COP_ANY */
     /* written by whoever has claimed it */

@@ -19,6 +19,7 @@
 
 #include <coppice/agent.h>
 #include <coppice/base.h>
+#include <coppice/chain.h>
 #include <coppice/context.h>
 #include <coppice/daemon.h>
 #include <coppice/dictionary.h>

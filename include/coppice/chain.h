@@ -1,0 +1,97 @@
+/*
+ * coppice/chain.h - what is to be done with a value when it is there: map, then, recover, finally.
+ *
+ * Each gives a future of its own, at once. The functions run later, in processes of the library's, never
+ * on the stack of who registers them or settles the future: for one future one after the other, in the
+ * order in which they were registered; for different futures side by side. They may block. A cop_exit
+ * or a failed cop_assert in one rejects its own future, and harms nobody else; a fault is one of the
+ * program.
+ *
+ * Releasing a source, or a child, does not stop what was registered: it runs all the same, once. A
+ * child that has been cancelled is settled; its function is not called any more, but cop_finally's is.
+ *
+ * Functions that wait hold up nobody but their own future, outside the library (in read(2), say) up to 256
+ * of them. One that awaits its own child, or what waits for that, waits for ever.
+ *
+ * The producer ends when the function has run; await returns then; it leaks if its handle is not
+ * released, or if its source is never settled.
+ */
+#ifndef COPPICE_CHAIN_H
+#define COPPICE_CHAIN_H
+
+#include <coppice/future.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * What the functions are and get. `value` is borrowed for the call (a future of any size: what
+ * cop_await_bytes gives); `result` is as a task's (coppice/task.h). They return 0, or a code with
+ * which the child is rejected; a positive one is a crash with -EINVAL.
+ */
+typedef int (*cop_map_fn)(const void *value, void *result, void *env);
+typedef cop_future *(*cop_then_fn)(const void *value, void *env);
+typedef int (*cop_recover_fn)(cop_reason reason, void *result, void *env);
+
+typedef struct cop_chain_opts {
+    size_t result_size;         /* or COP_ANY */
+    void (*drop)(void *result); /* for a result that owns memory, as a task's */
+    void *env;
+    void (*drop_env)(void *env); /* once, after the function, or when it is not called */
+    void *reserved[4];
+    const char *file; /* where it was made: set by the macros */
+    int line;
+} cop_chain_opts;
+
+/*
+ * The value, changed by a function. A failure of the source is the child's, unchanged.
+ *
+ *   opts   NULL: the defaults
+ *
+ * Never NULL: without memory, or without a function (-EINVAL), it is a future that is already rejected.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_future *cop_map_with(cop_future *future, cop_map_fn fn, const cop_chain_opts *opts);
+#define cop_map(future, fn, env_, size) cop_map_with((future), (fn), COP_CHAIN_OPTS_(env_, size))
+
+/*
+ * The outcome of another future, which a function makes of the value. Its handle is taken over. NULL
+ * rejects the child with -EINVAL; the child itself, or one that waits for it, with -EDEADLK; a value of
+ * another size than result_size with -EMSGSIZE.
+ */
+COP_API cop_future *cop_then_with(cop_future *future, cop_then_fn fn, const cop_chain_opts *opts);
+#define cop_then(future, fn, env_, size) cop_then_with((future), (fn), COP_CHAIN_OPTS_(env_, size))
+
+/* A value for a failure, made by a function. A value of the source is the child's, unchanged; of
+ * another size than result_size: -EMSGSIZE. */
+COP_API cop_future *cop_recover_with(cop_future *future, cop_recover_fn fn,
+                                     const cop_chain_opts *opts);
+#define cop_recover(future, fn, env_, size) \
+ cop_recover_with((future), (fn), COP_CHAIN_OPTS_(env_, size))
+
+/* The outcome of the source, unchanged, after fn(env) has run, whatever the outcome. If fn exits, the
+ * child is rejected with that. Of `opts` the result's size and drop are not looked at. */
+COP_API cop_future *cop_finally_with(cop_future *future, void (*fn)(void *env),
+                                     const cop_chain_opts *opts);
+#define cop_finally(future, fn, env_) cop_finally_with((future), (fn), COP_CHAIN_OPTS_(env_, 0))
+
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
+#define COP_CHAIN_OPTS_(env_, size) \
+ (&(cop_chain_opts){.result_size = (size), .env = (env_), .file = __FILE__, .line = __LINE__})
+
+/*
+ * Fire and forget: exactly one of the two runs, once. Either may be NULL.
+ *
+ * -ENOMEM   neither will
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API int cop_on_settled(cop_future *future, void (*on_success)(const void *value, void *env),
+                           void (*on_failure)(cop_reason reason, void *env), void *env);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
