@@ -81,13 +81,14 @@ wait_for(struct copi_process *self, cop_future *future, cop_time timeout)
 }
 
 static int
-fail_with(const cop_future *future)
+fail_with(cop_future *future)
 {
+    copi_future_observed(future);
     return copi_fail_why(&future->why, copi_future_outcome(future));
 }
 
 static int
-copy_value(const cop_future *future, void *out, size_t size)
+copy_value(cop_future *future, void *out, size_t size)
 {
     int r = copi_future_outcome(future);
     if (r) {

@@ -30,6 +30,7 @@
 #include "actors/future.h"
 
 #include "actors/continuation.h"
+#include "actors/track.h"
 #include "runtime/alloc.h"
 #include "runtime/notice.h"
 #include "runtime/process.h"
@@ -74,6 +75,7 @@ copi_future_init(cop_future *future, const struct copi_future_init *how)
         .until_sweep = SWEEP,
         .value_size = how->value_size,
     };
+    copi_track_begin(future);
 }
 
 cop_future *
@@ -105,6 +107,9 @@ cop_future_release(cop_future *future)
         return;
     }
     if (copi_fetch_add_32(&future->holds, (uint32_t)-1) == 1) {
+        if (copi_is_tracked(future)) {
+            copi_track_end(future);
+        }
         free_value(future);
         future->source->free(future);
     }
@@ -232,6 +237,9 @@ copi_future_claim(cop_future *future)
 static void
 publish(cop_future *future, enum copi_future_state state)
 {
+    if (copi_is_tracked(future)) {
+        copi_track_settled(future);
+    }
     copi_store_release_32(&future->state, state); /* pairs with copi_future_outcome */
     struct copi_message *node = reverse(copi_exchange_ptr(&future->waiters, &closed));
     while (node) {
@@ -318,8 +326,17 @@ copi_future_resolve_move(cop_future *future, void *data, size_t size, void (*dro
 /* ---------------------------------------------------------------- what it says */
 
 void
+copi_future_observed(cop_future *future)
+{
+    if (copi_is_tracked(future)) {
+        copi_track_observed(future);
+    }
+}
+
+void
 copi_future_wanted(cop_future *future, cop_time timeout)
 {
+    copi_future_observed(future);
     if (future->source && future->source->awaited) {
         future->source->awaited(future, timeout);
     }
@@ -342,6 +359,7 @@ int
 cop_future_state(cop_future *future, cop_reason *reason)
 {
     int r = copi_future_outcome(future);
+    copi_future_observed(future);
     if (reason && r != 0 && r != -EINPROGRESS) {
         *reason = future->why;
     }

@@ -45,7 +45,8 @@ struct cop_future {
     struct copi_continuation *due; /* the worker's, oldest first */
     cop_future *next_due;          /* in the workers' queue */
     /* constant */
-    size_t value_size; /* or COP_ANY */
+    size_t value_size;            /* or COP_ANY */
+    struct copi_account *account; /* track.c's; NULL: not tracked */
     /* written by whoever has claimed it */
     cop_bytes value;
     void (*drop)(void *value); /* of what it owns; NULL: nothing */
@@ -94,6 +95,9 @@ int copi_future_outcome(const cop_future *future);
  * COPI_SEND with a struct cop_settled as its body, whose code is then filled in. Takes the node.
  */
 void copi_future_subscribe(cop_future *future, cop_pid to, struct copi_message *node);
+
+/* Somebody will learn of its outcome, for track.c. */
+void copi_future_observed(cop_future *future);
 
 /* Tell what stands behind it that it is wanted: see `awaited`. */
 void copi_future_wanted(cop_future *future, cop_time timeout);

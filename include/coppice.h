@@ -44,5 +44,6 @@
 #include <coppice/task.h>
 #include <coppice/task_supervisor.h>
 #include <coppice/timer.h>
+#include <coppice/track.h>
 
 #endif

@@ -19,6 +19,7 @@
 #include <coppice/daemon.h>
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
+#include <coppice/track.h>
 
 #include <poll.h>
 #include <signal.h>
@@ -34,6 +35,7 @@ enum {
 
 static void on_stop(int signal);
 static void on_interrupt(int signal);
+static void on_report(int signal);
 static void on_nothing(int signal);
 static void on_child(int signal);
 
@@ -41,8 +43,8 @@ static const struct {
     int number;
     void (*handler)(int signal);
 } handled[] = {
-    {SIGTERM, on_stop},    {SIGINT, on_interrupt}, {SIGHUP, on_nothing},
-    {SIGUSR1, on_nothing}, {SIGPIPE, SIG_IGN},
+    {SIGTERM, on_stop},   {SIGINT, on_interrupt}, {SIGHUP, on_nothing},
+    {SIGUSR1, on_report}, {SIGPIPE, SIG_IGN},
 };
 enum {
     HANDLED = sizeof handled / sizeof *handled,
@@ -51,7 +53,7 @@ enum {
 static struct {
     /* any thread, atomic */
     copi_atomic32 is_running; /* one cop_run at a time */
-    copi_atomic32 stops, interrupts;
+    copi_atomic32 stops, interrupts, reports;
     /* written before the handlers are there */
     int news; /* an eventfd */
     /* the calling thread only */
@@ -85,6 +87,14 @@ on_interrupt(int signal)
         _exit(STATUS_INTERRUPTED);
     }
     on_stop(signal);
+}
+
+static void
+on_report(int signal)
+{
+    (void)signal;
+    copi_store_relaxed_32(&service.reports, 1);
+    wake();
 }
 
 static void
@@ -250,6 +260,9 @@ watch(struct copi_process *self, cop_pid root)
         if (take_end(root, &reason)) {
             return status_of(&reason);
         }
+        if (copi_exchange_32(&service.reports, 0)) {
+            cop_report_unsettled();
+        }
         r = pass_on_request(root, &asked);
         if (r == 0) {
             r = pause_for_news(self);
@@ -296,6 +309,7 @@ begin(void)
     }
     copi_store_relaxed_32(&service.stops, 0);
     copi_store_relaxed_32(&service.interrupts, 0);
+    copi_store_relaxed_32(&service.reports, 0);
     service.adopts_orphans = adopts_orphans();
     handle_signals();
     return 0;

@@ -18,9 +18,9 @@ extern "C" {
  * hang there. The tree is linked to the caller, and what is sent to the calling thread meanwhile is
  * dropped.
  *
- * While it runs it handles SIGTERM, SIGINT, SIGHUP and SIGUSR1 (the last two are taken and ignored
- * for now), also if they were blocked, ignores SIGPIPE, and ends the ignoring of SIGCHLD, because
- * that would hide how commands end. Dispositions and mask are put back.
+ * While it runs it handles SIGTERM, SIGINT, SIGUSR1 (cop_report_unsettled) and SIGHUP (taken and
+ * ignored for now), also if they were blocked, ignores SIGPIPE, and ends the ignoring of SIGCHLD,
+ * because that would hide how commands end. Dispositions and mask are put back.
  *
  * As process 1, or as a subreaper (prctl(2)), it reaps the orphans that the system hands to it, which
  * takes SIGCHLD. Called from the main thread, as is usual, it then also reaps children that this
