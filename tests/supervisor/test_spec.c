@@ -77,10 +77,46 @@ TEST(refuses_a_child_that_is_two_things)
             "a: it is more than one kind of child");
 }
 
+enum {
+    KINDS = 6
+};
+
+/* Each bit of `set` is a kind. */
+static cop_child_spec
+child_of_kinds(unsigned set)
+{
+    static const char *const argv[] = {"true", NULL};
+    static const cop_agent_spec agent;
+    static const cop_supervisor_spec inner;
+    return (cop_child_spec){
+        .id = "a",
+        .genserver = set & 1 ? &box : NULL,
+        .worker = set & 2 ? work : NULL,
+        .supervisor = set & 4 ? &inner : NULL,
+        .command = set & 8 ? argv : NULL,
+        .agent = set & 16 ? &agent : NULL,
+        .start = set & 32 ? start : NULL,
+    };
+}
+
+TEST(a_child_is_exactly_one_thing)
+{
+    for (unsigned set = 0; set < 1U << KINDS; set++) {
+        cop_child_spec child = child_of_kinds(set);
+        bool is_one = set != 0 && (set & (set - 1)) == 0;
+        int r = cop_supervisor_check(TREE(.children = &child, .child_count = 1));
+        ck_assert_msg(r == (is_one ? 0 : -EINVAL), "%d for the kinds 0x%x", r, set);
+    }
+}
+
 TEST(refuses_rules_that_are_none) /* SUP-028, DYN-030 */
 {
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .restart = (cop_restart)9})),
             "a: restart: 9 is no rule");
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .restart = (cop_restart)-1})),
+            "a: restart: -1 is no rule");
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .restart = COP_TEMPORARY + 1})),
+            "a: restart: 4 is no rule");
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .shutdown = -2})),
             "a: shutdown: -2 is no time");
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .init_timeout = -1})),
@@ -88,6 +124,12 @@ TEST(refuses_rules_that_are_none) /* SUP-028, DYN-030 */
     refuses(
         TREE(COP_CHILDREN({.id = "a", .worker = work, .mailbox = {.when_full = (cop_when_full)7}})),
         "a: mailbox.when_full: 7 is no policy");
+    refuses(TREE(COP_CHILDREN(
+                {.id = "a", .worker = work, .mailbox = {.when_full = COP_FULL_DROP_OLD + 1}})),
+            "a: mailbox.when_full: 4 is no policy");
+    refuses(TREE(COP_CHILDREN(
+                {.id = "a", .worker = work, .mailbox = {.when_full = (cop_when_full)-1}})),
+            "a: mailbox.when_full: -1 is no policy");
 }
 
 TEST(only_a_start_function_starts_a_supervisor_unknown_to_us)
@@ -105,6 +147,24 @@ TEST(refuses_names_that_are_none)
             "a: name: the process of a start function has its own");
 }
 
+static int
+check_name(const char *name)
+{
+    cop_child_spec child = {.id = "a", .worker = work, .name = name};
+    return cop_supervisor_check(TREE(.children = &child, .child_count = 1));
+}
+
+TEST(a_name_has_up_to_63_bytes)
+{
+    char name[65];
+    memset(name, 'x', 64);
+    name[64] = '\0';
+    ck_assert_int_eq(check_name(name), -EINVAL);
+    ck_assert_str_eq(why_text(), "a: name: it has 1 to 63 bytes");
+    name[63] = '\0';
+    ck_assert_int_eq(check_name(name), 0);
+}
+
 TEST(refuses_bytes_at_null)
 {
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .arg = {NULL, 3}})),
@@ -117,6 +177,8 @@ TEST(refuses_bytes_at_null)
 TEST(refuses_a_command_without_a_program)
 {
     refuses(TREE(COP_CHILDREN({.id = "a", .command = (const char *const[]){NULL}})),
+            "a: command: it names no program");
+    refuses(TREE(COP_CHILDREN({.id = "a", .command = (const char *const[]){"", NULL}})),
             "a: command: it names no program");
 }
 
@@ -155,6 +217,9 @@ TEST(a_significant_child_alone_is_refused_without_the_wrapping)
 TEST(refuses_flags_that_are_none) /* SUP-032 */
 {
     refuses(TREE(.strategy = (cop_strategy)5), "strategy: 5 is none");
+    refuses(TREE(.strategy = (cop_strategy)-1), "strategy: -1 is none");
+    refuses(TREE(.auto_shutdown = (cop_auto_shutdown)-1), "auto_shutdown: -1 is no mode");
+    refuses(TREE(.give_up = (cop_give_up)-1), "give_up: -1 is no way to");
     refuses(TREE(.auto_shutdown = (cop_auto_shutdown)3), "auto_shutdown: 3 is no mode");
     refuses(TREE(.max_restarts = COPI_MAX_RESTARTS + 1),
             "max_restarts: 1000001 is more than 1000000");
@@ -184,7 +249,9 @@ TEST(refuses_what_does_not_go_with_the_strategy)
             "auto_shutdown: not with dynamic children");
     refuses(TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, .extra = COP_STR("x"), COP_CHILDREN(BOX("a"))),
             "extra: not with simple_one_for_one");
+    refuses(TREE(.extra = COP_STR("x")), "extra: not with one_for_one");
     refuses(TREE(.max_children = 1), "max_children: not with one_for_one");
+    refuses(TREE(.max_children = COP_NO_CHILDREN), "max_children: not with one_for_one");
     refuses(TREE(.strategy = COP_ONE_FOR_ALL, .give_up = COP_GIVE_UP_CHILD),
             "give_up: with one_for_all no child is given up alone");
     refuses(TREE(.strategy = COP_REST_FOR_ONE, .give_up = COP_GIVE_UP_CHILD),
@@ -251,13 +318,30 @@ TEST(refuses_a_supervisor_in_itself)
     refuses(&endless, "supervisor: more than 64 of them, one in the other");
 }
 
+TEST(supervisors_may_be_64_deep)
+{
+    cop_child_spec children[COPI_DEEPEST_SPEC];
+    cop_supervisor_spec specs[COPI_DEEPEST_SPEC + 1] = {{.name = NULL}};
+    for (size_t i = 0; i < COPI_DEEPEST_SPEC; i++) { /* each is in the one after it */
+        children[i] = (cop_child_spec){.id = "in", .supervisor = &specs[i]};
+        specs[i + 1] = (cop_supervisor_spec){.children = &children[i], .child_count = 1};
+    }
+    ck_assert_int_eq(cop_supervisor_check(&specs[COPI_DEEPEST_SPEC - 1]), 0);
+    ck_assert_int_eq(cop_supervisor_check(&specs[COPI_DEEPEST_SPEC]), -EINVAL);
+}
+
 TEST(a_nested_supervisor_has_one_name)
 {
     static const cop_supervisor_spec named = {.name = "inner"};
     refuses(TREE(COP_CHILDREN({.id = "a", .supervisor = &named, .name = "other"})),
             "a: name: the supervisor's own is inner");
-    struct copi_spec *copy = copy_of(TREE(COP_CHILDREN({.id = "a", .supervisor = &named})));
+    struct copi_spec *copy =
+        copy_of(TREE(COP_CHILDREN({.id = "a", .supervisor = &named},
+                                  {.id = "b", .supervisor = &named, .name = "inner"},
+                                  {.id = "c", .supervisor = TREE(.name = NULL), .name = "c"})));
     ck_assert_str_eq(copy->children[0].name, "inner");
+    ck_assert_str_eq(copy->children[1].name, "inner");
+    ck_assert_str_eq(copy->children[2].name, "c");
     copi_spec_release(copy);
 }
 
@@ -344,6 +428,65 @@ has_intensity(const cop_supervisor_spec *spec, unsigned max_restarts, cop_time p
     ck_assert_uint_eq(copy->max_restarts, max_restarts);
     ck_assert_int_eq(copy->period, period);
     copi_spec_release(copy);
+}
+
+TEST(every_rule_and_policy_is_kept)
+{
+    for (cop_restart rule = COP_PERMANENT; rule <= COP_TEMPORARY; rule++) {
+        struct copi_spec *copy =
+            copy_of(TREE(COP_CHILDREN({.id = "w", .worker = work, .restart = rule},
+                                      {.id = "g", .genserver = &box, .restart = rule})));
+        ck_assert_int_eq(copy->children[0].restart, rule);
+        ck_assert_int_eq(copy->children[1].restart, rule);
+        copi_spec_release(copy);
+    }
+    for (cop_when_full policy = COP_FULL_REJECT; policy <= COP_FULL_DROP_OLD; policy++) {
+        struct copi_spec *copy =
+            copy_of(TREE(COP_CHILDREN({.id = "w", .worker = work, .mailbox = {1, policy}})));
+        ck_assert_int_eq(copy->children[0].mailbox.when_full, policy);
+        copi_spec_release(copy);
+    }
+}
+
+TEST(every_mode_is_kept)
+{
+    for (cop_strategy strategy = COP_ONE_FOR_ONE; strategy <= COP_REST_FOR_ONE; strategy++) {
+        struct copi_spec *copy = copy_of(TREE(.strategy = strategy));
+        ck_assert_int_eq(copy->strategy, strategy);
+        copi_spec_release(copy);
+    }
+    for (cop_auto_shutdown mode = COP_NEVER; mode <= COP_ALL_SIGNIFICANT; mode++) {
+        struct copi_spec *copy = copy_of(TREE(.auto_shutdown = mode));
+        ck_assert_int_eq(copy->auto_shutdown, mode);
+        copi_spec_release(copy);
+    }
+    for (cop_give_up way = COP_GIVE_UP_SHUTDOWN; way <= COP_GIVE_UP_PROGRAM; way++) {
+        struct copi_spec *copy = copy_of(
+            TREE(.strategy = COP_SIMPLE_ONE_FOR_ONE, .give_up = way, COP_CHILDREN(BOX("a"))));
+        ck_assert_int_eq(copy->strategy, COP_SIMPLE_ONE_FOR_ONE);
+        ck_assert_int_eq(copy->give_up, way);
+        copi_spec_release(copy);
+    }
+}
+
+TEST(each_kind_keeps_the_shutdown_time_that_it_is_given)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        cop_child_spec child = child_of_kinds(1U << kind);
+        const cop_time times[] = {COP_BRUTAL_KILL, COP_MS(1), COP_FOREVER};
+        for (size_t i = 0; i < 3; i++) {
+            child.shutdown = times[i];
+            struct copi_spec *copy = copy_of(TREE(.children = &child, .child_count = 1));
+            ck_assert_int_eq(copy->children[0].shutdown, times[i]);
+            copi_spec_release(copy);
+        }
+    }
+}
+
+TEST(a_supervisor_may_say_that_it_supervises)
+{
+    cop_child_spec child = {.id = "a", .supervisor = TREE(.name = NULL), .supervises = true};
+    ck_assert_int_eq(cop_supervisor_check(TREE(.children = &child, .child_count = 1)), 0);
 }
 
 TEST(what_a_start_function_starts_may_be_a_supervisor) /* SUP-024 */

@@ -28,7 +28,25 @@ init(cop_supervisor_spec *spec, cop_bytes arg)
     return 0;
 }
 
-static const cop_agent_spec agent = {.initial = COP_BYTES_INIT("state"), .state_size = 64};
+static int
+make_state(void *state, cop_bytes arg)
+{
+    (void)state, (void)arg;
+    return 0;
+}
+
+static void
+drop_state(void *state)
+{
+    (void)state;
+}
+
+static const cop_agent_spec agent = {
+    .initial = COP_BYTES_INIT("state"),
+    .init = make_state,
+    .state_size = 64,
+    .drop = drop_state,
+};
 
 /* One of each, with nothing at its default. */
 static const cop_supervisor_spec written = {
@@ -103,6 +121,7 @@ same_child(const cop_child_spec *a, const cop_child_spec *b)
     if (a->agent) {
         same_bytes(a->agent->initial, b->agent->initial);
         ck_assert_uint_eq(a->agent->state_size, b->agent->state_size);
+        ck_assert(a->agent->init == b->agent->init && a->agent->drop == b->agent->drop);
     }
     for (size_t i = 0; a->command && (i == 0 || a->command[i - 1]); i++) {
         same_text(a->command[i], b->command[i]);
