@@ -5,10 +5,12 @@
  * where the supervisor would: exits of what it is linked to reach it as messages.
  */
 #include "runtime/alloc.h"
+#include "runtime/process.h"
 #include "supervisor/child.h"
 #include "supervisor/spec.h"
 #include "tests/supervisor/tree.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #define SH(script) ((const char *const[]){"/bin/sh", "-c", (script), NULL})
@@ -213,6 +215,27 @@ TEST(an_agent_has_its_state) /* SUP-022 */
     stop(pid, SOON);
 }
 
+static int
+write_state(void *state, cop_bytes arg)
+{
+    (void)arg;
+    memcpy(state, "made", sizeof "made");
+    return 0;
+}
+
+static void
+note_state(void *state)
+{
+    note("dropped(%s)", (const char *)state);
+}
+
+TEST(an_agent_has_its_own_beginning_and_end)
+{
+    cop_agent_spec agent = {.init = write_state, .drop = note_state, .state_size = 8};
+    stop(started_child(SPEC(.id = "a", .agent = &agent)), SOON);
+    HAPPENED("dropped(made)");
+}
+
 TEST(a_supervisor_is_up_with_its_children) /* SUP-018 */
 {
     cop_pid pid = started_child(
@@ -258,6 +281,44 @@ TEST(a_command_stops_by_sigterm_within_its_shutdown_time)
 {
     cop_pid pid = started_child(SPEC(.id = "c", .command = SH("exec sleep 60")));
     ck_assert_int_eq(stop(pid, COP_SEC(5)).kind, COP_SHUTDOWN);
+}
+
+static volatile sig_atomic_t is_ready;
+
+static void
+note_ready(int signal)
+{
+    (void)signal;
+    is_ready = 1;
+}
+
+/* A command that says when it is ready, which it does by this signal. */
+static cop_pid
+ready_command(const char *script, cop_time shutdown)
+{
+    struct sigaction ready = {.sa_handler = note_ready};
+    ck_assert_int_eq(sigaction(SIGUSR1, &ready, NULL), 0);
+    cop_pid pid = started_child(SPEC(.id = "c", .command = SH(script), .shutdown = shutdown));
+    EVENTUALLY(is_ready);
+    return pid;
+}
+
+#define READY "; kill -USR1 $PPID; while :; do sleep 0.01; done"
+
+TEST(a_command_has_its_shutdown_time_whoever_asks_it)
+{
+    cop_trap_exits(true);
+    cop_pid pid = ready_command("trap '' TERM" READY, COP_MS(50));
+    cop_time before = cop_now();
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_SHUTDOWN), 0);
+    ck_assert_int_eq(exit_of(pid).kind, COP_KILLED);
+    ck_assert_int_ge(cop_now() - before, COP_MS(50));
+}
+
+TEST(a_command_that_has_for_ever_is_let_finish)
+{
+    cop_pid pid = ready_command("trap 'sleep 0.1; exit 0' TERM" READY, COP_FOREVER);
+    ck_assert_int_eq(stop(pid, COP_FOREVER).kind, COP_SHUTDOWN);
 }
 
 /* ---------------------------------------------------------------- a start function of the user's */
@@ -316,6 +377,52 @@ TEST(a_start_function_that_returns_a_positive_number_has_failed) /* SUP-013 */
 {
     ck_assert_int_eq(start_by_user("p"), -EINVAL);
     why_is("{bad_return_value,3}");
+}
+
+/* ---------------------------------------------------------------- what a child has */
+
+TEST(a_child_has_the_mailbox_that_it_is_given)
+{
+    enum {
+        FIRST = 1,
+        SECOND
+    };
+    cop_pid rejects =
+        started_child(SPEC(.id = "r", .worker = until_asked, .mailbox = {.limit = 1}));
+    ck_assert_int_eq(cop_send(rejects, COP_TAG(FIRST)), 0);
+    ck_assert_int_eq(cop_send(rejects, COP_TAG(SECOND)), -EAGAIN);
+    cop_pid drops =
+        started_child(SPEC(.id = "d", .worker = until_asked, .mailbox = {1, COP_FULL_DROP_NEW}));
+    ck_assert_int_eq(cop_send(drops, COP_TAG(FIRST)), 0);
+    ck_assert_int_eq(cop_send(drops, COP_TAG(SECOND)), 0);
+    stop(rejects, SOON);
+    stop(drops, SOON);
+}
+
+TEST(a_child_has_the_stack_that_it_is_given)
+{
+    test_catch_stderr(); /* that there is no such stack */
+    int r = start(SPEC(.id = "a", .worker = until_asked, .stack_size = SIZE_MAX / 2));
+    free(test_caught_stderr());
+    ck_assert_int_eq(r, -EAGAIN);
+}
+
+static int
+tell_containment(cop_bytes arg)
+{
+    struct copi_process *self;
+    (void)arg;
+    ck_assert_int_eq(copi_enter(&self), 0);
+    note(self->contain_faults ? "contained" : "not contained");
+    return 0;
+}
+
+TEST_TIMES(2, the_faults_of_a_child_are_contained_if_that_is_asked_for)
+{
+    ck_assert_int_eq(start(SPEC(.id = "a", .worker = tell_containment, .contain_faults = _i == 1)),
+                     0);
+    exit_of(started.pid);
+    HAPPENED(_i == 1 ? "contained" : "not contained");
 }
 
 /* ---------------------------------------------------------------- where a child runs */
@@ -400,6 +507,23 @@ TEST(a_child_that_does_not_stop_is_killed_when_its_time_is_over) /* SUP-107 */
     cop_time before = cop_now();
     ck_assert_int_eq(stop(pid, COP_MS(30)).kind, COP_KILLED);
     ck_assert_int_ge(cop_now() - before, COP_MS(30));
+}
+
+static int
+end_after_a_while(cop_bytes arg)
+{
+    until_asked(arg);
+    cop_time end = cop_now() + COP_MS(100);
+    EVENTUALLY(cop_now() >= end);
+    note("ended");
+    return 0;
+}
+
+TEST(a_child_that_has_for_ever_is_not_killed)
+{
+    cop_pid pid = started_child(SPEC(.id = "a", .worker = end_after_a_while));
+    ck_assert_int_eq(stop(pid, COP_FOREVER).kind, COP_SHUTDOWN);
+    HAPPENED("asked ended");
 }
 
 TEST(a_brutal_stop_does_not_ask) /* SUP-108 */

@@ -360,6 +360,19 @@ START_TEST(tells_of_a_failure_on_the_way_out)
 }
 END_TEST
 
+START_TEST(fails_with_another_signal_than_it_was_asked_by)
+{
+    listen_to_programs();
+    struct child child =
+        start(SH("trap 'kill -KILL $$' TERM; echo $$; while :; do sleep 0.01; done"), 0);
+    hear();
+    ck_assert_int_eq(cop_exit_signal(child.pid, COP_REASON_SHUTDOWN), 0);
+    cop_reason reason = end_of(child);
+    ck_assert_int_eq(reason.kind, COP_FAILED);
+    ck_assert_int_eq(reason.code, 128 + SIGKILL);
+}
+END_TEST
+
 START_TEST(stops_the_program_when_the_context_is_cancelled)
 {
     listen_to_programs();
@@ -463,6 +476,7 @@ main(void)
     tcase_add_test(stops, counts_an_end_by_the_request_as_a_shutdown);
     tcase_add_test(stops, lets_a_program_finish_and_counts_status_0_as_a_shutdown);
     tcase_add_test(stops, tells_of_a_failure_on_the_way_out);
+    tcase_add_test(stops, fails_with_another_signal_than_it_was_asked_by);
     tcase_add_test(stops, stops_the_program_when_the_context_is_cancelled);
 
     TCase *many = add(suite, "many");
