@@ -183,6 +183,14 @@ TEST(one_too_many_is_refused_before_it_starts) /* DYN-012 */
     started(sup, &(cop_child_spec)BOX("c"));
 }
 
+TEST(one_between_two_attempts_takes_up_room) /* DYN-012 */
+{
+    cop_pid sup = start_tree(DYNAMIC(.max_children = 1, .backoff_min = COP_SEC(60)));
+    end_pid(started(sup, CHILD(BOX_IS("a"))), BOOM);
+    EVENTUALLY(strcmp(listed(sup), "=restarting") == 0);
+    refused(cop_supervisor_start_child(sup, CHILD(BOX_IS("b")), NULL), -EAGAIN, "max_children");
+}
+
 TEST(none_is_a_limit_too) /* DYN-012 */
 {
     cop_supervisor_spec spec = *INSTANCES(WORKER(until_asked, .id = "w"));
@@ -192,6 +200,14 @@ TEST(none_is_a_limit_too) /* DYN-012 */
     sup = start_tree(&spec);
     refused(cop_supervisor_start_instance(sup, (cop_bytes){0}, NULL), -EAGAIN, "max_children");
     ck_assert_int_eq(heard, 0);
+}
+
+TEST(a_dynamic_child_cannot_be_significant)
+{
+    cop_pid sup = start_tree(DYNAMIC());
+    refused(cop_supervisor_start_child(
+                sup, WORKER(until_asked, .restart = COP_TEMPORARY, .significant = true), NULL),
+            -EINVAL, "{bad_combination,[{auto_shutdown,never},{significant,true}]}");
 }
 
 TEST(only_a_dynamic_child_that_started_is_kept) /* DYN-010 */

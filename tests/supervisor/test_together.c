@@ -30,6 +30,24 @@ end_slowly(cop_bytes arg)
 }
 
 static int
+end_after_a_while(cop_bytes arg)
+{
+    until_asked(arg);
+    cop_time end = cop_now() + COP_MS(100);
+    EVENTUALLY(cop_now() >= end);
+    note("ended");
+    return 0;
+}
+
+static int
+until_the_others_are_gone(cop_bytes arg)
+{
+    until_asked(arg);
+    EVENTUALLY(cop_whereis("one").id == 0 && cop_whereis("two").id == 0);
+    return 0;
+}
+
+static int
 no_memory_and_end_slowly(cop_bytes arg)
 {
     until_asked(arg);
@@ -83,6 +101,27 @@ TEST(one_that_hangs_is_killed_at_its_own_deadline_and_reported) /* SOF-013, DYN-
     ck_assert_int_ge(cop_now() - before, COP_MS(50));
     HAPPENED("shutdown_error(deaf killed)");
     ck_assert_int_eq(asked, 2);
+}
+
+TEST(nobody_has_longer_because_another_has)
+{
+    cop_pid sup = start_tree(DYNAMIC());
+    started(sup, WORKER(deaf, .name = "two", .shutdown = COP_MS(40)));
+    started(sup, WORKER(deaf, .name = "one", .shutdown = COP_MS(10)));
+    started(sup, WORKER(until_the_others_are_gone, .shutdown = COP_SEC(3600)));
+    EVENTUALLY(heard == 3);
+    stop_tree(sup);
+    ck_assert_int_eq(asked, 1);
+}
+
+TEST(one_that_has_for_ever_is_not_killed)
+{
+    record_reports();
+    cop_pid sup = start_tree(DYNAMIC());
+    started(sup, WORKER(end_after_a_while, .shutdown = COP_FOREVER));
+    EVENTUALLY(heard == 1);
+    stop_tree(sup);
+    HAPPENED("ended");
 }
 
 TEST(ends_of_instances_are_reported_by_reason_and_number)
