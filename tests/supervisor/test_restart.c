@@ -494,6 +494,105 @@ TEST_TIMES(2, a_healthy_life_lets_the_pauses_begin_anew)
     copi_siblings_clear(&sup.children);
 }
 
+/* It ends as soon as it has started, after so many pauses in a row. */
+static void
+fall(struct copi_supervisor *sup, struct copi_child *child, unsigned attempts)
+{
+    const cop_pid pid = {77};
+    const cop_reason boom = BOOM;
+    copi_siblings_set(&sup->children, child, COPI_CHILD_RUNNING, pid);
+    child->attempts = attempts;
+    child->started = cop_now();
+    ck_assert_int_eq(copi_process_ended(sup, pid, &boom), COPI_GO_ON);
+}
+
+/* The longest of many. */
+static cop_time
+pause_after(unsigned attempts)
+{
+    enum {
+        MANY = 16
+    };
+    cop_time times[MANY], longest = 0, pause;
+    struct copi_child_spec specs[] = {{.id = "a", .restart = COP_PERMANENT}};
+    struct copi_spec spec = {.backoff = {COP_SEC(1), COP_SEC(1000000)}};
+    struct copi_supervisor sup = {
+        .spec = &spec,
+        .intensity = {.times = times, .max_restarts = MANY, .period = COP_SEC(5)},
+    };
+    struct copi_child *child = copi_child_new(specs, NULL);
+    copi_siblings_append(&sup.children, child);
+    for (int i = 0; i < MANY; i++) {
+        fall(&sup, child, attempts);
+        ck_assert_int_eq(cop_cancel_timer(child->timer, &pause), 0);
+        longest = pause > longest ? pause : longest;
+    }
+    copi_siblings_clear(&sup.children);
+    return longest;
+}
+
+TEST(the_pauses_of_a_child_are_its_own)
+{
+    cop_time times[1];
+    struct copi_child_spec specs[] = {{.id = "a", .restart = COP_PERMANENT}, {.id = "b"}};
+    struct copi_spec spec = {.backoff = {COP_SEC(60), COP_SEC(100)}};
+    struct copi_supervisor sup = {
+        .spec = &spec,
+        .intensity = {.times = times, .max_restarts = 1, .period = COP_SEC(5)},
+    };
+    struct copi_child *a = copi_child_new(&specs[0], NULL), *b = copi_child_new(&specs[1], NULL);
+    copi_siblings_append(&sup.children, a);
+    copi_siblings_append(&sup.children, b);
+    fall(&sup, a, 3);
+    ck_assert_uint_eq(a->attempts, 4);
+    ck_assert_uint_eq(b->attempts, 0);
+    copi_forget_child(&sup, a);
+    copi_siblings_clear(&sup.children);
+}
+
+TEST(pauses_grow_with_the_attempts_and_are_left_to_chance)
+{
+    ck_assert_int_le(pause_after(0), COP_SEC(2));
+    ck_assert_int_gt(pause_after(19), COP_SEC(2)); /* by chance once in 10^96 */
+}
+
+/* The test itself is the supervisor. */
+static struct copi_child *
+start_alone(struct copi_supervisor *sup, const cop_child_spec *from)
+{
+    struct copi_child_spec *spec = copi_alloc(sizeof *spec);
+    cop_reason why;
+    cop_trap_exits(true);
+    ck_assert_int_eq(copi_child_spec_copy(spec, from), 0);
+    struct copi_child *child = copi_child_new(spec, spec);
+    copi_siblings_append(&sup->children, child);
+    ck_assert_int_eq(copi_start_child(sup, child, NULL, &why), 0);
+    return child;
+}
+
+TEST(a_life_begins_with_its_start)
+{
+    struct copi_spec spec = {.strategy = COP_ONE_FOR_ONE};
+    struct copi_supervisor sup = {.spec = &spec};
+    cop_time before = cop_now();
+    struct copi_child *child = start_alone(&sup, &(cop_child_spec)BOX("a"));
+    ck_assert_int_ge(child->started, before);
+    ck_assert_int_le(child->started, cop_now());
+    ck_assert_int_eq(copi_stop_child(&sup, child), 0);
+    copi_siblings_clear(&sup.children);
+}
+
+TEST_TIMES(2, what_is_not_started_again_needs_no_argument_any_more) /* SUP-072 */
+{
+    struct copi_spec spec = {.strategy = COP_ONE_FOR_ONE};
+    struct copi_supervisor sup = {.spec = &spec};
+    struct copi_child *child = start_alone(
+        &sup, &(cop_child_spec)BOX_WITH("a", .restart = _i == 0 ? COP_PERMANENT : COP_TEMPORARY));
+    ck_assert_int_eq(child->own->arg.data == NULL, _i == 1);
+    ck_assert_int_eq(copi_stop_child(&sup, child), 0);
+    copi_siblings_clear(&sup.children);
+}
+
 TEST(the_pause_of_another_incarnation_starts_nothing)
 {
     struct copi_child_spec specs[] = {{.id = "a"}};
