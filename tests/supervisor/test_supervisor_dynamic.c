@@ -58,6 +58,18 @@ TEST(giving_up_as_a_crash_lets_a_transient_supervisor_be_restarted)
              "terminated(s reached_max_restart_intensity) +a +b");
 }
 
+TEST(giving_up_as_a_crash_is_told_by_kind_and_code)
+{
+    cop_pid sup =
+        start_tree(TREE(.give_up = COP_GIVE_UP_CRASH, NO_RESTARTS, COP_CHILDREN(BOX("a"))));
+    cop_ref monitor = cop_monitor(sup);
+    end_box("a", BOOM);
+    cop_reason reason = test_down(monitor);
+    ck_assert_int_eq(reason.kind, COP_FAILED);
+    ck_assert_int_eq(reason.code, -ENOTRECOVERABLE);
+    ck_assert_str_eq(reason.text, "reached_max_restart_intensity");
+}
+
 TEST(giving_up_a_child_leaves_it_down_and_its_siblings_alone)
 {
     record_reports();
@@ -105,37 +117,45 @@ TEST(giving_up_a_significant_child_is_its_end)
     ck_assert(reason.kind == COP_SHUTDOWN && reason.code == 0);
 }
 
-static void
-give_up_the_program(void)
-{
-    cop_pid sup = start_tree(
-        TREE(.give_up = COP_GIVE_UP_PROGRAM, NO_RESTARTS, COP_CHILDREN(BOX("a"), BOX("b"))));
-    (void)sup;
-    end_box("a", BOOM);
-    EVENTUALLY(false);
-}
+enum {
+    WENT_ON = 78
+};
 
 static void
 tell_how_far(void)
 {
-    if (!has_happened("-b")) {
-        _exit(77); /* its children are stopped before it ends */
+    (void)dprintf(STDERR_FILENO, "at exit: %s\n", happened());
+}
+
+static _Noreturn void
+give_up_the_program(void)
+{
+    if (atexit(tell_how_far) == 0) {
+        record_reports();
+        start_tree(
+            TREE(.give_up = COP_GIVE_UP_PROGRAM, NO_RESTARTS, COP_CHILDREN(BOX("a"), BOX("b"))));
+        end_box("a", BOOM);
+        cop_sleep(SOON);
     }
+    _exit(WENT_ON);
 }
 
 TEST(giving_up_the_program_ends_it_when_the_children_have_stopped)
 {
-    pid_t child = fork();
-    if (child == 0) {
-        if (atexit(tell_how_far) == 0) {
-            give_up_the_program();
-        }
-        _exit(78);
+    test_catch_stderr();
+    pid_t program = fork();
+    if (program == 0) {
+        give_up_the_program();
     }
     int status;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(waitpid(program, &status, 0), program);
+    char *said = test_caught_stderr();
     ck_assert(WIFEXITED(status));
     ck_assert_int_eq(WEXITSTATUS(status), 1);
+    ck_assert_ptr_nonnull(strstr(said, "a supervisor gave up: reached_max_restart_intensity"));
+    ck_assert_ptr_nonnull(strstr(said, "at exit: +a +b terminated(a boom) "
+                                       "gave_up(a reached_max_restart_intensity) -b\n"));
+    free(said);
 }
 
 /* ---------------------------------------------------------------- from all sides */
