@@ -175,6 +175,22 @@ TEST(an_init_changes_what_was_written)
     HAPPENED("+a");
 }
 
+static int
+write_name_and_link(cop_supervisor_spec *spec, cop_bytes arg)
+{
+    (void)arg;
+    spec->name = "";
+    spec->link = true;
+    return 0;
+}
+
+TEST(an_init_cannot_write_a_name_where_there_was_none)
+{
+    cop_pid sup = start_tree(TREE(.init = write_name_and_link, COP_CHILDREN(BOX("a"))));
+    ck_assert_int_eq(cop_exit_signal(sup, COP_REASON_SHUTDOWN), 0); /* of a stranger: ignored */
+    ck_assert_uint_eq(counts(sup).active, 1);
+}
+
 TEST(an_init_makes_a_template_of_what_it_finds)
 {
     cop_pid sup = start_tree(
