@@ -126,12 +126,20 @@ start_user(cop_pid *out, const struct copi_child_spec *spec, cop_bytes arg, cop_
     return r;
 }
 
+static const cop_via *
+via_of(const struct copi_child_spec *spec)
+{
+    return spec->kind == COPI_CHILD_SUPERVISOR && !spec->via ? spec->supervisor->via : spec->via;
+}
+
 static int
 start_by_kind(cop_pid *out, const struct copi_child_spec *spec, cop_start_opts *opts)
 {
     switch (spec->kind) {
     case COPI_CHILD_GENSERVER:
         return cop_genserver_start_with(out, spec->genserver, opts);
+    case COPI_CHILD_STATEM:
+        return cop_statem_start_with(out, spec->statem, opts);
     case COPI_CHILD_WORKER:
         return cop_spawn_with(out, spec->worker, opts);
     case COPI_CHILD_SUPERVISOR:
@@ -159,6 +167,7 @@ copi_child_start(const struct copi_child_spec *spec, cop_bytes arg, cop_pid *out
                           &(cop_start_opts){
                               .size = sizeof(cop_start_opts),
                               .name = spec->name[0] ? spec->name : NULL,
+                              .via = via_of(spec),
                               .arg = arg,
                               .link = true,
                               .mailbox = spec->mailbox,

@@ -57,6 +57,7 @@ adopt(struct copi_spec **spec, cop_supervisor_spec *made)
 {
     struct copi_spec *copy;
     made->name = (*spec)->name[0] ? (*spec)->name : NULL; /* it has been registered by now */
+    made->via = (*spec)->via;
     made->init = NULL;
     int r = copi_spec_new(&copy, made);
     if (r == 0) {

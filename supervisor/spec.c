@@ -105,12 +105,16 @@ copi_owned_join(struct copi_owned *out, cop_bytes first, cop_bytes second)
 }
 
 static int
+check_bytes(cop_bytes from, const struct place *at, const char *field)
+{
+    return from.size && !from.data ? refuse(at, "%s: %zu bytes at NULL", field, from.size) : 0;
+}
+
+static int
 copy_bytes(struct copi_owned *out, cop_bytes from, const struct place *at, const char *field)
 {
-    if (from.size && !from.data) {
-        return refuse(at, "%s: %zu bytes at NULL", field, from.size);
-    }
-    return copi_owned_join(out, from, (cop_bytes){0});
+    int r = check_bytes(from, at, field);
+    return r ? r : copi_owned_join(out, from, (cop_bytes){0});
 }
 
 static int
@@ -124,6 +128,67 @@ copy_name(char out[COPI_ID_SIZE], const char *from, const struct place *at)
         return refuse(at, "name: it has 1 to %d bytes", COPI_ID_SIZE - 1);
     }
     memcpy(out, from, length + 1);
+    return 0;
+}
+
+static int
+refuse_via_and_name(const struct place *at)
+{
+    return refuse(at, "via: not with a name");
+}
+
+static int
+check_via(const cop_via *via, const struct place *at)
+{
+    size_t length = via->registry ? strnlen(via->registry, COPI_ID_SIZE) : 0;
+    if (length == 0 || length == COPI_ID_SIZE) {
+        return refuse(at, "via.registry: it has 1 to %d bytes", COPI_ID_SIZE - 1);
+    }
+    int r = check_bytes(via->key, at, "via.key");
+    return r ? r : check_bytes(via->value, at, "via.value");
+}
+
+static size_t
+align(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+/* The next piece of a block: aligned, as whoever looks at bytes may want them. */
+static cop_bytes
+put(char **to, cop_bytes from)
+{
+    cop_bytes there = {from.size ? *to : NULL, from.size};
+    if (from.size) {
+        memcpy(*to, from.data, from.size);
+        *to += align(from.size);
+    }
+    return there;
+}
+
+static int
+copy_via(cop_via **out, const cop_via *from, bool has_name, const struct place *at)
+{
+    if (!from) {
+        return 0;
+    }
+    int r = has_name ? refuse_via_and_name(at) : check_via(from, at);
+    if (r) {
+        return r;
+    }
+    cop_bytes registry = {from->registry, strlen(from->registry) + 1};
+    cop_via *via = copi_alloc(sizeof *via + align(registry.size) + align(from->key.size)
+                              + align(from->value.size));
+    if (!via) {
+        return copi_fail(-ENOMEM);
+    }
+    char *to = (char *)(via + 1);
+    *via = (cop_via){
+        .registry = put(&to, registry).data,
+        .key = put(&to, from->key),
+        .value = put(&to, from->value),
+    };
+    *out = via;
     return 0;
 }
 
@@ -173,14 +238,16 @@ copy_words(struct copi_owned *out, const char *const *argv, const struct place *
 static int
 count_kinds(const cop_child_spec *from)
 {
-    return (from->genserver != NULL) + (from->worker != NULL) + (from->supervisor != NULL)
-           + (from->command != NULL) + (from->agent != NULL) + (from->start != NULL);
+    return (from->genserver != NULL) + (from->statem != NULL) + (from->worker != NULL)
+           + (from->supervisor != NULL) + (from->command != NULL) + (from->agent != NULL)
+           + (from->start != NULL);
 }
 
 static enum copi_child_kind
 kind_of(const cop_child_spec *from)
 {
     return from->genserver    ? COPI_CHILD_GENSERVER
+           : from->statem     ? COPI_CHILD_STATEM
            : from->worker     ? COPI_CHILD_WORKER
            : from->supervisor ? COPI_CHILD_SUPERVISOR
            : from->command    ? COPI_CHILD_COMMAND
@@ -212,6 +279,10 @@ copy_nested(struct copi_child_spec *out, const cop_child_spec *from, const struc
     if (from->mailbox.limit) {
         return refuse(at, "mailbox.limit: a supervisor must not lose what it tells itself");
     }
+    const cop_via *own_via = out->supervisor->via;
+    if (own_via && out->via) {
+        return refuse(at, "via: the supervisor has one of its own");
+    }
     const char *own = out->supervisor->name;
     if (own[0] && out->name[0] && strcmp(own, out->name) != 0) {
         return refuse(at, "name: the supervisor's own is %s", own);
@@ -219,7 +290,14 @@ copy_nested(struct copi_child_spec *out, const cop_child_spec *from, const struc
     if (own[0]) {
         memcpy(out->name, own, sizeof out->name);
     }
-    return 0;
+    return out->name[0] && (own_via || out->via) ? refuse_via_and_name(at) : 0;
+}
+
+static int
+check_start(const struct copi_child_spec *spec, const struct place *at)
+{
+    const char *what = spec->name[0] ? "name" : spec->via ? "via" : NULL;
+    return what ? refuse(at, "%s: the process of a start function has its own", what) : 0;
 }
 
 static int
@@ -227,14 +305,17 @@ copy_kind(struct copi_child_spec *out, const cop_child_spec *from, const struct 
 {
     int kinds = count_kinds(from);
     if (kinds != 1) {
-        return refuse(at, kinds
-                              ? "it is more than one kind of child"
-                              : "it is no genserver, worker, supervisor, command, agent or start");
+        return refuse(
+            at, kinds ? "it is more than one kind of child"
+                      : "it is no genserver, statem, worker, supervisor, command, agent or start");
     }
     out->kind = kind_of(from);
     switch (out->kind) {
     case COPI_CHILD_GENSERVER:
         out->genserver = from->genserver;
+        return 0;
+    case COPI_CHILD_STATEM:
+        out->statem = from->statem;
         return 0;
     case COPI_CHILD_WORKER:
         out->worker = from->worker;
@@ -247,7 +328,7 @@ copy_kind(struct copi_child_spec *out, const cop_child_spec *from, const struct 
         return copy_agent(out, from->agent, at);
     case COPI_CHILD_START:
         out->start = from->start;
-        return out->name[0] ? refuse(at, "name: the process of a start function has its own") : 0;
+        return check_start(out, at);
     }
     return 0;
 }
@@ -339,6 +420,9 @@ copy_child(struct copi_child_spec *out, const cop_child_spec *from, const struct
         r = copy_name(out->name, from->name, at);
     }
     if (r == 0) {
+        r = copy_via(&out->via, from->via, from->name != NULL, at);
+    }
+    if (r == 0) {
         r = check_rules(from, at);
     }
     if (r == 0) {
@@ -381,6 +465,8 @@ void
 copi_child_spec_clear(struct copi_child_spec *spec)
 {
     copi_child_spec_drop_argument(spec);
+    free(spec->via);
+    spec->via = NULL;
     copi_spec_release(spec->supervisor);
     spec->supervisor = NULL;
 }
@@ -478,6 +564,9 @@ copy_flags(struct copi_spec *out, const cop_supervisor_spec *from, const struct 
     out->max_children = limit_of(from->max_children);
     out->init = from->init;
     r = copy_name(out->name, from->name, at);
+    if (r == 0) {
+        r = copy_via(&out->via, from->via, from->name != NULL, at);
+    }
     if (r == 0) {
         r = copy_intensity(out, from, at);
     }
@@ -610,6 +699,7 @@ copi_spec_release(struct copi_spec *spec)
         drop(&spec->extra);
         drop(&spec->arg);
         free(spec->children);
+        free(spec->via);
         free(spec);
     }
 }

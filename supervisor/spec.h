@@ -21,6 +21,7 @@ enum {
 
 enum copi_child_kind {
     COPI_CHILD_GENSERVER,
+    COPI_CHILD_STATEM,
     COPI_CHILD_WORKER,
     COPI_CHILD_SUPERVISOR,
     COPI_CHILD_COMMAND,
@@ -36,9 +37,11 @@ struct copi_owned {
 /* A child's specification, complete: no default is left to be thought of. */
 struct copi_child_spec {
     char id[COPI_ID_SIZE], name[COPI_ID_SIZE]; /* empty: none; an id only below COP_DYNAMIC */
+    cop_via *via; /* one block with all that it points to; NULL: none */
     enum copi_child_kind kind;
     /* what it is, by kind */
     const cop_genserver *genserver;
+    const cop_statem *statem;
     cop_process_fn worker;
     struct copi_spec *supervisor; /* held */
     struct copi_owned words;      /* of a command, each with its terminator */
@@ -62,6 +65,7 @@ struct copi_child_spec {
 struct copi_spec {
     copi_atomic32 holds;
     char name[COPI_ID_SIZE]; /* empty: none */
+    cop_via *via;            /* as a child's */
     cop_strategy strategy;
     cop_auto_shutdown auto_shutdown;
     unsigned max_restarts;

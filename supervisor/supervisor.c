@@ -297,6 +297,7 @@ cop_supervisor_start(cop_pid *out, const cop_supervisor_spec *spec)
                                  &(cop_start_opts){
                                      .size = sizeof(cop_start_opts),
                                      .name = copy->name[0] ? copy->name : NULL,
+                                     .via = copy->via,
                                      .link = spec->link,
                                  });
 }

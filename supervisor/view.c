@@ -90,6 +90,9 @@ show_kind(struct copi_view *view, cop_child_spec *out, const struct copi_child_s
     case COPI_CHILD_GENSERVER:
         out->genserver = of->genserver;
         return 0;
+    case COPI_CHILD_STATEM:
+        out->statem = of->statem;
+        return 0;
     case COPI_CHILD_WORKER:
         out->worker = of->worker;
         return 0;
@@ -117,6 +120,7 @@ show_child(struct copi_view *view, cop_child_spec *out, const struct copi_child_
     *out = (cop_child_spec){
         .id = text_of(of->id),
         .name = text_of(of->name),
+        .via = of->via,
         .arg = bytes_of(&of->arg),
         .restart = of->restart,
         .shutdown = of->shutdown,
@@ -146,6 +150,7 @@ show(struct copi_view *view, cop_supervisor_spec *out, const struct copi_spec *o
     }
     *out = (cop_supervisor_spec){
         .name = text_of(of->name),
+        .via = of->via,
         .strategy = of->strategy,
         .children = children,
         .child_count = of->child_count,

@@ -23,6 +23,7 @@
 #include <coppice/agent.h>
 #include <coppice/genserver.h>
 #include <coppice/process.h>
+#include <coppice/statem.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,10 +39,10 @@ typedef enum cop_strategy {
 } cop_strategy;
 
 typedef enum cop_restart {
-    COP_RESTART_DEFAULT, /* servers, agents, supervisors, commands, start: permanent; workers: transient */
-    COP_PERMANENT, /* always */
-    COP_TRANSIENT, /* after a crash: not after NORMAL or SHUTDOWN */
-    COP_TEMPORARY, /* never; and it is forgotten when it ends */
+    COP_RESTART_DEFAULT, /* workers: transient; all others: permanent */
+    COP_PERMANENT,       /* always */
+    COP_TRANSIENT,       /* after a crash: not after NORMAL or SHUTDOWN */
+    COP_TEMPORARY,       /* never; and it is forgotten when it ends */
 } cop_restart;
 
 #define COP_BRUTAL_KILL ((cop_time)-1)
@@ -76,6 +77,7 @@ typedef struct cop_child_spec {
     const char *id;
     /* what the child is: exactly one of these */
     const cop_genserver *genserver;
+    const cop_statem *statem;
     cop_process_fn worker; /* 0: clean exit; negative: a crash */
     const cop_supervisor_spec *supervisor;
     /*
@@ -107,6 +109,9 @@ typedef struct cop_child_spec {
      * each with its terminator. */
     cop_bytes arg;
     const char *name; /* registered, by each incarnation; not with start, which gives its own */
+    /* Instead of a name: a key of a registry, taken by each incarnation. Copied, with all that it points
+     * to. The registry has to run by then: as a sibling before it, say. */
+    const cop_via *via;
     cop_restart restart;
     cop_time shutdown; /* 0: 5 s (a supervisor: for ever); COP_BRUTAL_KILL; COP_FOREVER */
     bool significant;  /* see cop_auto_shutdown; not of a permanent child, nor below COP_DYNAMIC */
@@ -120,6 +125,7 @@ typedef struct cop_child_spec {
 
 struct cop_supervisor_spec {
     const char *name;
+    const cop_via *via; /* instead of a name; as a child's */
     cop_strategy strategy;
     const cop_child_spec *children;
     size_t child_count;
@@ -146,7 +152,7 @@ struct cop_supervisor_spec {
      * It gets a copy of this specification, to change or to fill, and `arg`, followed by the arg of the
      * child specification that the supervisor is started by. NULL: it is what stands here.
      *
-     * Name and link are settled by then; what init writes there is ignored. What it points to is copied
+     * Name, via and link are settled by then; what init writes there is ignored. What it points to is copied
      * when it has returned, before its deferred calls run: static memory will do, and cop_alloc's, and
      * arg's, but not its own variables.
      *
@@ -172,18 +178,19 @@ struct cop_supervisor_spec {
  * child is up. What it is to be is settled then: there is no change of code while it runs, so none of
  * its flags and specifications, and no callback module to ask for. Nor does it hibernate.
  *
- * Copies the spec, deeply: children, ids, names, args, commands, nested specs. Only genservers and
- * functions stay the caller's and must outlive the tree. Nested specs are checked with it: no child
+ * Copies the spec, deeply: children, ids, names, keys, args, commands, nested specs. Only genservers,
+ * state machines and functions stay the caller's and must outlive the tree. Nested specs are checked with it: no child
  * of a tree with a mistake in it is started.
  *
  *   out   the supervisor, or COP_NOBODY if its init declined; NULL: not wanted. Registered as
- *         spec->name, if that is set
+ *         spec->name or under spec->via, if one is set
  *
  * A child that fails to start stops those before it, in reverse, and fails the start with
  * "{shutdown,{failed_to_start_child,Id,Reason}}" in cop_why() and the child's own code.
  *
  * -EINVAL   a spec that is none: cop_why() names the child and the field
- * -EEXIST   the name is taken; *out is who has it
+ * -EEXIST   the name is taken, or the key of .via; *out is who has it
+ * -ESRCH, -EOPNOTSUPP   of .via: the registry is unknown, or a duplicate one
  * -EAGAIN, -ENOMEM
  *
  * Threads: any.  Blocks.  Exit point: yes.

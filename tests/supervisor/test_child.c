@@ -236,6 +236,48 @@ TEST(an_agent_has_its_own_beginning_and_end)
     HAPPENED("dropped(made)");
 }
 
+static cop_transition
+count_events(void *data, const cop_statem_event *event)
+{
+    int *count = data;
+    ++*count;
+    if (event->kind == COP_STATEM_CALL) {
+        cop_reply(event->from, COP_MSG_OF(0, *count));
+    }
+    return event->kind == COP_STATEM_CAST ? cop_statem_stop(BOOM) : cop_statem_keep_state();
+}
+static const cop_state counting = {.name = "counting", .handle = count_events};
+
+static cop_transition
+take_count(void *data, cop_bytes arg)
+{
+    memcpy(data, arg.data, sizeof(int));
+    return cop_statem_next_state(&counting);
+}
+static const cop_statem counter = {
+    .type = "counter",
+    .data_size = sizeof(int),
+    .init = take_count,
+};
+
+TEST(a_state_machine_is_up_linked_and_named_with_its_argument) /* SUP-022 */
+{
+    int count = 40;
+    cop_pid pid =
+        started_child(SPEC(.id = "m", .name = "m", .statem = &counter, .arg = COP_BYTES(count)));
+    ck_assert_int_eq(cop_call(cop_named("m"), COP_TAG(1), COP_OUT(count), SOON), 0);
+    ck_assert_int_eq(count, 41);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(1)), 0);
+    ck_assert_str_eq(exit_of(pid).text, "boom");
+}
+
+TEST(a_state_machine_that_has_no_state_does_not_start)
+{
+    static const cop_statem stateless = {.type = "stateless"};
+    ck_assert_int_eq(start(SPEC(.id = "m", .statem = &stateless)), -EINVAL);
+    why_is(cop_strerror(-EINVAL));
+}
+
 TEST(a_supervisor_is_up_with_its_children) /* SUP-018 */
 {
     cop_pid pid = started_child(
@@ -479,6 +521,7 @@ TEST(without_memory_a_start_fails_and_leaves_nothing)
         {.id = "c", .command = SH("exec sleep 60")},
         {.id = "a", .agent = &agent},
         BOX("g"),
+        {.id = "m", .statem = &counter, .arg = COP_BYTES_INIT("0123")},
         {.id = "s", .supervisor = TREE(COP_CHILDREN({.id = "w", .worker = until_asked}))},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -15,6 +15,8 @@ work(cop_bytes arg)
     return 0;
 }
 
+static const cop_statem machine = {.type = "machine"};
+
 static int
 start(cop_pid *out, cop_bytes arg, cop_reason *why)
 {
@@ -68,17 +70,19 @@ TEST(refuses_an_id_that_is_too_long)
 TEST(refuses_a_child_that_is_nothing) /* SUP-026 */
 {
     refuses(TREE(COP_CHILDREN({.id = "a"})),
-            "a: it is no genserver, worker, supervisor, command, agent or start");
+            "a: it is no genserver, statem, worker, supervisor, command, agent or start");
 }
 
 TEST(refuses_a_child_that_is_two_things)
 {
     refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .genserver = &box})),
             "a: it is more than one kind of child");
+    refuses(TREE(COP_CHILDREN({.id = "a", .statem = &machine, .genserver = &box})),
+            "a: it is more than one kind of child");
 }
 
 enum {
-    KINDS = 6
+    KINDS = 7
 };
 
 /* Each bit of `set` is a kind. */
@@ -96,6 +100,7 @@ child_of_kinds(unsigned set)
         .command = set & 8 ? argv : NULL,
         .agent = set & 16 ? &agent : NULL,
         .start = set & 32 ? start : NULL,
+        .statem = set & 64 ? &machine : NULL,
     };
 }
 
@@ -163,6 +168,49 @@ TEST(a_name_has_up_to_63_bytes)
     ck_assert_str_eq(why_text(), "a: name: it has 1 to 63 bytes");
     name[63] = '\0';
     ck_assert_int_eq(check_name(name), 0);
+}
+
+static const cop_via key_of_r = {"r", COP_BYTES_INIT("key"), {NULL, 0}};
+
+static void
+refuses_via(cop_via via, const char *why)
+{
+    char of_child[128];
+    (void)snprintf(of_child, sizeof of_child, "a: %s", why);
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .via = &via})), of_child);
+    refuses(TREE(.via = &via), why);
+}
+
+TEST(refuses_keys_that_are_none)
+{
+    char long_name[65];
+    memset(long_name, 'n', 64);
+    long_name[64] = '\0';
+    refuses_via((cop_via){0}, "via.registry: it has 1 to 63 bytes");
+    refuses_via((cop_via){.registry = ""}, "via.registry: it has 1 to 63 bytes");
+    refuses_via((cop_via){.registry = long_name}, "via.registry: it has 1 to 63 bytes");
+    refuses_via((cop_via){"r", {NULL, 3}, {NULL, 0}}, "via.key: 3 bytes at NULL");
+    refuses_via((cop_via){"r", COP_STR("k"), {NULL, 4}}, "via.value: 4 bytes at NULL");
+}
+
+TEST(refuses_a_key_beside_a_name)
+{
+    refuses(TREE(COP_CHILDREN({.id = "a", .worker = work, .name = "a", .via = &key_of_r})),
+            "a: via: not with a name");
+    refuses(TREE(.name = "sup", .via = &key_of_r), "via: not with a name");
+    refuses(TREE(COP_CHILDREN({.id = "a", .start = start, .via = &key_of_r})),
+            "a: via: the process of a start function has its own");
+}
+
+TEST(a_nested_supervisor_has_one_name_or_one_key)
+{
+    static const cop_supervisor_spec named = {.name = "inner"}, keyed = {.via = &key_of_r};
+    refuses(TREE(COP_CHILDREN({.id = "a", .supervisor = &named, .via = &key_of_r})),
+            "a: via: not with a name");
+    refuses(TREE(COP_CHILDREN({.id = "a", .supervisor = &keyed, .name = "a"})),
+            "a: via: not with a name");
+    refuses(TREE(COP_CHILDREN({.id = "a", .supervisor = &keyed, .via = &key_of_r})),
+            "a: via: the supervisor has one of its own");
 }
 
 TEST(refuses_bytes_at_null)
@@ -369,10 +417,12 @@ TEST(without_memory_nothing_is_left_behind)
     cop_supervisor_spec spec = {
         COP_CHILDREN(BOX("a"), {.id = "b", .command = argv},
                      {.id = "c", .agent = &(cop_agent_spec){.initial = COP_STR("state")}},
-                     {.id = "d", .supervisor = TREE(COP_CHILDREN(BOX("x")))})};
+                     {.id = "d", .supervisor = TREE(COP_CHILDREN(BOX("x")))},
+                     {.id = "e", .statem = &machine, .via = &key_of_r}),
+        .via = &key_of_r};
     int result;
     cop_self();
-    ck_assert_uint_ge(test_out_of_memory(try_to_copy, &spec, &result), 8);
+    ck_assert_uint_ge(test_out_of_memory(try_to_copy, &spec, &result), 10);
     ck_assert_int_eq(result, 0); /* the leak checker sees the rest */
 }
 
@@ -385,10 +435,12 @@ TEST(what_is_not_said_has_otps_defaults) /* SUP-024 */
         copy_of(TREE(COP_CHILDREN(BOX("g"), {.id = "w", .worker = work},
                                   {.id = "s", .supervisor = &(cop_supervisor_spec){0}},
                                   {.id = "c", .command = argv}, {.id = "f", .start = start},
-                                  {.id = "a", .agent = &(cop_agent_spec){.state_size = 8}})));
+                                  {.id = "a", .agent = &(cop_agent_spec){.state_size = 8}},
+                                  {.id = "m", .statem = &machine})));
     static const cop_restart restarts[] = {COP_PERMANENT, COP_TRANSIENT, COP_PERMANENT,
-                                           COP_PERMANENT, COP_PERMANENT, COP_PERMANENT};
-    for (size_t i = 0; i < 6; i++) {
+                                           COP_PERMANENT, COP_PERMANENT, COP_PERMANENT,
+                                           COP_PERMANENT};
+    for (size_t i = 0; i < 7; i++) {
         const struct copi_child_spec *child = &copy->children[i];
         ck_assert_int_eq(child->restart, restarts[i]);
         ck_assert_int_eq(child->shutdown, i == 2 ? COP_FOREVER : COP_SEC(5));
@@ -544,24 +596,49 @@ TEST(a_backoff_without_a_maximum_goes_up_to_a_minute)
     copi_spec_release(copy);
 }
 
+static void
+is_via(const cop_via *via, const char *registry, const char *key, const char *value)
+{
+    ck_assert_str_eq(via->registry, registry);
+    ck_assert_str_eq(via->key.data, key);
+    ck_assert_str_eq(via->value.data, value);
+    ck_assert_uint_eq((uintptr_t)via->key.data % 8, 0);
+    ck_assert_uint_eq((uintptr_t)via->value.data % 8, 0);
+}
+
+TEST(a_key_and_a_value_may_be_empty)
+{
+    struct copi_spec *copy = copy_of(TREE(.via = &(cop_via){.registry = "r"}));
+    ck_assert_str_eq(copy->via->registry, "r");
+    ck_assert_uint_eq(copy->via->key.size + copy->via->value.size, 0);
+    copi_spec_release(copy);
+}
+
 TEST(needs_nothing_of_the_users_afterwards)
 {
     char id[] = "id", name[] = "name", arg[] = "arg", word[] = "word", state[] = "state";
+    char registry[] = "registry", key[] = "key", value[] = "value";
+    cop_via via = {registry, {key, sizeof key}, {value, sizeof value}};
     const char *argv[] = {word, "", "last", NULL};
     cop_agent_spec agent = {.initial = {state, sizeof state}, .state_size = 99};
     cop_supervisor_spec inner = {
         COP_CHILDREN({.id = id, .worker = work, .arg = {arg, sizeof arg}})};
     cop_child_spec list[] = {
         {.id = id, .name = name, .command = argv},
-        {.id = "agent", .agent = &agent},
+        {.id = "agent", .agent = &agent, .via = &via},
         {.id = "inner", .supervisor = &inner},
     };
-    struct copi_spec *copy = copy_of(&(cop_supervisor_spec){.children = list, .child_count = 3});
+    struct copi_spec *copy =
+        copy_of(&(cop_supervisor_spec){.via = &via, .children = list, .child_count = 3});
     memset(id, '!', sizeof id - 1);
     memset(name, '!', sizeof name - 1);
     memset(arg, '!', sizeof arg - 1);
     memset(word, '!', sizeof word - 1);
     memset(state, '!', sizeof state - 1);
+    memset(registry, '!', sizeof registry - 1);
+    memset(key, '!', sizeof key - 1);
+    memset(value, '!', sizeof value - 1);
+    memset(&via, 0, sizeof via);
     memset(argv, 0, sizeof argv);
     memset(list, 0, sizeof list);
     memset(&agent, 0, sizeof agent);
@@ -572,6 +649,9 @@ TEST(needs_nothing_of_the_users_afterwards)
     ck_assert_uint_eq(children[0].words.size, sizeof "word" + sizeof "" + sizeof "last");
     ck_assert_mem_eq(children[0].words.data, "word\0\0last", children[0].words.size);
     ck_assert_mem_eq(children[1].initial.data, "state", 6);
+    is_via(children[1].via, "registry", "key", "value");
+    is_via(copy->via, "registry", "key", "value");
+    ck_assert_ptr_null(children[0].via);
     ck_assert_uint_eq(children[1].agent.state_size, 99);
     ck_assert_str_eq(children[2].supervisor->children[0].id, "id");
     ck_assert_mem_eq(children[2].supervisor->children[0].arg.data, "arg", 4);

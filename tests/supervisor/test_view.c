@@ -48,6 +48,9 @@ static const cop_agent_spec agent = {
     .drop = drop_state,
 };
 
+static const cop_statem machine = {.type = "machine"};
+static const cop_via via = {"r", COP_BYTES_INIT("key"), COP_BYTES_INIT("value")};
+
 /* One of each, with nothing at its default. */
 static const cop_supervisor_spec written = {
     .name = "sup",
@@ -68,9 +71,11 @@ static const cop_supervisor_spec written = {
                   .init_timeout = 11,
                   .stack_size = 1 << 20},
                  {.id = "s", .start = start, .supervises = true}, {.id = "g", .agent = &agent},
+                 {.id = "m", .statem = &machine, .via = &via},
                  {.id = "c", .command = (const char *const[]){"one", "", "two", NULL}},
                  {.id = "below",
                   .supervisor = &(const cop_supervisor_spec){.strategy = COP_DYNAMIC,
+                                                             .via = &via,
                                                              .max_children = 3,
                                                              .extra = COP_BYTES_INIT("extra")}}),
 };
@@ -97,6 +102,17 @@ same_text(const char *a, const char *b)
     ck_assert_str_eq(a ? a : "none", b ? b : "none");
 }
 
+static void
+same_via(const cop_via *a, const cop_via *b)
+{
+    ck_assert(!a == !b);
+    if (a) {
+        same_text(a->registry, b->registry);
+        same_bytes(a->key, b->key);
+        same_bytes(a->value, b->value);
+    }
+}
+
 static void same(const cop_supervisor_spec *a, const cop_supervisor_spec *b);
 
 static void
@@ -105,7 +121,9 @@ same_child(const cop_child_spec *a, const cop_child_spec *b)
     same_text(a->id, b->id);
     same_text(a->name, b->name);
     same_bytes(a->arg, b->arg);
+    same_via(a->via, b->via);
     ck_assert_ptr_eq(a->genserver, b->genserver);
+    ck_assert_ptr_eq(a->statem, b->statem);
     ck_assert(a->worker == b->worker && a->start == b->start);
     ck_assert_int_eq(a->significant, b->significant);
     ck_assert_int_eq(a->supervises, b->supervises);
@@ -132,6 +150,7 @@ static void
 same(const cop_supervisor_spec *a, const cop_supervisor_spec *b)
 {
     same_text(a->name, b->name);
+    same_via(a->via, b->via);
     ck_assert_int_eq(a->strategy, b->strategy);
     ck_assert_int_eq(a->auto_shutdown, b->auto_shutdown);
     ck_assert_int_eq(a->backoff_min, b->backoff_min);
