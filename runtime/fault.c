@@ -204,7 +204,7 @@ signal_name(int signal)
     }
 }
 
-/* Names are never forgotten, so they can be read without their lock. */
+/* Names are never forgotten and labels always terminated, so they can be read without their locks. */
 static void
 add_process(struct text *text, const struct copi_process *process)
 {
@@ -212,6 +212,7 @@ add_process(struct text *text, const struct copi_process *process)
     if (name) {
         add(text, name);
     } else {
+        add(text, process->label);
         add(text, "<");
         add_number(text, process->index, 10);
         add(text, ".");

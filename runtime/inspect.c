@@ -15,6 +15,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+static void
+read_label(struct copi_process *process, char out[COPI_LABEL_ITSELF])
+{
+    copi_lock_take(&process->lock);
+    memcpy(out, process->label, COPI_LABEL_ITSELF);
+    copi_lock_give(&process->lock);
+}
 
 const char *
 copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
@@ -25,7 +34,9 @@ copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
     }
     copi_name_of(process, out);
     if (!out[0]) {
-        (void)snprintf(out, COPI_LABEL_SIZE, "<%u.%u>", process->index,
+        read_label(process, out);
+        size_t used = strlen(out);
+        (void)snprintf(out + used, COPI_LABEL_SIZE - used, "<%u.%u>", process->index,
                        copi_load_relaxed_32(&process->generation));
     }
     return out;
@@ -77,6 +88,7 @@ cop_inspect(cop_pid pid, cop_process_info *out)
         .monitored_by = copi_load_relaxed_32(&process->monitored_by),
     };
     copi_name_of(process, info.name);
+    read_label(process, info.label);
     if (copi_table_find(resolved) != process) {
         return copi_fail(-ESRCH);
     }

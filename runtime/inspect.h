@@ -11,10 +11,10 @@
 struct copi_process;
 
 enum {
-    COPI_LABEL_SIZE = 64
+    COPI_LABEL_SIZE = 64 + sizeof "<4294967295.4294967295>"
 };
 
-/* Its name, or "<index.generation>" when it has none. NULL: "<nobody>". */
+/* Its name, or "label<index.generation>" when it has none: labels need not be unique. NULL: "<nobody>". */
 const char *copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE]);
 const char *copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE]);
 

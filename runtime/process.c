@@ -178,6 +178,7 @@ clear(struct copi_process *process)
     process->thread = NULL;
     process->started_ack = NULL;
     process->stop_phase = 0;
+    memset(process->label, 0, sizeof process->label);
     copi_lock_give(&process->lock);
     copi_signals_begin(process);
 }
@@ -469,6 +470,15 @@ nature_of(const struct copi_behaviour *behaviour)
            | (behaviour->collects ? COPI_COLLECTS_ANSWERS : 0);
 }
 
+/* The last byte stays 0. Who reports on the last tenant may still be reading. */
+static void
+set_label(struct copi_process *process, const char *label)
+{
+    copi_lock_take(&process->lock);
+    strncpy(process->label, label, sizeof process->label - 1);
+    copi_lock_give(&process->lock);
+}
+
 static int
 fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_start_opts *opts)
 {
@@ -491,6 +501,9 @@ fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_
         }
         memcpy(process->arg_copy, opts->arg.data, opts->arg.size);
         process->arg = (cop_bytes){process->arg_copy, opts->arg.size};
+    }
+    if (opts->label) {
+        set_label(process, opts->label);
     }
     copi_context_begin(process, opts->context);
     return 0;
@@ -570,6 +583,7 @@ static int
 check(const struct copi_spawn *spawn, const cop_start_opts *opts)
 {
     bool valid = spawn->behaviour && spawn->what && copi_name_check(opts->name) == 0
+                 && (!opts->label || strnlen(opts->label, COPI_LABEL_ITSELF) < COPI_LABEL_ITSELF)
                  && !(opts->name && opts->via) && (opts->arg.size == 0 || opts->arg.data)
                  && opts->mailbox.when_full <= COP_FULL_DROP_OLD && opts->init_timeout >= 0;
     return valid ? copi_limit_admit(copi_table_used()) : -EINVAL;

@@ -50,6 +50,10 @@ struct copi_behaviour {
     bool collects;  /* receives answers as messages, to requests that others have sent for it */
 };
 
+enum {
+    COPI_LABEL_ITSELF = 64 /* with its terminator; what reports show is longer: inspect.h */
+};
+
 enum copi_life {
     COPI_FREE,
     COPI_ALIVE,
@@ -159,6 +163,8 @@ struct copi_process {
     unsigned stop_phase; /* ladder.c's */
     cop_time stop_deadline, stop_step;
     struct copi_process *blocked; /* senders that wait for room: send.c's */
+    char label
+        [COPI_LABEL_ITSELF]; /* constant while it lives, and terminated always: fault.c peeks */
 
     /* --- guarded by the lock of whom it wants to send to */
     struct copi_process *next_blocked;

@@ -168,6 +168,7 @@ copi_child_start(const struct copi_child_spec *spec, cop_bytes arg, cop_pid *out
                               .size = sizeof(cop_start_opts),
                               .name = spec->name[0] ? spec->name : NULL,
                               .via = via_of(spec),
+                              .label = spec->id,
                               .arg = arg,
                               .link = true,
                               .mailbox = spec->mailbox,

@@ -12,6 +12,7 @@ extern "C" {
 
 typedef struct cop_process_info {
     char name[64];        /* empty: none */
+    char label[64];       /* what it was started with; empty: none */
     const char *callback; /* in which callback; NULL: waiting for a message */
     cop_time since;       /* in this state since: to a few milliseconds; 0: not known */
     cop_time oldest;      /* an upper bound of the oldest message's age; 0: the mailbox is empty */

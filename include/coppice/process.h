@@ -60,10 +60,13 @@ typedef struct cop_start_opts {
     cop_context *context; /* the context it runs in; NULL: the root context */
     const cop_via *via;   /* instead of a name. Taken: -EEXIST, *out is who has it, and cop_why() is
                              "already_started" */
+    const char
+        *label; /* for people, at most 63 bytes, copied: reports and cop_inspect have it where
+                             there is no name. A supervisor's child has its id */
 } cop_start_opts;
 
 /* 0: a normal end; negative: a crash with that code; positive: a crash with -EINVAL. Functions have no
- * names at run time, so there is no initial call, nor a label or a group leader. */
+ * names at run time, so there is no initial call; nor is there a group leader, or a label to change. */
 typedef int (*cop_process_fn)(cop_bytes arg);
 
 /*
@@ -75,7 +78,8 @@ typedef int (*cop_process_fn)(cop_bytes arg);
  *   opts   NULL: the defaults
  *
  * -EEXIST   the name is taken, or the key of .via
- * -EINVAL   no function, a name that is empty or longer than 63 bytes, a name and a .via
+ * -EINVAL   no function, a name that is empty or longer than 63 bytes, a label that is longer, a name
+ *           and a .via
  * -EAGAIN   the system's limit of threads is reached; a report names the limit
  * -ENOMEM
  *

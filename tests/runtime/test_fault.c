@@ -290,6 +290,22 @@ TEST(a_fault_kills_with_a_report_of_who_where_and_what)
 }
 
 static void
+a_labelled_server_faults(void)
+{
+    cop_pid pid;
+    MUST(cop_genserver_start(&pid, &victim, .label = "pool", .link = false) == 0);
+    MUST(cop_cast(pid, COP_TAG(FAULT)) == 0);
+    cop_sleep(COP_FOREVER);
+}
+
+TEST(a_fault_is_reported_with_the_label_of_who_has_no_name)
+{
+    struct outcome outcome = dies_of(SIGSEGV, a_labelled_server_faults);
+    assert_reports(outcome, "in genserver pool<");
+    free(outcome.report);
+}
+
+static void
 fault_not_asked_for_SEGV(void)
 {
     fault_in_process(write_to_nowhere, false);

@@ -4,6 +4,7 @@
  * Room: tests/.
  */
 #include "runtime/inspect.h"
+#include "runtime/table.h"
 #include "tests/support/support.h"
 
 #include <poll.h>
@@ -473,6 +474,113 @@ TEST(a_label_is_the_name_or_the_number)
     ck_assert_str_eq(copi_label_pid(named, label), "slow");
     ck_assert_int_eq(copi_label_pid(plain, label)[0], '<');
     ck_assert_str_eq(copi_label_pid(COP_NOBODY, label), "<nobody>");
+}
+
+/* ---------------------------------------------------------------- labels */
+
+static cop_pid
+start_labelled(const char *label, const char *name)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .label = label, .name = name), 0);
+    return pid;
+}
+
+TEST(a_label_of_more_than_63_bytes_is_refused)
+{
+    char label[65];
+    memset(label, 'x', 64);
+    label[64] = '\0';
+    cop_pid pid = {9};
+    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .label = label), -EINVAL);
+    ck_assert_uint_eq(pid.id, 9);
+    label[63] = '\0';
+    ck_assert_str_eq(look_at(start_labelled(label, NULL)).label, label);
+}
+
+TEST(who_has_no_name_is_shown_by_its_label_and_number)
+{
+    char given[] = "pool", shown[COPI_LABEL_SIZE], number[COPI_LABEL_SIZE];
+    cop_pid labelled = start_labelled(given, NULL), empty = start_labelled("", NULL);
+    memset(given, '!', sizeof given);
+    copi_label_pid(labelled, shown);
+    ck_assert_int_eq(strncmp(shown, "pool<", 5), 0);
+    ck_assert_int_eq(shown[strlen(shown) - 1], '>');
+    ck_assert_str_eq(look_at(labelled).label, "pool");
+    ck_assert_str_eq(look_at(labelled).name, "");
+    ck_assert_int_eq(copi_label_pid(empty, number)[0], '<');
+    ck_assert_str_eq(look_at(cop_self()).label, "");
+}
+
+TEST(a_name_comes_before_a_label)
+{
+    char shown[COPI_LABEL_SIZE];
+    cop_pid pid = start_labelled("pool", "boss");
+    ck_assert_str_eq(copi_label_pid(pid, shown), "boss");
+    ck_assert_str_eq(look_at(pid).label, "pool");
+    ck_assert_int_eq(cop_unregister("boss"), 0);
+    ck_assert_int_eq(strncmp(copi_label_pid(pid, shown), "pool<", 5), 0);
+}
+
+TEST(the_longest_label_is_shown_whole_and_with_its_number)
+{
+    char label[64], shown[COPI_LABEL_SIZE];
+    memset(label, 'x', 63);
+    label[63] = '\0';
+    copi_label_pid(start_labelled(label, NULL), shown);
+    ck_assert_uint_eq(strspn(shown, "x"), 63);
+    ck_assert_int_eq(shown[63], '<');
+    ck_assert_int_eq(shown[strlen(shown) - 1], '>');
+}
+
+/* Records are handed out in turn. */
+TEST(the_next_process_in_a_record_has_no_label)
+{
+    cop_ref monitor;
+    cop_pid first = start_labelled("pool", NULL), next;
+    do {
+        ck_assert_int_eq(cop_spawn(&next, wait_for_end, .monitor = &monitor), 0);
+        ck_assert_str_eq(look_at(next).label, "");
+        cop_exit_signal(first, COP_REASON_KILLED);
+        cop_exit_signal(next, COP_REASON_KILLED);
+        test_down(monitor);
+    } while ((next.id & COPI_INDEX_MASK) != (first.id & COPI_INDEX_MASK));
+}
+
+static _Atomic bool no_more;
+
+/* Two labels, one after the other in one record: what is read is one of them, or none. */
+static int
+read_labels(cop_bytes arg)
+{
+    (void)arg;
+    while (!atomic_load(&no_more)) {
+        cop_pid all[64];
+        size_t count = cop_processes(all, 64);
+        for (size_t i = 0; i < count && i < 64; i++) {
+            cop_process_info info = {0};
+            cop_inspect(all[i], &info);
+            size_t length = strlen(info.label);
+            ck_assert(length == strspn(info.label, "a") || length == strspn(info.label, "b"));
+        }
+    }
+    return 0;
+}
+
+TEST(labels_are_read_while_processes_come_and_go)
+{
+    cop_ref reader, monitor;
+    ck_assert_int_eq(cop_spawn(NULL, read_labels, .monitor = &reader), 0);
+    for (int i = 0; i < 500; i++) {
+        cop_pid pid;
+        ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor,
+                                   .label = i % 2 ? "aaaaaaaaaaaaaaaaaaaaaaa" : "bbbbbbbbb"),
+                         0);
+        cop_exit_signal(pid, COP_REASON_KILLED);
+        test_down(monitor);
+    }
+    atomic_store(&no_more, true);
+    ck_assert_int_eq(test_down(reader).kind, COP_NORMAL);
 }
 
 SUITE("inspect")

@@ -222,6 +222,20 @@ TEST(a_crash_of_a_process_without_a_name_has_its_number)
     free(lines);
 }
 
+TEST(a_crash_of_a_process_with_a_label_has_that_and_its_number)
+{
+    cop_ref monitor;
+    char label[] = "pool";
+    test_catch_stderr();
+    ck_assert_int_eq(cop_spawn(NULL, crash, .label = label, .monitor = &monitor), 0);
+    memset(label, '!', sizeof label - 1);
+    test_down(monitor);
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, "process pool<"), 1);
+    ck_assert_uint_eq(test_count(lines, "> crashed: boom\n"), 1);
+    free(lines);
+}
+
 static cop_step
 crash_at_once(void *state, cop_msg msg)
 {

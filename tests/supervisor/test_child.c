@@ -195,26 +195,6 @@ TEST(a_name_that_is_taken_tells_by_whom)
     HAPPENED("");
 }
 
-TEST(a_worker_gets_its_argument_and_name)
-{
-    cop_pid pid = started_child(
-        SPEC(.id = "a", .name = "w", .worker = until_asked, .arg = COP_STR("unused")));
-    ck_assert(cop_pid_eq(cop_whereis("w"), pid));
-    stop(pid, SOON);
-    ck_assert_int_eq(start(SPEC(.id = "a", .worker = check_argument, .arg = COP_STR("hello"))), 0);
-    ck_assert_str_eq(exit_of(started.pid).text, "hello");
-}
-
-TEST(an_agent_has_its_state) /* SUP-022 */
-{
-    cop_agent_spec agent = {.initial = COP_STR("state"), .state_size = 8};
-    cop_pid pid = started_child(SPEC(.id = "a", .agent = &agent));
-    char state[8];
-    ck_assert_int_eq(cop_agent_get(pid, state, sizeof state, SOON), 0);
-    ck_assert_str_eq(state, "state");
-    stop(pid, SOON);
-}
-
 static int
 write_state(void *state, cop_bytes arg)
 {
@@ -259,6 +239,75 @@ static const cop_statem counter = {
     .data_size = sizeof(int),
     .init = take_count,
 };
+
+/* The specification is gone by the time that the child is looked at. */
+TEST(a_child_is_known_to_people_by_its_id)
+{
+    test_catch_stderr();
+    cop_pid pid = started_child(SPEC(.id = "pool", .genserver = &box, .arg = {"a", 1}));
+    cop_process_info info;
+    ck_assert_int_eq(cop_inspect(pid, &info), 0);
+    ck_assert_str_eq(info.label, "pool");
+    cop_reason boom = BOOM;
+    ck_assert_int_eq(cop_cast(pid, COP_MSG_OF(BOX_END, boom)), 0);
+    exit_of(pid);
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, "genserver pool<"), 1);
+    free(lines);
+}
+
+static int
+say_thread_name(cop_bytes arg)
+{
+    (void)arg;
+    char name[16];
+    ck_assert_int_eq(pthread_getname_np(pthread_self(), name, sizeof name), 0);
+    name[5] = '\0';
+    note("%s", name);
+    return until_asked(arg);
+}
+
+TEST(each_kind_of_child_has_its_id_as_label)
+{
+    static const cop_agent_spec agent = {.state_size = 4};
+    const cop_child_spec kinds[] = {
+        {.id = "kind", .worker = say_thread_name},
+        {.id = "kind", .statem = &counter, .arg = COP_BYTES_INIT("0123")},
+        {.id = "kind", .agent = &agent},
+        {.id = "kind", .command = SH("exec sleep 60")},
+        {.id = "kind", .supervisor = &(cop_supervisor_spec){0}},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        cop_process_info info;
+        cop_pid pid = started_child(spec_of(kinds[i]));
+        ck_assert_int_eq(cop_inspect(pid, &info), 0);
+        ck_assert_str_eq(info.label, "kind");
+        if (i == 0) {
+            EVENTUALLY(has_happened("kind<"));
+        }
+        stop(pid, SOON);
+    }
+}
+
+TEST(a_worker_gets_its_argument_and_name)
+{
+    cop_pid pid = started_child(
+        SPEC(.id = "a", .name = "w", .worker = until_asked, .arg = COP_STR("unused")));
+    ck_assert(cop_pid_eq(cop_whereis("w"), pid));
+    stop(pid, SOON);
+    ck_assert_int_eq(start(SPEC(.id = "a", .worker = check_argument, .arg = COP_STR("hello"))), 0);
+    ck_assert_str_eq(exit_of(started.pid).text, "hello");
+}
+
+TEST(an_agent_has_its_state) /* SUP-022 */
+{
+    cop_agent_spec agent = {.initial = COP_STR("state"), .state_size = 8};
+    cop_pid pid = started_child(SPEC(.id = "a", .agent = &agent));
+    char state[8];
+    ck_assert_int_eq(cop_agent_get(pid, state, sizeof state, SOON), 0);
+    ck_assert_str_eq(state, "state");
+    stop(pid, SOON);
+}
 
 TEST(a_state_machine_is_up_linked_and_named_with_its_argument) /* SUP-022 */
 {
