@@ -14,6 +14,7 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "supervisor/check.h"
 #include "supervisor/report.h"
 #include "supervisor/restart.h"
 
@@ -128,7 +129,7 @@ static struct answer
 start_child(struct copi_supervisor *sup, cop_msg request)
 {
     const struct copi_child *asked = request.body.data;
-    if (copi_spec_check_child(sup->spec, asked->spec) != 0) {
+    if (copi_check_child_of(sup->spec, asked->spec) != 0) {
         return (struct answer){.code = -EINVAL, .why = cop_why()};
     }
     if (sup->spec->strategy == COP_DYNAMIC) {

@@ -1,5 +1,5 @@
 /*
- * supervisor/spec.h - specifications: checked, and copied so that nothing of the user's is needed.
+ * supervisor/spec.h - specifications, copied so that nothing of the user's is needed.
  *
  * Room: supervisor/. Any thread.
  */
@@ -110,8 +110,8 @@ void copi_child_spec_clear(struct copi_child_spec *spec);
 /* Its argument is not needed any more: it will not be started again. */
 void copi_child_spec_drop_argument(struct copi_child_spec *spec);
 
-/* Whether that supervisor may have this child: 0 or -EINVAL, with OTP's words. */
-int copi_spec_check_child(const struct copi_spec *spec, const struct copi_child_spec *child);
+/* What it says, or its kind's default. */
+cop_restart copi_restart_of(const cop_child_spec *from);
 
 static inline bool
 copi_child_spec_is_supervisor(const struct copi_child_spec *spec)

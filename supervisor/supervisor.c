@@ -8,7 +8,7 @@
  * both are handled one at a time, in order of arrival, as are the attempts to restart. This file is
  * its beginning, its end, and who handles what; the rest of the room says how:
  *
- *   spec, offer    what it is told, and how that reaches it
+ *   check, spec, offer    what it is told: whether it is right, how it is kept, how it gets there
  *   init, view     what an init of the user's makes of it, and how that is shown it
  *   siblings       its children, in order
  *   strategy, intensity, backoff    what an end means, how often is too often, how long to pause
@@ -300,18 +300,6 @@ cop_supervisor_start(cop_pid *out, const cop_supervisor_spec *spec)
                                      .via = copy->via,
                                      .link = spec->link,
                                  });
-}
-
-int
-cop_supervisor_check(const cop_supervisor_spec *spec)
-{
-    struct copi_process *self;
-    struct copi_spec *copy;
-    int r = copi_enter(&self);
-    if (r == 0 && (r = copi_spec_new(&copy, spec)) == 0) {
-        copi_spec_release(copy);
-    }
-    return r;
 }
 
 int
