@@ -8,14 +8,15 @@
  * both are handled one at a time, in order of arrival, as are the attempts to restart. This file is
  * its beginning, its end, and who handles what; the rest of the room says how:
  *
- *   check, spec, offer    what it is told: whether it is right, how it is kept, how it gets there
+ *   check, spec    what it is told: whether it is right, and how that is kept
+ *   offer          how it gets there
  *   init, view     what an init of the user's makes of it, and how that is shown it
  *   siblings       its children, in order
  *   strategy, intensity, backoff    what an end means, how often is too often, how long to pause
  *   child          starting and stopping one
  *   restart        the consequences of an end, for one and for many
  *   together       the end of all dynamic children at the same time
- *   requests       what it is asked
+ *   ask, requests  what it is asked: by whom, and what comes of it
  *   report         what it says
  */
 #include "supervisor/supervisor.h"

@@ -1,5 +1,5 @@
 /*
- * tests/supervisor/test_requests.c - what a supervisor is asked.
+ * tests/supervisor/test_requests.c - what a supervisor is asked: what it does, and what it answers.
  *
  * Room: tests/. Case ids (SUP-040) are those of the conformance list.
  */
@@ -18,30 +18,12 @@ refused(int r, int code, const char *why)
 
 /* ---------------------------------------------------------------- refused */
 
-TEST(a_supervisor_that_is_not_there_is_no_process) /* SUP-052 */
-{
-    cop_pid sup = start_tree(TREE(.name = "sup"));
-    stop_tree(sup);
-    cop_child_counts counted;
-    size_t count;
-    ck_assert_int_eq(cop_supervisor_start_child(sup, CHILD(BOX_IS("a")), NULL), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_terminate_child(sup, "a"), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_restart_child(sup, "a", NULL), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_delete_child(cop_named("sup"), "a"), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_count(sup, &counted), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_children(sup, NULL, 0, &count), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_child(sup, "a", NULL), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_terminate(sup, cop_self()), -ESRCH);
-    ck_assert_int_eq(cop_supervisor_start_instance(sup, (cop_bytes){0}, NULL), -ESRCH);
-}
-
 TEST(an_unknown_id_is_not_found) /* SUP-044 */
 {
     cop_pid sup = start_tree(TREE(COP_CHILDREN(BOX("a"))));
     refused(cop_supervisor_terminate_child(sup, "nobody"), -ENOENT, "not_found");
     refused(cop_supervisor_restart_child(sup, "nobody", NULL), -ENOENT, "not_found");
     refused(cop_supervisor_delete_child(sup, ""), -ENOENT, "not_found");
-    ck_assert_int_eq(cop_supervisor_delete_child(sup, NULL), -EINVAL);
 }
 
 TEST(the_specification_of_nobody_is_not_found) /* SUP-025 */
@@ -49,7 +31,6 @@ TEST(the_specification_of_nobody_is_not_found) /* SUP-025 */
     cop_child_info info = {.restarts = 9};
     cop_pid sup = start_tree(TREE(COP_CHILDREN(BOX("a"))));
     refused(cop_supervisor_child(sup, "b", &info), -ENOENT, "not_found");
-    ck_assert_int_eq(cop_supervisor_child(sup, NULL, &info), -EINVAL);
     ck_assert_uint_eq(info.restarts, 9); /* as it was */
 }
 
@@ -77,17 +58,6 @@ TEST(a_child_that_runs_is_neither_restarted_nor_deleted) /* SUP-047, SUP-049 */
     HAPPENED("+a");
 }
 
-TEST(a_specification_that_is_none_is_refused_before_the_supervisor_is_asked) /* SUP-028 */
-{
-    cop_pid sup = start_tree(TREE(.name = "sup"));
-    refused(cop_supervisor_start_child(sup, CHILD(BOX_IS("a"), .shutdown = -7), NULL), -EINVAL,
-            "a: shutdown: -7 is no time");
-    refused(cop_supervisor_start_child(sup, CHILD(.genserver = &box), NULL), -EINVAL,
-            "child: id: it has 1 to 63 bytes");
-    ck_assert_int_eq(cop_supervisor_start_child(sup, NULL, NULL), -EINVAL);
-    ck_assert_uint_eq(counts(sup).specs, 0);
-}
-
 TEST(a_significant_child_needs_the_right_supervisor) /* SUP-034 */
 {
     cop_pid sup = start_tree(TREE(.name = "sup"));
@@ -109,15 +79,6 @@ TEST(a_start_that_fails_is_answered_and_not_kept) /* SUP-013, SUP-133 */
     HAPPENED("!a +a"); /* and no report */
 }
 
-TEST(a_name_that_is_taken_tells_by_whom)
-{
-    cop_pid sup = start_tree(TREE(.name = "sup")), who = COP_NOBODY;
-    ck_assert_int_eq(cop_register("a", cop_self()), 0);
-    ck_assert_int_eq(cop_supervisor_start_child(sup, CHILD(BOX_IS("a")), &who), -EEXIST);
-    ck_assert(cop_pid_eq(who, cop_self()));
-    ck_assert_uint_eq(counts(sup).specs, 0);
-}
-
 TEST(a_restart_that_fails_leaves_the_child_as_it_was) /* SUP-014 */
 {
     boxes[0].plan = "+f+";
@@ -129,16 +90,6 @@ TEST(a_restart_that_fails_leaves_the_child_as_it_was) /* SUP-014 */
     ck_assert(cop_pid_eq(pid, cop_whereis("a")));
 }
 
-TEST(who_is_no_supervisor_cannot_answer)
-{
-    cop_agent_spec spec = {.state_size = 4};
-    cop_pid agent;
-    cop_child_counts counted;
-    ck_assert_int_eq(
-        cop_agent_start_spec(&agent, &spec, &(cop_start_opts){.size = sizeof(cop_start_opts)}), 0);
-    ck_assert_int_eq(cop_supervisor_count(agent, &counted), -EOPNOTSUPP);
-}
-
 TEST(a_call_that_is_no_request_is_refused_and_reported)
 {
     record_reports();
@@ -146,29 +97,6 @@ TEST(a_call_that_is_no_request_is_refused_and_reported)
     int answer;
     ck_assert_int_eq(cop_call(sup, COP_TAG(7), COP_OUT(answer), SOON), -EMSGSIZE);
     HAPPENED("unexpected(- message 7 of 0 bytes)");
-}
-
-static int
-ask_everything(void *arg)
-{
-    const cop_pid *sup = arg;
-    cop_child_counts counted;
-    cop_child_info info;
-    size_t count;
-    int r = cop_supervisor_start_child(*sup, CHILD(BOX_IS("a")), NULL);
-    if (r == 0 || r == -EEXIST) {
-        r = cop_supervisor_count(*sup, &counted);
-    }
-    return r ? r : cop_supervisor_children(*sup, &info, 1, &count);
-}
-
-TEST(without_memory_a_request_is_refused_and_nothing_has_changed)
-{
-    cop_pid sup = start_tree(TREE(.name = "sup"));
-    int result;
-    ck_assert_uint_ge(test_out_of_memory(ask_everything, &sup, &result), 3);
-    ck_assert_int_eq(result, 0);
-    ck_assert_str_eq(listed(sup), "a=up");
 }
 
 /* ---------------------------------------------------------------- asked from inside */
@@ -377,20 +305,6 @@ TEST(children_are_counted_by_what_they_are) /* SUP-056 */
     ck_assert_uint_eq(counted.active, 2);
     ck_assert_uint_eq(counted.supervisors, 1);
     ck_assert_uint_eq(counted.workers, 2);
-}
-
-TEST(a_list_that_is_too_short_gets_as_many_as_fit)
-{
-    cop_pid sup = start_tree(TREE(COP_CHILDREN(BOX("a"), BOX("b"), BOX("c"))));
-    cop_child_info infos[2];
-    size_t count = 0;
-    ck_assert_int_eq(cop_supervisor_children(sup, infos, 2, &count), 0);
-    ck_assert_uint_eq(count, 3);
-    ck_assert_str_eq(infos[0].id, "c");
-    ck_assert_str_eq(infos[1].id, "b");
-    ck_assert(cop_pid_eq(infos[1].pid, cop_whereis("b")));
-    ck_assert_int_eq(cop_supervisor_children(sup, NULL, 0, &count), 0);
-    ck_assert_uint_eq(count, 3);
 }
 
 /* ---------------------------------------------------------------- between two attempts */
