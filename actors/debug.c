@@ -262,24 +262,6 @@ keep(struct copi_debug *debug, const cop_sys_event *event)
 }
 
 static const char *
-tag_in_words(uint32_t tag, char out[16])
-{
-    switch (tag) {
-    case COP_MSG_DOWN:
-        return "DOWN";
-    case COP_MSG_EXIT:
-        return "EXIT";
-    case COP_MSG_TIMEOUT:
-        return "TIMEOUT";
-    case COP_MSG_IO:
-        return "IO";
-    default:
-        (void)snprintf(out, 16, "%u", tag);
-        return out;
-    }
-}
-
-static const char *
 did(cop_sys_event_kind kind)
 {
     switch (kind) {
@@ -302,11 +284,11 @@ did(cop_sys_event_kind kind)
 static void
 show(struct copi_process *self, const cop_sys_event *event)
 {
-    char mine[COPI_LABEL_SIZE], theirs[COPI_LABEL_SIZE], tag[16];
+    char mine[COPI_LABEL_SIZE], theirs[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
     bool has_peer = event->peer.id != 0;
     const char *whose = event->kind == COP_SYS_REPLY ? " to " : " from ";
     copi_report(COPI_NOTICE, "%s %s %s (%zu bytes)%s%s", copi_label(self, mine), did(event->kind),
-                tag_in_words(event->tag, tag), event->body.size, has_peer ? whose : "",
+                copi_tag_in_words(event->tag, tag), event->body.size, has_peer ? whose : "",
                 has_peer ? copi_label_pid(event->peer, theirs) : "");
 }
 

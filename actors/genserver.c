@@ -343,7 +343,9 @@ static cop_step
 over(struct copi_process *self, cop_step step)
 {
     copi_callback_end(self);
-    if (self->debug && goes_on(step)) {
+    if (!goes_on(step)) {
+        copi_note_in_hand(self);
+    } else if (self->debug) {
         const struct copi_message *message = self->current;
         cop_msg handled = COP_TAG(message ? message->tag : COP_MSG_TIMEOUT);
         copi_debug_note(self, COP_SYS_HANDLED, message ? message->from : COP_NOBODY, &handled);

@@ -48,6 +48,24 @@ copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE])
     return copi_label(copi_table_find(copi_resolve(pid)), out);
 }
 
+const char *
+copi_tag_in_words(uint32_t tag, char out[COPI_TAG_SIZE])
+{
+    switch (tag) {
+    case COP_MSG_DOWN:
+        return "DOWN";
+    case COP_MSG_EXIT:
+        return "EXIT";
+    case COP_MSG_TIMEOUT:
+        return "TIMEOUT";
+    case COP_MSG_IO:
+        return "IO";
+    default:
+        (void)snprintf(out, COPI_TAG_SIZE, "%u", tag);
+        return out;
+    }
+}
+
 /* The older of what has been taken in and what has not. */
 static cop_time
 age_of_oldest(const struct copi_process *process, size_t inside, size_t outside)

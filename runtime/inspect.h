@@ -1,5 +1,5 @@
 /*
- * runtime/inspect.h - how a process is called in reports.
+ * runtime/inspect.h - how processes and messages are called in reports.
  *
  * Room: runtime/. Any thread.
  */
@@ -11,11 +11,15 @@
 struct copi_process;
 
 enum {
-    COPI_LABEL_SIZE = 64 + sizeof "<4294967295.4294967295>"
+    COPI_LABEL_SIZE = 64 + sizeof "<4294967295.4294967295>",
+    COPI_TAG_SIZE = 16,
 };
 
 /* Its name, or "label<index.generation>" when it has none: labels need not be unique. NULL: "<nobody>". */
 const char *copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE]);
 const char *copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE]);
+
+/* "DOWN" and so on; an application's as a number. */
+const char *copi_tag_in_words(uint32_t tag, char out[COPI_TAG_SIZE]);
 
 #endif

@@ -127,6 +127,16 @@ copi_callback_end(struct copi_process *self)
     self->in_user_code = false;
 }
 
+/* A request to stop, or an empty token of its own, says nothing of why. */
+void
+copi_note_in_hand(struct copi_process *self)
+{
+    const struct copi_message *message = self->current;
+    if (message && message->kind != COPI_STOP && (message->tag || message->from.id)) {
+        self->in_hand = (struct copi_in_hand){message->from, message->tag, true};
+    }
+}
+
 void
 copi_callback_over(struct copi_process *self)
 {
@@ -235,8 +245,11 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
 {
     /* Who waits for the start learns of the end by that, not by a link of it as well. */
     cop_pid starter = process->started_ack ? process->starter : COP_NOBODY;
-    char label[COPI_LABEL_SIZE];
+    char label[COPI_LABEL_SIZE], in_hand[COPI_IN_HAND_SIZE] = "";
     copi_label(process, label); /* while it has its name */
+    if (by_itself) {
+        copi_report_in_hand(process, reason, in_hand);
+    }
     copi_table_withdraw(process);
     copi_name_release(process);
     copi_timer_process_ends(process);
@@ -250,7 +263,7 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     if (!by_itself) {
         copi_request_refuse_waiting_for(process, reason);
     }
-    copi_report_exit(process, label, reason);
+    copi_report_exit(process, label, in_hand, reason);
     if (process->behaviour->ended) {
         process->behaviour->ended(process, reason, !by_itself);
     }
@@ -292,6 +305,7 @@ end(struct copi_process *self)
 {
     copi_store_relaxed_32(&self->uncancelled, 1);
     self->held = 1;
+    copi_note_in_hand(self);
     if (self->contained) {
         keep_own(self);
     } else {

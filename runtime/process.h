@@ -143,6 +143,11 @@ struct copi_process {
         bool hidden;
     } shown;                  /* what is the state to those who look at it from outside */
     struct copi_debug *debug; /* who watches its messages; NULL: nobody */
+    struct copi_in_hand {
+        cop_pid from; /* COP_NOBODY: nobody */
+        uint32_t tag;
+        bool is_known;
+    } in_hand; /* what it was handling when it decided to end */
 
     /* --- written before the id, constant while it lives, but for copi_process_become: the owner
      * writes under `lock`, and others read under it */
@@ -292,6 +297,10 @@ bool copi_process_disown(struct copi_process *process);
 /* In a callback of the user's from here to copi_callback_end: for cop_inspect and for containment. */
 void copi_callback_begin(struct copi_process *self, const char *name);
 void copi_callback_end(struct copi_process *self);
+
+/* It ends in the callback of its current message, if it has one: for the report, which comes when the
+ * message has gone. */
+void copi_note_in_hand(struct copi_process *self);
 
 /* A callback is over: its deferred calls run, its message goes. */
 void copi_callback_over(struct copi_process *self);

@@ -110,17 +110,43 @@ kind_of(struct copi_process *process)
     return kind;
 }
 
+static bool
+is_reported(const struct copi_process *process, const cop_reason *reason)
+{
+    return cop_is_crash(*reason) && reason->kind != COP_KILLED && !process->quiet;
+}
+
 void
-copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason)
+copi_report_in_hand(const struct copi_process *process, const cop_reason *reason,
+                    char out[COPI_IN_HAND_SIZE])
+{
+    out[0] = '\0';
+    if (!process->in_hand.is_known || !is_reported(process, reason)) {
+        return;
+    }
+    const struct copi_in_hand *it = &process->in_hand;
+    char from[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
+    char state[sizeof ", 18446744073709551615 bytes of state"] = "";
+    if (process->shown.size > 0) {
+        (void)snprintf(state, sizeof state, ", %zu bytes of state", process->shown.size);
+    }
+    (void)snprintf(out, COPI_IN_HAND_SIZE, " (message %s%s%s in hand%s)",
+                   copi_tag_in_words(it->tag, tag), it->from.id ? " from " : "",
+                   it->from.id ? copi_label_pid(it->from, from) : "", state);
+}
+
+void
+copi_report_exit(struct copi_process *process, const char *label, const char *in_hand,
+                 const cop_reason *reason)
 {
     if (!copi_is(process, COPI_IS_FOREIGN)) { /* whose start was not ours to report */
         copi_report_event(
             &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
     }
-    if (cop_is_crash(*reason) && reason->kind != COP_KILLED && !process->quiet) {
+    if (is_reported(process, reason)) {
         char words[sizeof reason->text];
-        copi_report(COPI_ERROR, "%s %s crashed: %s", kind_of(process), label,
-                    cop_reason_string(*reason, words, sizeof words));
+        copi_report(COPI_ERROR, "%s %s crashed: %s%s", kind_of(process), label,
+                    cop_reason_string(*reason, words, sizeof words), in_hand);
     }
 }
 

@@ -10,6 +10,10 @@
 
 struct copi_process;
 
+enum {
+    COPI_IN_HAND_SIZE = 160
+};
+
 enum copi_severity {
     COPI_ERROR,
     COPI_WARNING,
@@ -22,8 +26,16 @@ void copi_report(enum copi_severity severity, const char *format, ...) COP_PRINT
 /* Tell the observer, at once and in order with all other events. */
 void copi_report_event(const cop_event *event);
 
-/* The same, and a line for people when it is a supervisor's report or a crash. */
-void copi_report_exit(struct copi_process *process, const char *label, const cop_reason *reason);
+/* The same, and a line for people when it is a crash. `label` and `in_hand` were taken while it had its
+ * name. */
+void copi_report_exit(struct copi_process *process, const char *label, const char *in_hand,
+                      const cop_reason *reason);
+
+/* " (message 7 from client in hand, 24 bytes of state)", of a process that crashes in the callback of a
+ * message; else "". By its own thread. */
+void copi_report_in_hand(const struct copi_process *process, const cop_reason *reason,
+                         char out[COPI_IN_HAND_SIZE]);
+
 void copi_report_start(struct copi_process *process);
 
 void copi_report_long_mailbox(struct copi_process *process, uint64_t count);

@@ -2235,6 +2235,24 @@ TEST(an_orderly_end_is_not_reported_and_a_crash_is)
     free(report);
 }
 
+/* GEN-058 */
+TEST(a_crash_is_reported_with_the_last_message_and_the_caller)
+{
+    const deed deeds[] = {stop_with_42, exit_with_42};
+    ck_assert_int_eq(cop_register("caller", cop_self()), 0);
+    for (size_t i = 0; i < 2; i++) {
+        test_catch_stderr();
+        cop_ref ended;
+        cop_pid pid = start_monitored(&ended);
+        deed what = deeds[i];
+        ck_assert_int_eq(cop_call(pid, COP_MSG_OF(DO, what), NULL, 0, SOON), -EPIPE);
+        test_down(ended);
+        char *report = test_caught_stderr();
+        ck_assert_uint_eq(test_count(report, "forty-two (message 1 from caller in hand"), 1);
+        free(report);
+    }
+}
+
 static cop_reason
 shutdown_and_why(void)
 {

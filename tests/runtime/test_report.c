@@ -236,25 +236,168 @@ TEST(a_crash_of_a_process_with_a_label_has_that_and_its_number)
     free(lines);
 }
 
+/* ---------------------------------------------------------------- crashes of servers */
+
 static cop_step
-crash_at_once(void *state, cop_msg msg)
+crash_at_cast(void *state, cop_msg msg)
 {
     (void)state, (void)msg;
     return cop_stop(cop_failed(-EIO, "boom"));
 }
 
-TEST(a_crash_of_a_server_says_that_it_is_one)
+static cop_step
+crash_at_call(void *state, cop_from from, cop_msg request)
 {
-    static const cop_genserver server = {.type = "server", .handle_cast = crash_at_once};
+    (void)state, (void)from, (void)request;
+    cop_exit(cop_failed(-EIO, "boom"));
+}
+
+static cop_step
+crash_at_info(void *state, cop_msg msg)
+{
+    (void)state;
+    return msg.tag == GO ? cop_ok_timeout(0) : cop_stop(cop_failed(-EIO, "boom"));
+}
+
+static cop_step
+wait_forever(void *state, cop_msg msg)
+{
+    (void)state, (void)msg;
+    cop_sleep(COP_FOREVER);
+    return cop_ok();
+}
+
+static const cop_genserver accounts = {
+    .type = "accounts",
+    .state_size = 24,
+    .handle_call = crash_at_call,
+    .handle_cast = crash_at_cast,
+    .handle_info = crash_at_info,
+};
+
+static struct crashing {
     cop_pid pid;
-    ck_assert_int_eq(cop_genserver_start(&pid, &server, .name = "accounts"), 0);
-    cop_ref monitor = cop_monitor(pid);
+    cop_ref monitor;
+} crashing;
+
+static cop_pid
+start_accounts(const cop_genserver *behaviour)
+{
+    ck_assert_int_eq(cop_genserver_start(&crashing.pid, behaviour, .name = "accounts"), 0);
+    crashing.monitor = cop_monitor(crashing.pid);
     test_catch_stderr();
-    cop_cast(pid, COP_TAG(GO));
-    test_down(monitor);
+    return crashing.pid;
+}
+
+static void
+crashed_with(const char *more)
+{
+    char expected[256];
+    test_down(crashing.monitor);
+    (void)snprintf(expected, sizeof expected,
+                   "coppice: error: genserver accounts crashed: boom%s\n", more);
     char *lines = test_caught_stderr();
-    ck_assert_str_eq(lines, "coppice: error: genserver accounts crashed: boom\n");
+    ck_assert_str_eq(lines, expected);
     free(lines);
+}
+
+TEST(a_crash_of_a_server_tells_the_message_in_hand_its_sender_and_how_large_the_state_is)
+{
+    ck_assert_int_eq(cop_register("teller", cop_self()), 0);
+    ck_assert_int_eq(cop_cast(start_accounts(&accounts), COP_TAG(77)), 0);
+    crashed_with(" (message 77 from teller in hand, 24 bytes of state)");
+}
+
+TEST(a_crash_by_exit_does_so_too_and_names_the_caller)
+{
+    ck_assert_int_eq(cop_register("teller", cop_self()), 0);
+    ck_assert_int_eq(cop_call(start_accounts(&accounts), COP_TAG(78), NULL, 0, SOON), -EPIPE);
+    crashed_with(" (message 78 from teller in hand, 24 bytes of state)");
+}
+
+static int
+cast_and_end(cop_bytes arg)
+{
+    return cop_cast(*(const cop_pid *)arg.data, COP_TAG(79));
+}
+
+TEST(a_crash_of_a_server_names_no_state_where_there_is_none_and_no_sender_that_is_gone)
+{
+    static const cop_genserver stateless = {.type = "stateless", .handle_cast = crash_at_cast};
+    cop_pid pid = start_accounts(&stateless);
+    cop_ref ended;
+    ck_assert_int_eq(cop_sys_suspend(pid, SOON), 0);
+    ck_assert_int_eq(cop_spawn(NULL, cast_and_end, .arg = COP_BYTES(pid), .monitor = &ended), 0);
+    test_down(ended);
+    ck_assert_int_eq(cop_sys_resume(pid, SOON), 0);
+    crashed_with(" (message 79 from <nobody> in hand)");
+}
+
+static int
+end_at_once(cop_bytes arg)
+{
+    cop_link(*(const cop_pid *)arg.data);
+    return 0;
+}
+
+static cop_step
+trap(void *state, cop_bytes arg)
+{
+    (void)state, (void)arg;
+    cop_trap_exits(true);
+    return cop_ok();
+}
+
+TEST(a_message_of_the_librarys_is_called_by_its_word)
+{
+    static const cop_genserver trapping = {
+        .type = "trapping", .init = trap, .handle_info = crash_at_info};
+    cop_pid pid = start_accounts(&trapping);
+    ck_assert_int_eq(cop_spawn(NULL, end_at_once, .arg = COP_BYTES(pid)), 0);
+    crashed_with(" (message EXIT from <nobody> in hand)");
+}
+
+TEST(a_crash_between_two_messages_names_none)
+{
+    ck_assert_int_eq(cop_send(start_accounts(&accounts), COP_TAG(GO)), 0); /* and then a timeout */
+    crashed_with("");
+}
+
+TEST(a_stop_with_a_reason_that_is_a_crash_names_no_message)
+{
+    cop_pid pid = start_accounts(&accounts);
+    ck_assert_int_eq(cop_stop_process(pid, cop_failed(-EIO, "boom"), SOON), 0);
+    crashed_with("");
+}
+
+TEST(an_exit_signal_in_a_callback_finds_its_message_in_hand)
+{
+    static const cop_genserver waiting = {.type = "waiting", .handle_cast = wait_forever};
+    ck_assert_int_eq(cop_register("teller", cop_self()), 0);
+    cop_pid pid = start_accounts(&waiting);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(80)), 0);
+    cop_process_info info;
+    EVENTUALLY(cop_inspect(pid, &info) == 0 && info.callback);
+    ck_assert_int_eq(cop_exit_signal(pid, cop_failed(-EIO, "boom")), 0);
+    crashed_with(" (message 80 from teller in hand)");
+}
+
+static cop_step
+go_on_once(void *state, cop_msg msg)
+{
+    (void)state, (void)msg;
+    return cop_ok();
+}
+
+TEST(only_the_last_message_is_in_hand)
+{
+    static const cop_genserver server = {
+        .type = "server", .handle_cast = go_on_once, .handle_info = crash_at_info};
+    cop_pid pid = start_accounts(&server);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(1)), 0);
+    ck_assert_int_eq(cop_sys_suspend(pid, SOON), 0); /* it has been handled */
+    ck_assert_int_eq(cop_exit_signal(pid, cop_failed(-EIO, "boom")), 0);
+    crashed_with("");
 }
 
 TEST(a_normal_end_is_not_reported)
