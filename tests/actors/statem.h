@@ -74,6 +74,16 @@ enum {
     NUMBER,
 };
 
+/* A moved body that is counted when it is dropped. */
+static inline cop_msg
+thing(void)
+{
+    char *body = malloc(16);
+    ck_assert_ptr_nonnull(body);
+    memcpy(body, "moved or copied", 16);
+    return COP_MSG_MOVE(THING, body, 16, count_drop);
+}
+
 typedef cop_transition (*deed)(const cop_statem_event *event);
 
 struct order {
@@ -245,6 +255,44 @@ stop_with_42(const cop_statem_event *event)
 {
     (void)event;
     return cop_statem_stop(cop_failed(-42, "forty-two"));
+}
+
+static inline cop_transition
+ignore(const cop_statem_event *event)
+{
+    (void)event;
+    return cop_statem_ignore();
+}
+
+/* A transition to no state. */
+static inline cop_transition
+go_nowhere(const cop_statem_event *event)
+{
+    (void)event;
+    return cop_statem_next_state(NULL);
+}
+
+/* No transition at all. */
+static inline cop_transition
+make_nothing(const cop_statem_event *event)
+{
+    (void)event;
+    return (cop_transition){0};
+}
+
+static inline cop_transition
+ask_for_a_wrong_time(const cop_statem_event *event)
+{
+    (void)event;
+    ck_assert_int_eq(cop_statem_state_timeout(-5, COP_TAG(0)), -EINVAL);
+    return cop_statem_keep_state();
+}
+
+static inline cop_transition
+ask_for_a_wrong_time_and_stop(const cop_statem_event *event)
+{
+    ask_for_a_wrong_time(event);
+    return stop_with_42(event);
 }
 
 static inline cop_transition

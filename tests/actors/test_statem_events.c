@@ -259,15 +259,6 @@ start_box(void)
     return pid;
 }
 
-static cop_msg
-thing(void)
-{
-    char *body = malloc(16);
-    ck_assert_ptr_nonnull(body);
-    memcpy(body, "moved or copied", 16);
-    return COP_MSG_MOVE(THING, body, 16, count_drop);
-}
-
 static void
 open_box(cop_pid pid)
 {
@@ -746,73 +737,6 @@ TEST(a_deferred_call_runs_at_the_end_of_its_event)
     tell(pid, 'x', insert_deferring);
     wait_for(pid);
     happened(">a(a) a.x a.i >b(a) over b.j");
-}
-
-/* ---------------------------------------------------------------- inserted wrongly */
-
-static cop_statem_event wrong;
-
-static cop_transition
-insert_wrong(const cop_statem_event *event)
-{
-    (void)event;
-    ck_assert_int_eq(cop_statem_next_event_as(&wrong), -EINVAL);
-    return cop_statem_keep_state();
-}
-
-static void
-is_refused(cop_statem_event event)
-{
-    cop_ref ended;
-    wrong = event;
-    cop_pid pid = start_monitored(&ended);
-    tell(pid, 'x', insert_wrong);
-    cop_reason reason = test_down(ended);
-    ck_assert_int_eq(reason.code, -EINVAL);
-    ck_assert_str_eq(reason.text, "{bad_action_from_state_function,next_event}");
-}
-
-TEST(an_event_of_no_kind_is_refused)
-{
-    is_refused((cop_statem_event){0});
-    is_refused((cop_statem_event){.kind = (cop_statem_kind)(COP_STATEM_TIMEOUT + 1)});
-}
-
-TEST(a_named_timeout_without_a_name_is_refused)
-{
-    is_refused((cop_statem_event){.kind = COP_STATEM_TIMEOUT});
-}
-
-TEST(a_body_without_data_is_refused)
-{
-    is_refused((cop_statem_event){.kind = COP_STATEM_CAST, .msg.body.size = 4});
-    is_refused((cop_statem_event){.kind = COP_STATEM_CAST, .msg.drop = count_drop});
-    ck_assert_uint_eq(drops, 0);
-}
-
-TEST(the_body_of_a_refused_event_is_dropped)
-{
-    is_refused((cop_statem_event){.msg = thing()});
-    ck_assert_uint_eq(drops, 1);
-}
-
-static cop_transition
-insert_without_memory(const cop_statem_event *event)
-{
-    (void)event;
-    cop_msg msg = thing();
-    copi_alloc_fail_after(0);
-    ck_assert_int_eq(cop_statem_next_event(msg), -ENOMEM);
-    copi_alloc_fail_after(-1);
-    return cop_statem_keep_state();
-}
-
-TEST(without_memory_to_insert_the_machine_fails_and_the_body_is_dropped)
-{
-    cop_pid pid = start();
-    ck_assert_int_eq(ask(pid, 'x', insert_without_memory), -EPIPE);
-    ck_assert_int_eq(cop_why().code, -ENOMEM);
-    ck_assert_uint_eq(drops, 1);
 }
 
 SUITE("statem_events")

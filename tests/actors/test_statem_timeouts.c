@@ -586,14 +586,6 @@ TEST(another_timeout_is_an_event_that_ends_the_event_timeout)
 
 /* ---------------------------------------------------------------- contents */
 
-static cop_msg
-thing(void)
-{
-    void *body = calloc(1, 16);
-    ck_assert_ptr_nonnull(body);
-    return COP_MSG_MOVE(THING, body, 16, count_drop);
-}
-
 static cop_transition
 set_to_thing(const cop_statem_event *event)
 {
@@ -743,7 +735,7 @@ TEST_TIMES(2, without_memory_for_a_timeout_the_machine_fails_and_the_content_is_
 /* ---------------------------------------------------------------- strangers */
 
 enum {
-    TICK = 0x7f0f0f71 /* statem.c's tag for timers */
+    TICK = 0x7f0f0f71 /* statem_timeouts.c's tag for timers */
 };
 
 static cop_transition
