@@ -18,6 +18,7 @@
 #include "actors/statem.h"
 
 #include "actors/statem_step.h"
+#include "actors/sys.h"
 #include "runtime/alloc.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
@@ -48,6 +49,7 @@ set_up(struct copi_machine *machine, const cop_statem *on)
     if (on->data_size > 0 && !(machine->data = copi_memory_new(copi_here.process, on->data_size))) {
         return -ENOMEM;
     }
+    copi_sys_show_machine(on->type, machine->data, on->data_size);
     return cop_at_exit(release, machine);
 }
 
@@ -95,10 +97,11 @@ init(void *state, cop_bytes arg)
         machine->has_failed = false; /* it has a reason of its own */
         return copi_machine_stop(machine);
     }
-    machine->state = first_state(machine, to);
-    if (!machine->state) {
+    const cop_state *first = first_state(machine, to);
+    if (!first) {
         copi_machine_fail(machine, cop_failed(-EINVAL, "{bad_return_from_init,%d}", to.next));
     }
+    copi_machine_set_state(machine, first);
     return machine->has_failed ? copi_machine_stop(machine) : cop_ok_continue(COP_TAG(0));
 }
 
@@ -182,7 +185,6 @@ terminate(void *state, cop_reason reason)
 }
 
 static const cop_genserver server = {
-    .type = "statem",
     .state_size = sizeof(struct copi_machine),
     .init = init,
     .handle_call = handle_call,

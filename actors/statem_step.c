@@ -28,6 +28,7 @@
  */
 #include "actors/statem_step.h"
 
+#include "actors/sys.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 
@@ -67,6 +68,13 @@ const char *
 copi_state_name(const cop_state *state)
 {
     return state && state->name ? state->name : "state";
+}
+
+void
+copi_machine_set_state(struct copi_machine *machine, const cop_state *state)
+{
+    machine->state = state;
+    copi_sys_show_state_name(copi_state_name(state));
 }
 
 /* ---------------------------------------------------------------- failing */
@@ -261,7 +269,7 @@ follow(struct copi_machine *machine, cop_transition to)
         return true;
     }
     if (to.next == COPI_NEXT_STATE) {
-        machine->state = to.state;
+        copi_machine_set_state(machine, to.state);
     }
     return enter(machine, old);
 }

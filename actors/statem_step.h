@@ -46,6 +46,9 @@ void copi_machine_init(struct copi_machine *machine, const cop_statem *on);
 /* However it ends: no event is left. */
 void copi_machine_release(struct copi_machine *machine);
 
+/* The state is another one now. */
+void copi_machine_set_state(struct copi_machine *machine, const cop_state *state);
+
 /* Enter the first state, and do what init has asked for. */
 cop_step copi_machine_begin(struct copi_machine *machine);
 

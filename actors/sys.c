@@ -64,6 +64,18 @@ copi_sys_hide_state(void)
     copi_here.process->shown = (struct copi_shown){.hidden = true};
 }
 
+void
+copi_sys_show_machine(const char *type, void *data, size_t size)
+{
+    copi_here.process->shown = (struct copi_shown){.data = data, .size = size, .type = type};
+}
+
+void
+copi_sys_show_state_name(const char *name)
+{
+    copi_here.process->shown.state_name = name;
+}
+
 /* ---------------------------------------------------------------- answers */
 
 static void
@@ -196,7 +208,7 @@ static const char *
 type_of(const struct copi_process *self)
 {
     const cop_genserver *server = self->what;
-    return server->type;
+    return self->shown.type ? self->shown.type : server->type;
 }
 
 static void
@@ -213,6 +225,7 @@ get_status(struct copi_process *self, bool is_suspended)
         .traps_exits = copi_load_relaxed_32(&self->traps) != 0,
         .has_state = !self->shown.hidden,
         .state_size = self->shown.size,
+        .state_name = self->shown.state_name,
         .mailbox = info.mailbox,
     };
     memcpy(status.name, info.name, sizeof status.name);

@@ -15,6 +15,10 @@
 void copi_sys_show_state(void *state, size_t size);
 void copi_sys_hide_state(void);
 
+/* The same for a state machine: its data, its own type, and the name of the state that it is in. */
+void copi_sys_show_machine(const char *type, void *data, size_t size);
+void copi_sys_show_state_name(const char *name);
+
 static inline bool
 copi_sys_is_request(const struct copi_message *message)
 {

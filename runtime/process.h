@@ -141,8 +141,9 @@ struct copi_process {
         void *data;
         size_t size;
         bool hidden;
-    } shown;                  /* what is the state to those who look at it from outside */
-    struct copi_debug *debug; /* who watches its messages; NULL: nobody */
+        const char *type, *state_name; /* a state machine's; NULL: none */
+    } shown;                           /* what is seen of a server from outside */
+    struct copi_debug *debug;          /* who watches its messages; NULL: nobody */
     struct copi_in_hand {
         cop_pid from; /* COP_NOBODY: nobody */
         uint32_t tag;

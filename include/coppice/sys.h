@@ -31,7 +31,8 @@ extern "C" {
 
 /*
  * A copy of the state's bytes; sys:get_state. Of a genserver, its state block; of an agent, its
- * state. What pointers in it point to stays the server's.
+ * state; of a state machine, its data (cop_sys_get_status has the state's name). What pointers in it
+ * point to stays the server's.
  *
  * -EOPNOTSUPP   its state is not for users: a supervisor
  * -EMSGSIZE     the state has another size; nothing was written
@@ -43,7 +44,8 @@ typedef int (*cop_sys_replace_fn)(void *state, cop_bytes arg);
 
 /*
  * Run fn on the state, in the server; sys:replace_state. If it fails, or leaves by cop_exit, the
- * bytes of the state are as they were before, and the server goes on.
+ * bytes of the state are as they were before, and the server goes on. Of a state machine fn changes the
+ * data, and not the state that it is in.
  *
  *   arg   copied
  *
@@ -74,11 +76,12 @@ typedef struct cop_sys_status {
     cop_pid pid, parent; /* parent: COP_NOBODY when it was started without a link */
     char name[64];       /* empty: none */
     const char *kind;    /* "genserver" */
-    const char *type;    /* cop_genserver's; NULL: none given */
+    const char *type;    /* cop_genserver's, cop_statem's; NULL: none given */
     bool is_suspended, traps_exits;
-    bool has_state;    /* one for users, of */
-    size_t state_size; /* bytes */
-    size_t mailbox;    /* messages waiting */
+    bool has_state;         /* one for users, of */
+    size_t state_size;      /* bytes */
+    const char *state_name; /* of the state in which a state machine is; NULL: no machine */
+    size_t mailbox;         /* messages waiting */
     bool is_traced, has_statistics;
     size_t log_size, functions; /* the log's places; installed functions */
 } cop_sys_status;

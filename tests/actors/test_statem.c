@@ -298,6 +298,164 @@ TEST(the_state_is_seen_from_outside_while_its_function_runs)
     EVENTUALLY(test_is_waiting(pid));
 }
 
+/* ---------------------------------------------------------------- through cop_sys */
+
+static cop_sys_status
+status_of(cop_pid pid)
+{
+    cop_sys_status status;
+    ck_assert_int_eq(cop_sys_get_status(pid, &status, SOON), 0);
+    return status;
+}
+
+struct data {
+    int count;
+    char rest[60];
+};
+
+static int
+count_in(cop_pid pid)
+{
+    struct data data = {0};
+    ck_assert_int_eq(cop_sys_get_state(pid, COP_OUT(data), SOON), 0);
+    return data.count;
+}
+
+static cop_transition
+count_up(const cop_statem_event *event)
+{
+    (void)event;
+    ((struct data *)here_data)->count++;
+    return cop_statem_keep_state();
+}
+
+static int
+add_to_count(void *data, cop_bytes arg)
+{
+    ((struct data *)data)->count += *(const int *)arg.data;
+    return *(const int *)arg.data < 0 ? -ERANGE : 0;
+}
+
+static int
+add(cop_pid pid, int number)
+{
+    return cop_sys_replace_state(pid, add_to_count, COP_BYTES(number), SOON);
+}
+
+TEST(a_machine_shows_its_data_its_type_and_the_state_that_it_is_in)
+{
+    cop_pid pid = start();
+    tell(pid, 'x', count_up);
+    ck_assert_int_eq(count_in(pid), 1);
+    ck_assert_str_eq(status_of(pid).type, "machine");
+    ck_assert_uint_eq(status_of(pid).state_size, machine.data_size);
+    ck_assert_str_eq(status_of(pid).state_name, "a");
+    tell(pid, 'y', go_to_b);
+    ck_assert_str_eq(status_of(pid).state_name, "b");
+}
+
+TEST(a_machine_without_data_type_and_names_shows_that)
+{
+    static const cop_state nameless = {.handle = NULL};
+    static const cop_statem plain = {.initial = &nameless};
+    cop_pid pid;
+    ck_assert_int_eq(cop_statem_start(&pid, &plain, .link = false), 0);
+    ck_assert_int_eq(cop_sys_get_state(pid, NULL, 0, SOON), 0);
+    ck_assert_ptr_null(status_of(pid).type);
+    ck_assert_uint_eq(status_of(pid).state_size, 0);
+    ck_assert_str_eq(status_of(pid).state_name, "state");
+}
+
+TEST(a_replacement_that_fails_leaves_a_machine_s_data)
+{
+    cop_pid pid = start();
+    ck_assert_int_eq(add(pid, -5), -ERANGE);
+    ck_assert_int_eq(count_in(pid), 0);
+    tell(pid, 'x', count_up);
+    ck_assert_int_eq(count_in(pid), 1);
+}
+
+TEST(a_machine_s_data_may_be_replaced_and_it_stays_in_its_state)
+{
+    cop_pid pid = start();
+    tell(pid, 'x', go_to_b);
+    ck_assert_int_eq(add(pid, 41), 0);
+    tell(pid, 'y', count_up);
+    ck_assert_int_eq(count_in(pid), 42);
+    happened(">a(a) a.x >b(a) b.y");
+}
+
+static int
+try_actions(void *data, cop_bytes arg)
+{
+    (void)data, (void)arg;
+    bool refused = cop_statem_postpone() == -EPERM
+                   && cop_statem_next_event(TELL('i', NULL)) == -EPERM
+                   && cop_statem_state_timeout(0, TELL('s', NULL)) == -EPERM;
+    return refused ? 0 : -EINVAL;
+}
+
+TEST(actions_in_a_replacement_are_refused)
+{
+    cop_pid pid = start();
+    ck_assert_int_eq(cop_sys_replace_state(pid, try_actions, (cop_bytes){NULL, 0}, SOON), 0);
+    wait_for(pid);
+    happened(">a(a)");
+}
+
+static cop_transition
+be_held_and_time_out_soon(const cop_statem_event *event)
+{
+    (void)event;
+    be_held();
+    cop_statem_state_timeout(COP_US(100), TELL('s', go_to_b));
+    return cop_statem_keep_state();
+}
+
+static int
+suspend(cop_bytes arg)
+{
+    return cop_sys_suspend(*(const cop_pid *)arg.data, SOON);
+}
+
+/* The machine finds the request in its mailbox before its timeout can come. */
+static void
+suspend_before_the_timeout(cop_pid pid)
+{
+    cop_process_info info;
+    cop_ref ended;
+    tell(pid, 't', be_held_and_time_out_soon);
+    wait_until_held();
+    ck_assert_int_eq(cop_spawn(NULL, suspend, .arg = COP_BYTES(pid), .monitor = &ended), 0);
+    EVENTUALLY(cop_inspect(pid, &info) == 0 && info.mailbox == 1);
+    let_go();
+    ck_assert_int_eq(test_down(ended).kind, COP_NORMAL);
+}
+
+TEST(a_suspended_machine_shows_and_replaces_its_data_and_handles_nothing)
+{
+    cop_pid pid = start();
+    tell(pid, 'p', not_in_a);
+    tell(pid, 'x', count_up);
+    suspend_before_the_timeout(pid);
+    tell(pid, 'y', count_up);
+    EVENTUALLY(status_of(pid).mailbox == 2); /* y, and the timer's */
+    ck_assert_int_eq(count_in(pid), 1);
+    ck_assert_int_eq(add(pid, 40), 0);
+    ck_assert_int_eq(add(pid, -5), -ERANGE);
+    ck_assert_int_eq(count_in(pid), 41);
+    ck_assert(status_of(pid).is_suspended);
+    ck_assert_str_eq(status_of(pid).state_name, "a");
+    happened(">a(a) a.p a.x a.t");
+    ck_assert_int_eq(cop_sys_resume(pid, SOON), 0);
+    EVENTUALLY(has_happened("b.p"));
+    wait_for(pid);
+    ck_assert_int_eq(count_in(pid), 42);
+    ck_assert_str_eq(status_of(pid).state_name, "b");
+}
+
+/* ---------------------------------------------------------------- in reports and trees */
+
 TEST(a_crash_is_reported_with_the_state_and_what_was_postponed)
 {
     cop_ref ended;

@@ -739,6 +739,7 @@ TEST(the_status_says_how_a_server_is)
     ck_assert_str_eq(status.name, "counter");
     ck_assert_str_eq(status.kind, "genserver");
     ck_assert_str_eq(status.type, "counter");
+    ck_assert_ptr_null(status.state_name);
     ck_assert(!status.is_suspended && !status.traps_exits && status.has_state);
     ck_assert(!status.is_traced && !status.has_statistics);
     ck_assert_uint_eq(status.log_size + status.functions, 0);
