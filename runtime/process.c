@@ -639,6 +639,17 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
     return r;
 }
 
+cop_start_opts
+copi_start_opts(const cop_start_opts *given)
+{
+    cop_start_opts opts = {0};
+    if (given) {
+        memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    }
+    opts.size = sizeof opts;
+    return opts;
+}
+
 int
 copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
 {
@@ -647,13 +658,7 @@ copi_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
     if (r) {
         return r;
     }
-    /* A caller compiled against an older, shorter struct. */
-    cop_start_opts opts = {0};
-    if (spawn->opts) {
-        memcpy(&opts, spawn->opts,
-               spawn->opts->size < sizeof opts ? spawn->opts->size : sizeof opts);
-    }
-
+    const cop_start_opts opts = copi_start_opts(spawn->opts);
     r = check(spawn, &opts);
     if (r == 0) {
         r = copi_table_take(&process);

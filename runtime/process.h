@@ -251,6 +251,10 @@ copi_ref_target(cop_ref ref)
     return (uint32_t)(ref.id >> COPI_REF_SEQUENCE_BITS);
 }
 
+/* The options as this library knows them: the caller may be compiled against an older, shorter struct.
+ * NULL: the defaults. */
+cop_start_opts copi_start_opts(const cop_start_opts *given);
+
 struct copi_spawn {
     const struct copi_behaviour *behaviour;
     const void *what;
