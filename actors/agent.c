@@ -8,15 +8,14 @@
  * size is copied once, by the caller.
  */
 #include "actors/debug.h"
+#include "actors/genserver.h"
 #include "actors/sys.h"
 #include "runtime/alloc.h"
 #include "runtime/memory.h"
-#include "runtime/process.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 
 #include <coppice/agent.h>
-#include <coppice/genserver.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -184,13 +183,14 @@ handle_info(void *state, cop_msg msg)
 }
 
 static const cop_genserver agent_server = {
-    .type = "agent",
     .state_size = sizeof(struct agent),
     .init = init,
     .handle_call = handle_call,
     .handle_cast = handle_cast,
     .handle_info = handle_info,
 };
+
+static const struct copi_behaviour agent_behaviour = COPI_GENSERVER_CALLED("agent");
 
 /* ---------------------------------------------------------------- starting */
 
@@ -223,30 +223,14 @@ pack(const cop_agent_spec *spec, cop_bytes arg, size_t *size)
 int
 cop_agent_start_spec(cop_pid *out, const cop_agent_spec *spec, const cop_start_opts *opts)
 {
-    if (!spec || (spec->initial.size > 0 && !spec->initial.data)
-        || (opts && opts->arg.size > 0 && !opts->arg.data)) {
+    cop_bytes arg = copi_start_opts(opts).arg;
+    if (!spec || (spec->initial.size > 0 && !spec->initial.data) || (arg.size > 0 && !arg.data)) {
         return copi_fail(-EINVAL);
     }
-    cop_start_opts mine = {0};
-    if (opts) {
-        memcpy(&mine, opts, opts->size < sizeof mine ? opts->size : sizeof mine);
-    }
     size_t size;
-    struct start *start = pack(spec, mine.arg, &size);
-    if (!start) {
-        return copi_fail(-ENOMEM);
-    }
-    mine.size = sizeof mine;
-    mine.arg = (cop_bytes){start, size};
-    /* Its start is an exit point: then this goes by the deferred call. */
-    int r = cop_defer(free, start);
-    if (r) {
-        free(start);
-        return r;
-    }
-    r = cop_genserver_start_with(out, &agent_server, &mine);
-    cop_undefer(free, start, true);
-    return r;
+    struct start *start = pack(spec, arg, &size);
+    return start ? copi_genserver_start(out, &agent_behaviour, &agent_server, start, size, opts)
+                 : copi_fail(-ENOMEM);
 }
 
 int

@@ -11,20 +11,20 @@
  * A server that traps exits ends when its parent does, as in OTP: that exit is not shown to
  * handle_info. One that does not trap ends by the signal itself, without terminate.
  */
+#include "actors/genserver.h"
+
 #include "actors/debug.h"
 #include "actors/sys.h"
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
-#include "runtime/process.h"
 #include "runtime/report.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 #include "runtime/stop.h"
 #include "runtime/wait.h"
 
-#include <coppice/genserver.h>
 #include <coppice/memory.h>
 #include <coppice/name.h>
 #include <coppice/signal.h>
@@ -213,8 +213,8 @@ stop(struct copi_process *self, cop_reason reason)
 }
 
 /* After a callback left by cop_exit. A start that failed has nothing to terminate. */
-static void
-finish(struct copi_process *self, cop_reason *reason)
+void
+copi_genserver_finish(struct copi_process *self, cop_reason *reason)
 {
     if (!self->started_ack) {
         terminate(self, reason);
@@ -599,8 +599,8 @@ init(struct copi_process *self)
     return step;
 }
 
-static cop_reason
-run(struct copi_process *self)
+cop_reason
+copi_genserver_run(struct copi_process *self)
 {
     cop_step step = init(self);
     if (step.next == IGNORE) {
@@ -615,12 +615,7 @@ run(struct copi_process *self)
     return serve(self, step);
 }
 
-static const struct copi_behaviour genserver = {
-    .kind = "genserver",
-    .run = run,
-    .finish = finish,
-    .is_server = true,
-};
+static const struct copi_behaviour genserver = COPI_GENSERVER_CALLED("genserver");
 
 /* ---------------------------------------------------------------- starting */
 
@@ -655,8 +650,9 @@ await_start(struct copi_process *self, cop_pid pid, cop_ref ref, cop_time timeou
     return r;
 }
 
-int
-cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop_start_opts *opts)
+static int
+start(cop_pid *out, const struct copi_behaviour *kind, const cop_genserver *server,
+      const cop_start_opts *opts)
 {
     struct copi_process *self;
     cop_pid pid;
@@ -667,15 +663,39 @@ cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop
     }
     r = copi_spawn(&pid, &ref,
                    &(struct copi_spawn){
-                       .behaviour = &genserver,
-                       .what = behaviour,
+                       .behaviour = kind,
+                       .what = server,
                        .opts = opts,
                        .acknowledged = true,
                    });
     if (r == -EEXIST && out) {
         *out = opts->name ? cop_whereis(opts->name) : pid;
     }
-    return r ? r : await_start(self, pid, ref, opts ? opts->init_timeout : 0, out);
+    return r ? r : await_start(self, pid, ref, opts->init_timeout, out);
+}
+
+int
+cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop_start_opts *opts)
+{
+    const cop_start_opts mine = copi_start_opts(opts);
+    return start(out, &genserver, behaviour, &mine);
+}
+
+int
+copi_genserver_start(cop_pid *out, const struct copi_behaviour *kind, const cop_genserver *server,
+                     void *arg, size_t size, const cop_start_opts *opts)
+{
+    cop_start_opts mine = copi_start_opts(opts);
+    mine.arg = (cop_bytes){arg, size};
+    /* The start is an exit point: then this goes by the deferred call. */
+    int r = cop_defer(free, arg);
+    if (r) {
+        free(arg);
+        return r;
+    }
+    r = start(out, kind, server, &mine);
+    cop_undefer(free, arg, true);
+    return r;
 }
 
 /* Nothing is changed until all is there that can fail. */

@@ -17,16 +17,15 @@
  */
 #include "actors/statem.h"
 
+#include "actors/genserver.h"
 #include "actors/statem_step.h"
 #include "actors/sys.h"
 #include "runtime/alloc.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
-#include "runtime/process.h"
 #include "runtime/report.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 /* The start of the genserver's argument; the machine's follows. */
 struct start {
@@ -194,6 +193,8 @@ static const cop_genserver server = {
     .terminate = terminate,
 };
 
+static const struct copi_behaviour behaviour = COPI_GENSERVER_CALLED("state machine");
+
 struct copi_machine *
 copi_machine_here(void)
 {
@@ -204,42 +205,29 @@ copi_machine_here(void)
 
 /* ---------------------------------------------------------------- starting */
 
-static int
-start_packed(cop_pid *out, struct start *start, size_t size, const cop_start_opts *opts)
+static struct start *
+pack(const cop_statem *machine, cop_bytes arg, size_t *size)
 {
-    cop_start_opts mine = *opts;
-    mine.arg = (cop_bytes){start, size};
-    /* The start is an exit point: then this goes by the deferred call. */
-    int r = cop_defer(free, start);
-    if (r) {
-        free(start);
-        return r;
+    *size = sizeof(struct start) + arg.size;
+    struct start *start = copi_alloc(*size);
+    if (start) {
+        *start = (struct start){machine, arg.size};
+        if (arg.size > 0) {
+            memcpy(start + 1, arg.data, arg.size);
+        }
     }
-    r = cop_genserver_start_with(out, &server, &mine);
-    cop_undefer(free, start, true);
-    return r;
+    return start;
 }
 
 int
 cop_statem_start_with(cop_pid *out, const cop_statem *machine, const cop_start_opts *opts)
 {
-    cop_start_opts mine = {0};
-    if (opts) {
-        memcpy(&mine, opts, opts->size < sizeof mine ? opts->size : sizeof mine);
-    }
-    if (!machine || (!machine->initial && !machine->init)
-        || (mine.arg.size > 0 && !mine.arg.data)) {
+    cop_bytes arg = copi_start_opts(opts).arg;
+    if (!machine || (!machine->initial && !machine->init) || (arg.size > 0 && !arg.data)) {
         return copi_fail(-EINVAL);
     }
-    mine.size = sizeof mine;
-    size_t size = sizeof(struct start) + mine.arg.size;
-    struct start *start = copi_alloc(size);
-    if (!start) {
-        return copi_fail(-ENOMEM);
-    }
-    *start = (struct start){machine, mine.arg.size};
-    if (mine.arg.size > 0) {
-        memcpy(start + 1, mine.arg.data, mine.arg.size);
-    }
-    return start_packed(out, start, size, &mine);
+    size_t size;
+    struct start *start = pack(machine, arg, &size);
+    return start ? copi_genserver_start(out, &behaviour, &server, start, size, opts)
+                 : copi_fail(-ENOMEM);
 }

@@ -75,7 +75,7 @@ COP_API int cop_sys_terminate(cop_pid server, cop_reason reason, cop_time timeou
 typedef struct cop_sys_status {
     cop_pid pid, parent; /* parent: COP_NOBODY when it was started without a link */
     char name[64];       /* empty: none */
-    const char *kind;    /* "genserver" */
+    const char *kind;    /* "genserver", "agent", "state machine" */
     const char *type;    /* cop_genserver's, cop_statem's; NULL: none given */
     bool is_suspended, traps_exits;
     bool has_state;         /* one for users, of */

@@ -611,6 +611,18 @@ TEST(a_start_returns_when_init_has)
     assert_said("init");
 }
 
+TEST(options_are_read_as_far_as_an_older_program_knows_them)
+{
+    beginning begin = init_takes_its_time;
+    const cop_start_opts old = {
+        .size = offsetof(cop_start_opts, init_timeout),
+        .arg = COP_BYTES(begin),
+        .init_timeout = COP_US(1),
+    };
+    ck_assert_int_eq(cop_genserver_start_with(NULL, &server, &old), 0);
+    assert_said("init");
+}
+
 /* GEN-001 */
 TEST(a_server_answers_until_it_is_stopped)
 {

@@ -347,6 +347,7 @@ TEST(a_machine_shows_its_data_its_type_and_the_state_that_it_is_in)
     cop_pid pid = start();
     tell(pid, 'x', count_up);
     ck_assert_int_eq(count_in(pid), 1);
+    ck_assert_str_eq(status_of(pid).kind, "state machine");
     ck_assert_str_eq(status_of(pid).type, "machine");
     ck_assert_uint_eq(status_of(pid).state_size, machine.data_size);
     ck_assert_str_eq(status_of(pid).state_name, "a");
@@ -469,6 +470,7 @@ TEST(a_crash_is_reported_with_the_state_and_what_was_postponed)
     char *text = test_caught_stderr();
     ck_assert_ptr_nonnull(
         strstr(text, "state machine door was in state a, with 2 events postponed"));
+    ck_assert_ptr_nonnull(strstr(text, "state machine door crashed: forty-two"));
     free(text);
 }
 

@@ -458,7 +458,7 @@ TEST(an_agent_shows_the_state_that_its_users_know)
     ck_assert_int_eq(value, 42);
     ck_assert_int_eq(cop_agent_get(pid, COP_OUT(value), SOON), 0);
     ck_assert_int_eq(value, 42);
-    ck_assert_str_eq(status_of(pid).type, "agent");
+    ck_assert_str_eq(status_of(pid).kind, "agent");
 }
 
 TEST(a_supervisor_s_state_is_not_for_users)
