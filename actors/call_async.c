@@ -36,9 +36,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define REGISTER  0xfffe0301u /* moved: the question */
-#define FORGET    0xfffe0302u /* under the reference */
-#define TIMED_OUT 0xfffe0303u /* the reference is the body */
+/* Reserved tags, so that nobody else can send the first two. A timer's cannot be one. */
+#define REGISTER  0xffff0401u /* moved: the question */
+#define FORGET    0xffff0402u /* under the reference */
+#define TIMED_OUT 0xfffe0401u /* the reference is the body */
 
 /* One that was asked. The collector has a hold on it. */
 struct question {
@@ -155,25 +156,46 @@ drop_question(void *question)
 }
 
 static void
-add(struct open *open, struct copi_message *message)
+forget(struct open *open, cop_pid self, cop_ref ref, int code)
+{
+    struct question *question = take(open, ref);
+    if (question) {
+        copi_request_settled(self, ref); /* the server need not keep it */
+        reject(question, cop_failed(code, NULL));
+    }
+}
+
+/* Without a timer it might wait for ever: then it is over now. */
+static void
+start_timer(struct open *open, cop_pid self, struct question *question)
+{
+    cop_msg timeout = COP_MSG_OF(TIMED_OUT, question->ref);
+    question->timer = cop_send_after(self, timeout, question->timeout);
+    if (question->timer.id == 0) {
+        forget(open, self, question->ref, cop_why().code);
+    }
+}
+
+static void
+add(struct open *open, cop_pid self, struct copi_message *message)
 {
     cop_msg given = copi_message_view(message);
     struct question *question = cop_msg_take(&given);
     if (!keep(open, question)) {
         reject(question, cop_failed(-ENOMEM, NULL));
     } else if (question->timeout != COP_FOREVER) {
-        cop_msg timeout = COP_MSG_OF(TIMED_OUT, question->ref);
-        question->timer = cop_send_after(cop_self(), timeout, question->timeout);
+        start_timer(open, self, question);
     }
 }
 
+/* Anybody may send such a message. */
 static void
-forget(struct open *open, cop_pid self, cop_ref ref)
+forget_late(struct open *open, cop_pid self, cop_bytes body)
 {
-    struct question *question = take(open, ref);
-    if (question) {
-        copi_request_settled(self, ref); /* the server need not keep it */
-        reject(question, cop_failed(-ETIMEDOUT, NULL));
+    cop_ref ref;
+    if (body.size == sizeof ref) {
+        memcpy(&ref, body.data, sizeof ref);
+        forget(open, self, ref, -ETIMEDOUT);
     }
 }
 
@@ -201,13 +223,11 @@ handle(struct open *open, cop_pid self, struct copi_message *message)
     } else if (message->kind == COPI_REPLY || message->kind == COPI_REFUSAL) {
         answered(open, message);
     } else if (message->tag == REGISTER) {
-        add(open, message);
+        add(open, self, message);
     } else if (message->tag == FORGET) {
-        forget(open, self, message->ref);
+        forget(open, self, message->ref, -ECANCELED);
     } else if (message->tag == TIMED_OUT) {
-        cop_ref ref;
-        memcpy(&ref, message->body, sizeof ref);
-        forget(open, self, ref);
+        forget_late(open, self, copi_message_view(message).body);
     }
 }
 

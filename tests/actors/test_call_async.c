@@ -3,6 +3,7 @@
  *
  * Room: tests/. Case ids (GEN-030) are those of the conformance list.
  */
+#include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "tests/support/support.h"
 
@@ -308,6 +309,60 @@ TEST(a_request_whose_time_is_over_is_a_rejection_and_the_server_owes_nothing)
     ck_assert_int_eq(cop_receive(&msg, 0), -ETIMEDOUT);
 }
 
+/* The allocation with this number fails, and all after it. */
+static int
+ask_with_memory_for(cop_pid pid, long number)
+{
+    int value = 0;
+    copi_alloc_fail_after(number);
+    cop_future *f = cop_call_async(pid, COP_MSG_OF(LATER, value), sizeof value, COP_MS(1));
+    EVENTUALLY(cop_future_state(f, NULL) != -EINPROGRESS);
+    copi_alloc_fail_after(-1);
+    int r = cop_future_state(f, NULL);
+    cop_future_release(f);
+    return r;
+}
+
+TEST(without_memory_for_its_time_a_request_is_over_at_once)
+{
+    int r = -ENOMEM;
+    cop_pid pid = start();
+    expect(ask(pid, ECHO, 1), 0, 1); /* what is made once is there */
+    long number = 0;
+    for (; number < 8 && r == -ENOMEM; number++) {
+        r = ask_with_memory_for(pid, number);
+    }
+    ck_assert_int_eq(r, -ETIMEDOUT);
+    ck_assert_int_ge(number, 3); /* no memory for the future, the timer, none of them */
+}
+
+static void
+send_to_all_others(cop_msg msg)
+{
+    cop_pid all[16];
+    size_t count = cop_processes(all, 16);
+    for (size_t i = 0; i < count; i++) {
+        if (!cop_pid_eq(all[i], cop_self())) {
+            cop_send(all[i], msg);
+        }
+    }
+}
+
+TEST(strange_messages_to_the_collector_are_ignored)
+{
+    const uint32_t tags[] = {0, 0xfffe0301u, 0xfffe0302u, 0xfffe0303u, 0xfffe0401u};
+    char byte = 1;
+    cop_pid pid = start();
+    cop_future *f = ask(pid, LATER, 7);
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        send_to_all_others(COP_TAG(tags[i]));
+        send_to_all_others(COP_MSG_OF(tags[i], byte));
+    }
+    expect(ask(pid, ECHO, 1), 0, 1);
+    cop_cast(pid, COP_TAG(RELEASE));
+    expect(f, 0, 7);
+}
+
 TEST(a_request_that_is_cancelled_is_forgotten)
 {
     cop_pid pid = start();
@@ -367,6 +422,7 @@ TEST(a_full_mailbox_refuses_the_request)
     cop_genserver_start(&pid, &sleeper, .mailbox = {.limit = 1});
     fill(pid);
     expect(ask(pid, ECHO, 1), -EAGAIN, 0);
+    cop_exit_signal(pid, COP_REASON_KILLED); /* a shutdown would wait for it to its limit */
 }
 
 static int
@@ -387,6 +443,7 @@ TEST(who_ends_while_waiting_for_room_leaves_nothing)
     EVENTUALLY(cop_inspect(asker, &info) == 0 && cop_pid_eq(info.waits_for, pid));
     cop_exit_signal(asker, COP_REASON_KILLED);
     ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    cop_exit_signal(pid, COP_REASON_KILLED);
 }
 
 /* ---------------------------------------------------------------- several servers */
