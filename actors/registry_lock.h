@@ -13,8 +13,8 @@
 #include <sys/queue.h>
 
 /* Reserved tags. The body is the ticket's number, then the key. */
-#define COPI_LOCK   0xffff0201u
-#define COPI_UNLOCK 0xffff0202u
+#define COPI_LOCK   0xffff0301u
+#define COPI_UNLOCK 0xffff0302u
 
 /* Of one partition. */
 struct copi_locks {

@@ -13,6 +13,15 @@
 #include <coppice/message.h>
 #include <coppice/reason.h>
 
+/*
+ * Tags of the library's own, by the second byte from the right, so that no two mean the same:
+ *
+ *   0xffff00..   what users receive (include/coppice/)
+ *   0xffff01..   agents; 02 cop_sys; 03 locks of registries; 04 calls whose answer is a future
+ *   0xfffe....   of timers, and of what is sent by public functions, which refuse reserved ones: so
+ *                anybody may send them, and whoever gets one looks at it before he believes it
+ */
+
 /* What a node in a mailbox is. Below KIND_SIGNAL: delivered, in order. From it on: taken in by the
  * process itself, before anything that waits. */
 enum copi_kind {
