@@ -108,14 +108,6 @@ say_all(cop_pid pid)
     } while (state.handled < 7);
 }
 
-static cop_sys_status
-status_of(cop_pid pid)
-{
-    cop_sys_status status;
-    ck_assert_int_eq(cop_sys_get_status(pid, &status, SOON), 0);
-    return status;
-}
-
 static size_t
 owned_by(cop_pid pid)
 {
@@ -161,9 +153,9 @@ TEST(a_log_of_more_than_a_million_is_refused)
     cop_pid pid = start();
     ck_assert_int_eq(cop_sys_log(pid, SIZE_MAX, SOON), -EINVAL);
     ck_assert_int_eq(cop_sys_log(pid, 1000001, SOON), -EINVAL);
-    ck_assert_uint_eq(status_of(pid).log_size, 0);
+    ck_assert_uint_eq(test_status(pid).log_size, 0);
     ck_assert_int_eq(cop_sys_log(pid, 1000000, SOON), 0);
-    ck_assert_uint_eq(status_of(pid).log_size, 1000000);
+    ck_assert_uint_eq(test_status(pid).log_size, 1000000);
 }
 
 /* ---------------------------------------------------------------- statistics */
@@ -272,7 +264,7 @@ TEST(a_log_keeps_the_last_messages_oldest_first)
         cop_sys_event log[12];
         cop_pid pid = start();
         ck_assert_int_eq(cop_sys_log(pid, places, SOON), 0);
-        ck_assert_uint_eq(status_of(pid).log_size, places);
+        ck_assert_uint_eq(test_status(pid).log_size, places);
         say_all(pid);
         size_t count = places < ALL ? places : (size_t)ALL;
         ck_assert_uint_eq(read_log(pid, log, 12), count);
@@ -409,7 +401,7 @@ TEST(a_function_sees_each_event_in_order)
     cop_pid pid = start();
     struct record record = {.tell = cop_self()};
     ck_assert_int_eq(cop_sys_install(pid, tell, COP_BYTES(record), SOON), 0);
-    ck_assert_uint_eq(status_of(pid).functions, 1);
+    ck_assert_uint_eq(test_status(pid).functions, 1);
     say_all(pid);
     assert_told(COP_SYS_CALL, HELLO);
     assert_told(COP_SYS_REPLY, HELLO);
@@ -441,7 +433,7 @@ TEST(a_function_that_is_done_is_removed)
     assert_told(COP_SYS_REPLY, HELLO);
     hello(pid);
     assert_told_nothing();
-    ck_assert_uint_eq(status_of(pid).functions, 0);
+    ck_assert_uint_eq(test_status(pid).functions, 0);
     ck_assert_uint_eq(owned_by(pid), before);
 }
 
@@ -476,10 +468,10 @@ TEST(a_function_that_crashes_is_removed_and_the_server_and_the_others_go_on)
     ck_assert_int_eq(cop_sys_install(pid, tell, COP_BYTES(record), SOON), 0);
     ck_assert_int_eq(cop_sys_install(pid, crash, NO_ARG, SOON), 0);
     ck_assert_int_eq(cop_sys_install(pid, do_nothing, NO_ARG, SOON), 0);
-    ck_assert_uint_eq(status_of(pid).functions, 3);
+    ck_assert_uint_eq(test_status(pid).functions, 3);
     hello(pid);
     assert_told(COP_SYS_CALL, HELLO);
-    ck_assert_uint_eq(status_of(pid).functions, 2);
+    ck_assert_uint_eq(test_status(pid).functions, 2);
     ck_assert_int_eq(hello(pid), 2);
 }
 
@@ -608,7 +600,7 @@ TEST(all_is_off_after_no_debug)
     ck_assert_int_eq(cop_sys_statistics(pid, true, SOON), 0);
     ck_assert_int_eq(cop_sys_log(pid, 10, SOON), 0);
     ck_assert_int_eq(cop_sys_install(pid, tell, COP_BYTES(record), SOON), 0);
-    cop_sys_status status = status_of(pid);
+    cop_sys_status status = test_status(pid);
     ck_assert(status.is_traced && status.has_statistics);
     ck_assert_uint_eq(status.log_size, 10);
     ck_assert_int_eq(cop_sys_no_debug(pid, SOON), 0);

@@ -11,17 +11,9 @@
 #include "runtime/table.h"
 #include "tests/support/support.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-size_t __sanitizer_get_current_allocated_bytes(void); /* not every compiler has a header for it */
-# define SANITIZED 1
-#else
-# define SANITIZED 0
-#endif
 
 enum {
     OUTCOME = 1,
@@ -75,17 +67,6 @@ move_in(struct promise promise, uint64_t number)
     ck_assert_ptr_nonnull(data);
     *data = number;
     ck_assert_int_eq(cop_resolve_move(promise.resolver, data, sizeof *data, drop), 0);
-}
-
-static size_t
-allocated(void)
-{
-#if SANITIZED
-    return __sanitizer_get_current_allocated_bytes();
-#else
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#endif
 }
 
 /* How many nodes hang on a pending future that nobody touches right now. */
@@ -890,11 +871,11 @@ TEST(ten_thousand_futures_that_are_abandoned_in_every_phase_leave_nothing) /* GO
         abandon(i);
     }
     drops = 0;
-    size_t before = allocated();
+    size_t before = test_allocated();
     for (int i = 0; i < 10000; i++) {
         abandon(i);
     }
-    ck_assert_uint_le(allocated(), before + 4096);
+    ck_assert_uint_le(test_allocated(), before + 4096);
     ck_assert_uint_eq(drops, 3750);
     assert_nothing_comes();
 }

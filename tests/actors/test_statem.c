@@ -300,14 +300,6 @@ TEST(the_state_is_seen_from_outside_while_its_function_runs)
 
 /* ---------------------------------------------------------------- through cop_sys */
 
-static cop_sys_status
-status_of(cop_pid pid)
-{
-    cop_sys_status status;
-    ck_assert_int_eq(cop_sys_get_status(pid, &status, SOON), 0);
-    return status;
-}
-
 struct data {
     int count;
     char rest[60];
@@ -347,12 +339,12 @@ TEST(a_machine_shows_its_data_its_type_and_the_state_that_it_is_in)
     cop_pid pid = start();
     tell(pid, 'x', count_up);
     ck_assert_int_eq(count_in(pid), 1);
-    ck_assert_str_eq(status_of(pid).kind, "state machine");
-    ck_assert_str_eq(status_of(pid).type, "machine");
-    ck_assert_uint_eq(status_of(pid).state_size, machine.data_size);
-    ck_assert_str_eq(status_of(pid).state_name, "a");
+    ck_assert_str_eq(test_status(pid).kind, "state machine");
+    ck_assert_str_eq(test_status(pid).type, "machine");
+    ck_assert_uint_eq(test_status(pid).state_size, machine.data_size);
+    ck_assert_str_eq(test_status(pid).state_name, "a");
     tell(pid, 'y', go_to_b);
-    ck_assert_str_eq(status_of(pid).state_name, "b");
+    ck_assert_str_eq(test_status(pid).state_name, "b");
 }
 
 TEST(a_machine_without_data_type_and_names_shows_that)
@@ -362,9 +354,9 @@ TEST(a_machine_without_data_type_and_names_shows_that)
     cop_pid pid;
     ck_assert_int_eq(cop_statem_start(&pid, &plain, .link = false), 0);
     ck_assert_int_eq(cop_sys_get_state(pid, NULL, 0, SOON), 0);
-    ck_assert_ptr_null(status_of(pid).type);
-    ck_assert_uint_eq(status_of(pid).state_size, 0);
-    ck_assert_str_eq(status_of(pid).state_name, "state");
+    ck_assert_ptr_null(test_status(pid).type);
+    ck_assert_uint_eq(test_status(pid).state_size, 0);
+    ck_assert_str_eq(test_status(pid).state_name, "state");
 }
 
 TEST(a_replacement_that_fails_leaves_a_machine_s_data)
@@ -440,19 +432,19 @@ TEST(a_suspended_machine_shows_and_replaces_its_data_and_handles_nothing)
     tell(pid, 'x', count_up);
     suspend_before_the_timeout(pid);
     tell(pid, 'y', count_up);
-    EVENTUALLY(status_of(pid).mailbox == 2); /* y, and the timer's */
+    EVENTUALLY(test_status(pid).mailbox == 2); /* y, and the timer's */
     ck_assert_int_eq(count_in(pid), 1);
     ck_assert_int_eq(add(pid, 40), 0);
     ck_assert_int_eq(add(pid, -5), -ERANGE);
     ck_assert_int_eq(count_in(pid), 41);
-    ck_assert(status_of(pid).is_suspended);
-    ck_assert_str_eq(status_of(pid).state_name, "a");
+    ck_assert(test_status(pid).is_suspended);
+    ck_assert_str_eq(test_status(pid).state_name, "a");
     happened(">a(a) a.p a.x a.t");
     ck_assert_int_eq(cop_sys_resume(pid, SOON), 0);
     EVENTUALLY(has_happened("b.p"));
     wait_for(pid);
     ck_assert_int_eq(count_in(pid), 42);
-    ck_assert_str_eq(status_of(pid).state_name, "b");
+    ck_assert_str_eq(test_status(pid).state_name, "b");
 }
 
 /* ---------------------------------------------------------------- in reports and trees */

@@ -142,14 +142,6 @@ state_of(cop_pid pid)
     return counter;
 }
 
-static cop_sys_status
-status_of(cop_pid pid)
-{
-    cop_sys_status status;
-    ck_assert_int_eq(cop_sys_get_status(pid, &status, SOON), 0);
-    return status;
-}
-
 static void
 suspend(cop_pid pid)
 {
@@ -458,7 +450,7 @@ TEST(an_agent_shows_the_state_that_its_users_know)
     ck_assert_int_eq(value, 42);
     ck_assert_int_eq(cop_agent_get(pid, COP_OUT(value), SOON), 0);
     ck_assert_int_eq(value, 42);
-    ck_assert_str_eq(status_of(pid).kind, "agent");
+    ck_assert_str_eq(test_status(pid).kind, "agent");
 }
 
 TEST(a_supervisor_s_state_is_not_for_users)
@@ -471,9 +463,9 @@ TEST(a_supervisor_s_state_is_not_for_users)
         0);
     ck_assert_int_eq(cop_sys_get_state(pid, COP_OUT(byte), SOON), -EOPNOTSUPP);
     ck_assert_int_eq(cop_sys_replace_state(pid, increment, NO_ARG, SOON), -EOPNOTSUPP);
-    ck_assert(!status_of(pid).has_state);
-    ck_assert_str_eq(status_of(pid).type, "supervisor");
-    ck_assert(cop_pid_eq(status_of(cop_named("child")).parent, pid));
+    ck_assert(!test_status(pid).has_state);
+    ck_assert_str_eq(test_status(pid).type, "supervisor");
+    ck_assert(cop_pid_eq(test_status(cop_named("child")).parent, pid));
 }
 
 /* ---------------------------------------------------------------- suspension */
@@ -510,7 +502,7 @@ TEST(what_waited_is_served_in_order_after_the_server_resumes)
     suspend(pid);
     add(pid, 5);
     ck_assert_int_eq(cop_spawn(NULL, ask_for_value, .monitor = &ended), 0);
-    EVENTUALLY(status_of(pid).mailbox == 2);
+    EVENTUALLY(test_status(pid).mailbox == 2);
     add(pid, 6);
     resume(pid);
     ck_assert_int_eq(test_down(ended).kind, COP_NORMAL);
@@ -565,7 +557,7 @@ TEST(a_suspended_server_with_a_full_mailbox_can_be_told_to_go_on)
         suspend(pid);
         add(pid, 1);
         add(pid, 1);
-        ck_assert_uint_eq(status_of(pid).mailbox, 2);
+        ck_assert_uint_eq(test_status(pid).mailbox, 2);
         if (ways[i] == COP_FULL_DROP_OLD) {
             add(pid, 10);
             add(pid, 10); /* now the oldest are gone; the search goes on */
@@ -612,7 +604,7 @@ TEST(a_stranger_s_exit_signal_waits_for_a_suspended_server_that_traps)
     trap_exits(pid);
     suspend(pid);
     cop_exit_signal(pid, COP_REASON_SHUTDOWN);
-    EVENTUALLY(status_of(pid).mailbox == 1);
+    EVENTUALLY(test_status(pid).mailbox == 1);
     ck_assert_int_eq(state_of(pid).infos, 0);
     resume(pid);
     ck_assert_int_eq(state_of(pid).infos, 1);
@@ -648,7 +640,7 @@ TEST(a_suspended_supervisor_restarts_when_it_resumes)
         0);
     suspend(pid);
     ck_assert_int_eq(cop_stop_process(child, cop_failed(-42, "x"), SOON), 0);
-    EVENTUALLY(status_of(pid).mailbox == 1);
+    EVENTUALLY(test_status(pid).mailbox == 1);
     ck_assert(!cop_alive(child));
     resume(pid);
     EVENTUALLY(cop_alive(child));
@@ -733,7 +725,7 @@ TEST(terminate_ends_a_server_with_the_reason)
 TEST(the_status_says_how_a_server_is)
 {
     cop_pid pid = start();
-    cop_sys_status status = status_of(pid);
+    cop_sys_status status = test_status(pid);
     ck_assert(cop_pid_eq(status.pid, pid));
     ck_assert(cop_pid_eq(status.parent, COP_NOBODY));
     ck_assert_str_eq(status.name, "counter");
@@ -748,18 +740,18 @@ TEST(the_status_says_how_a_server_is)
     trap_exits(pid);
     suspend(pid);
     add(pid, 5);
-    status = status_of(pid);
+    status = test_status(pid);
     ck_assert(status.is_suspended && status.traps_exits);
     ck_assert_uint_eq(status.mailbox, 1);
     resume(pid);
-    ck_assert(!status_of(pid).is_suspended);
+    ck_assert(!test_status(pid).is_suspended);
 }
 
 TEST(the_parent_of_a_linked_server_is_its_starter)
 {
     cop_pid pid;
     ck_assert_int_eq(cop_genserver_start(&pid, &bare, .link = true), 0);
-    ck_assert(cop_pid_eq(status_of(pid).parent, cop_self()));
+    ck_assert(cop_pid_eq(test_status(pid).parent, cop_self()));
 }
 
 /* ---------------------------------------------------------------- many at once */

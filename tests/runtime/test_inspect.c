@@ -17,23 +17,11 @@ enum {
 
 /* ---------------------------------------------------------------- helpers */
 
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
-}
-
 static cop_pid
 start_waiting(cop_ref *monitor)
 {
     cop_pid pid;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = monitor), 0);
     return pid;
 }
 
@@ -212,7 +200,7 @@ own_and_wait(cop_bytes arg)
 {
     cop_alloc(1000);
     cop_alloc(234);
-    return wait_for_end(arg);
+    return test_wait_for_end(arg);
 }
 
 TEST(owned_bytes_are_seen_from_outside)
@@ -232,7 +220,7 @@ link_monitor_and_wait(cop_bytes arg)
     cop_link(other);
     cop_monitor(other);
     cop_monitor(other);
-    return wait_for_end(arg);
+    return test_wait_for_end(arg);
 }
 
 #define HAS(pid, links_, monitors_, monitored_by_)                       \
@@ -301,7 +289,7 @@ TEST(who_ties_itself_to_the_dead_is_tied_until_it_hears)
 TEST(who_started_a_process_with_a_link_is_its_parent)
 {
     cop_pid self = cop_self(), child;
-    ck_assert_int_eq(cop_spawn(&child, wait_for_end, .link = true), 0);
+    ck_assert_int_eq(cop_spawn(&child, test_wait_for_end, .link = true), 0);
     ck_assert(cop_pid_eq(look_at(child).parent, self));
     ck_assert(cop_pid_eq(look_at(start_waiting(NULL)).parent, COP_NOBODY));
     ck_assert(HAS(child, 1, 0, 0));
@@ -443,7 +431,7 @@ come_and_go(cop_bytes arg)
     (void)arg;
     while (!atomic_load(&enough)) {
         cop_ref monitor;
-        if (cop_spawn(NULL, wait_for_end, .name = "brief", .monitor = &monitor) == 0) {
+        if (cop_spawn(NULL, test_wait_for_end, .name = "brief", .monitor = &monitor) == 0) {
             cop_exit_signal(cop_named("brief"), COP_REASON_KILLED);
             test_down(monitor);
         }
@@ -482,7 +470,7 @@ static cop_pid
 start_labelled(const char *label, const char *name)
 {
     cop_pid pid;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .label = label, .name = name), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .label = label, .name = name), 0);
     return pid;
 }
 
@@ -492,7 +480,7 @@ TEST(a_label_of_more_than_63_bytes_is_refused)
     memset(label, 'x', 64);
     label[64] = '\0';
     cop_pid pid = {9};
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .label = label), -EINVAL);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .label = label), -EINVAL);
     ck_assert_uint_eq(pid.id, 9);
     label[63] = '\0';
     ck_assert_str_eq(look_at(start_labelled(label, NULL)).label, label);
@@ -539,7 +527,7 @@ TEST(the_next_process_in_a_record_has_no_label)
     cop_ref monitor;
     cop_pid first = start_labelled("pool", NULL), next;
     do {
-        ck_assert_int_eq(cop_spawn(&next, wait_for_end, .monitor = &monitor), 0);
+        ck_assert_int_eq(cop_spawn(&next, test_wait_for_end, .monitor = &monitor), 0);
         ck_assert_str_eq(look_at(next).label, "");
         cop_exit_signal(first, COP_REASON_KILLED);
         cop_exit_signal(next, COP_REASON_KILLED);
@@ -573,7 +561,7 @@ TEST(labels_are_read_while_processes_come_and_go)
     ck_assert_int_eq(cop_spawn(NULL, read_labels, .monitor = &reader), 0);
     for (int i = 0; i < 500; i++) {
         cop_pid pid;
-        ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor,
+        ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor,
                                    .label = i % 2 ? "aaaaaaaaaaaaaaaaaaaaaaa" : "bbbbbbbbb"),
                          0);
         cop_exit_signal(pid, COP_REASON_KILLED);

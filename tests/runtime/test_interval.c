@@ -17,13 +17,6 @@ enum {
 
 /* ---------------------------------------------------------------- helpers */
 
-static bool
-has_mail(void)
-{
-    cop_msg msg;
-    return cop_receive(&msg, 0) == 0;
-}
-
 static cop_ref
 set(cop_pid to, cop_time period)
 {
@@ -37,18 +30,6 @@ is_cancelled(cop_ref timer)
 {
     cop_time left;
     return cop_read_timer(timer, &left) == -ENOENT;
-}
-
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
 }
 
 static size_t
@@ -119,10 +100,10 @@ TEST(without_memory_a_tick_is_left_out_and_the_next_one_comes)
     test_receive(TICK);
     cop_sleep(COP_MS(10)); /* those that are out are with us */
     copi_alloc_fail_after(0);
-    while (has_mail()) {
+    while (test_has_mail()) {
     }
     cop_sleep(COP_MS(10));
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
     copi_alloc_fail_after(-1);
     test_receive(TICK);
     ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
@@ -266,12 +247,12 @@ TEST(no_tick_comes_after_cancel) /* TMR-018 */
         for (volatile int pause = 0; pause < i % 100 * 50; pause++) {
         }
         ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
-        while (has_mail()) {
+        while (test_has_mail()) {
         }
         if (i % 50 == 0) {
             cop_sleep(COP_US(200));
         }
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
         ck_assert_int_eq(cop_cancel_timer(timer, NULL), -ENOENT);
     }
 }
@@ -285,7 +266,7 @@ TEST(a_tick_that_is_under_way_when_its_interval_is_cancelled_is_not_sent)
     copi_interval_hold(interval);
     copi_interval_cancel(interval);
     copi_interval_tick(interval, cop_self());
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(cancel_and_read_tell_the_time_to_the_next_tick) /* TMR-022 */
@@ -324,7 +305,7 @@ TEST(an_interval_ends_with_its_receiver) /* TMR-018 */
     for (int i = 0; i < 50; i++) {
         cop_ref monitor;
         cop_pid pid;
-        ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor), 0);
+        ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor), 0);
         cop_ref fast = set(pid, COP_US(50)), slow = set(pid, COP_SEC(3600));
         cop_sleep(COP_US(i * 10));
         cop_exit_signal(pid, COP_REASON_KILLED);
@@ -338,7 +319,7 @@ TEST(an_interval_to_the_dead_ends_at_its_first_tick)
 {
     cop_ref monitor;
     cop_pid pid;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor), 0);
     cop_exit_signal(pid, COP_REASON_KILLED);
     test_down(monitor);
     cop_ref timer = set(pid, COP_MS(1)), nobodys = set(COP_NOBODY, COP_MS(1));
@@ -349,7 +330,7 @@ TEST(an_interval_to_the_dead_ends_at_its_first_tick)
 TEST(an_interval_outlives_who_set_it)
 {
     cop_pid setter;
-    ck_assert_int_eq(cop_spawn(&setter, wait_for_end, .name = "setter"), 0);
+    ck_assert_int_eq(cop_spawn(&setter, test_wait_for_end, .name = "setter"), 0);
     cop_ref timer = set(cop_self(), COP_MS(1));
     ck_assert_int_eq(cop_stop_process(setter, COP_REASON_SHUTDOWN, SOON), 0);
     test_receive(TICK);
@@ -364,7 +345,8 @@ TEST(an_interval_to_a_name_goes_on_with_each_holder)
         cop_ref monitor;
         cop_pid pid;
         cop_sleep(COP_MS(1)); /* with nobody to hear it */
-        ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .name = "clock", .monitor = &monitor), 0);
+        ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .name = "clock", .monitor = &monitor),
+                         0);
         EVENTUALLY(cop_inspect(pid, &info) == 0 && info.messages_handled >= 5);
         cop_exit_signal(pid, COP_REASON_KILLED);
         test_down(monitor);
@@ -407,10 +389,10 @@ TEST(a_shutdown_ends_intervals)
     test_receive(TICK);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert(is_cancelled(timer));
-    while (has_mail()) {
+    while (test_has_mail()) {
     }
     cop_sleep(COP_MS(5));
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 SUITE("interval")

@@ -6,18 +6,10 @@
 #include "runtime/thread.h"
 #include "tests/supervisor/tree.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-size_t __sanitizer_get_current_allocated_bytes(void); /* gcc has no header for it */
-# define SANITIZED 1
-#else
-# define SANITIZED 0
-#endif
 
 enum {
     GO = 1,
@@ -58,18 +50,6 @@ return_zero(cop_bytes arg)
 {
     (void)arg;
     return 0;
-}
-
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
 }
 
 static int
@@ -135,17 +115,6 @@ check_threads(unsigned wanted)
     EVENTUALLY(test_threads() == wanted); /* a joined thread may be listed a moment longer */
 }
 
-static size_t
-allocated(void)
-{
-#if SANITIZED
-    return __sanitizer_get_current_allocated_bytes();
-#else
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#endif
-}
-
 /* ---------------------------------------------------------------- before the first call */
 
 static bool
@@ -171,7 +140,7 @@ TEST(before_the_first_process_no_thread_is_started_and_no_disposition_is_touched
     ck_assert_uint_eq(test_descriptors(), descriptors);
     ck_assert(is_default(SIGURG));
     ck_assert(is_default(SIGCHLD));
-#if !SANITIZED
+#if !TEST_SANITIZED
     ck_assert(is_default(SIGSEGV));
     cop_self();
     ck_assert(!is_default(SIGSEGV)); /* so that the lines above say something */
@@ -232,7 +201,7 @@ TEST(a_callers_older_and_shorter_struct_is_understood)
         .observe = observe_ends, /* whatever stands there is not ours to read */
     };
     ck_assert_int_eq(cop_configure(&config), 0);
-    start(wait_for_end);
+    start(test_wait_for_end);
     test_catch_stderr();
     int r = cop_spawn(NULL, return_zero, .link = false);
     free(test_caught_stderr());
@@ -271,7 +240,7 @@ TEST(another_interrupt_signal_leaves_the_default_one_alone)
     ck_assert(is_default(SIGURG));
 }
 
-#if !SANITIZED
+#if !TEST_SANITIZED
 TEST(fault_handlers_that_were_declined_are_not_installed)
 {
     cop_config config = {.size = sizeof config, .no_fault_handlers = true};
@@ -296,7 +265,7 @@ shut_down_from_inside(cop_bytes arg)
 
 TEST(a_process_cannot_shut_the_library_down)
 {
-    cop_pid other = start(wait_for_end);
+    cop_pid other = start(test_wait_for_end);
     cop_ref monitor;
     ck_assert_int_eq(cop_spawn(NULL, shut_down_from_inside, .monitor = &monitor), 0);
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
@@ -307,7 +276,7 @@ TEST(what_does_not_end_in_time_is_killed_and_that_is_said)
 {
     observe_all_ends();
     unsigned threads = test_threads();
-    cop_pid obedient = start(wait_for_end), deaf = start_trapping(obey_nobody);
+    cop_pid obedient = start(test_wait_for_end), deaf = start_trapping(obey_nobody);
     cop_time began = cop_now();
     ck_assert_int_eq(cop_shutdown(SHORT), -ETIMEDOUT);
     ck_assert_int_eq(cop_why().code, -ETIMEDOUT);
@@ -361,7 +330,7 @@ TEST(a_thread_that_does_not_come_back_is_disowned_and_does_not_hold_the_shutdown
 TEST(a_plain_process_is_asked_to_stop)
 {
     observe_all_ends();
-    cop_pid pid = start(wait_for_end);
+    cop_pid pid = start(test_wait_for_end);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert_int_eq(how_it_ended(pid), COP_SHUTDOWN);
 }
@@ -378,8 +347,8 @@ static int
 have_a_child_and_wait(cop_bytes arg)
 {
     (void)arg;
-    int r = cop_spawn(NULL, wait_for_end, .name = "child", .link = true);
-    return r ? r : wait_for_end(arg);
+    int r = cop_spawn(NULL, test_wait_for_end, .name = "child", .link = true);
+    return r ? r : test_wait_for_end(arg);
 }
 
 TEST(the_child_of_a_process_ends_with_it)
@@ -395,7 +364,7 @@ TEST(the_child_of_a_process_ends_with_it)
 static int
 have_a_child_and_end_normally(cop_bytes arg)
 {
-    int r = cop_spawn(NULL, wait_for_end, .name = "child", .link = true);
+    int r = cop_spawn(NULL, test_wait_for_end, .name = "child", .link = true);
     return r ? r : wait_for_exit_message(arg);
 }
 
@@ -415,7 +384,7 @@ start_another(void *arg)
 {
     (void)arg;
     cop_sleep(COP_MS(20)); /* until everybody has been asked */
-    cop_spawn(NULL, wait_for_end, .name = "late");
+    cop_spawn(NULL, test_wait_for_end, .name = "late");
 }
 
 static _Atomic bool prepared;
@@ -425,7 +394,7 @@ start_another_at_the_end(cop_bytes arg)
 {
     int r = cop_at_exit(start_another, NULL);
     atomic_store(&prepared, true);
-    return r ? r : wait_for_end(arg);
+    return r ? r : test_wait_for_end(arg);
 }
 
 TEST(what_starts_while_the_library_ends_is_asked_too)
@@ -442,11 +411,11 @@ TEST(what_starts_while_the_library_ends_is_asked_too)
 TEST(a_thousand_processes_end_and_all_threads_are_joined)
 {
     enum {
-        MANY = SANITIZED ? 200 : 1000
+        MANY = TEST_SANITIZED ? 200 : 1000
     };
     unsigned threads = test_threads(), descriptors = test_descriptors();
     for (int i = 0; i < MANY; i++) {
-        ck_assert_int_eq(cop_spawn(NULL, wait_for_end, .link = false), 0);
+        ck_assert_int_eq(cop_spawn(NULL, test_wait_for_end, .link = false), 0);
     }
     ck_assert_uint_gt(test_threads(), threads);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
@@ -509,7 +478,7 @@ have_a_tree(cop_bytes arg)
     memcpy(&link, arg.data, sizeof link);
     start_tree(TREE_OF_FIVE(.link = link));
     atomic_store(&has_a_tree, true);
-    return wait_for_end(arg);
+    return test_wait_for_end(arg);
 }
 
 static void
@@ -544,8 +513,8 @@ TEST(children_that_do_not_trap_exits_end_with_their_tree)
 
 TEST(a_tree_whose_child_ends_while_the_library_does_restarts_nothing)
 {
-    start_tree(TREE(COP_CHILDREN({.id = "worker", .worker = wait_for_end, .restart = COP_PERMANENT},
-                                 BOX("a"))));
+    start_tree(TREE(COP_CHILDREN(
+        {.id = "worker", .worker = test_wait_for_end, .restart = COP_PERMANENT}, BOX("a"))));
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     HAPPENED("+a -a");
     ck_assert_uint_eq(boxes[0].starts, 1);
@@ -577,7 +546,7 @@ TEST(the_timer_thread_is_joined_too)
 TEST(the_caller_remains_who_it_was_and_keeps_its_mail)
 {
     cop_pid self = cop_self();
-    start(wait_for_end);
+    start(test_wait_for_end);
     cop_send(self, COP_TAG(GO));
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert(cop_pid_eq(cop_self(), self));
@@ -606,7 +575,7 @@ TEST(a_thread_that_the_library_did_not_start_goes_on)
 
 TEST(twice_is_safe)
 {
-    start(wait_for_end);
+    start(test_wait_for_end);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert_int_eq(cop_shutdown(0), 0);
@@ -616,7 +585,7 @@ TEST(afterwards_the_library_may_be_used_again_and_again)
 {
     unsigned threads = test_threads(), descriptors = test_descriptors();
     for (int round = 0; round < 5; round++) {
-        ck_assert_int_eq(cop_spawn(NULL, wait_for_end, .name = "again"), 0);
+        ck_assert_int_eq(cop_spawn(NULL, test_wait_for_end, .name = "again"), 0);
         start_tree(TREE_OF_FIVE(.name = "root"));
         cop_send_after(cop_self(), COP_TAG(GO), 0);
         test_receive(GO);
@@ -641,7 +610,7 @@ TEST_TIMES(10, two_threads_may_shut_down_at_once)
     int result[2] = {-EIO, -EIO};
     unsigned threads = test_threads();
     for (int i = 0; i < 20; i++) {
-        ck_assert_int_eq(cop_spawn(NULL, wait_for_end, .link = false), 0);
+        ck_assert_int_eq(cop_spawn(NULL, test_wait_for_end, .link = false), 0);
     }
     cop_send_after(cop_self(), COP_TAG(GO), COP_SEC(1000)); /* so that there is a timer thread */
     for (int i = 0; i < 2; i++) {
@@ -662,7 +631,7 @@ start_others_all_the_time(cop_bytes arg)
     (void)arg;
     int r = 0;
     while (r == 0 && !atomic_load(&enough)) {
-        cop_spawn(NULL, wait_for_end, .link = true);
+        cop_spawn(NULL, test_wait_for_end, .link = true);
         r = cop_sleep(COP_US(50));
     }
     return r;
@@ -695,7 +664,7 @@ TEST(a_trim_leaves_no_idle_thread)
         cop_exit_signal(pid[i], cop_failed(-EIO, NULL));
         test_down(monitor[i]);
     }
-    cop_pid busy = start(wait_for_end);
+    cop_pid busy = start(test_wait_for_end);
     EVENTUALLY((cop_trim(), copi_thread_count() == 1)); /* those on their way into the cache, too */
     EVENTUALLY(test_threads() <= threads + 2);          /* and perhaps the timers' */
     ck_assert(cop_alive(busy));
@@ -752,13 +721,14 @@ TEST(a_trim_gives_a_threads_own_pooled_messages_back)
 {
     cop_pid self = cop_self();
     test_catch_stderr(); /* so long a mailbox is reported */
-    size_t before = allocated();
+    size_t before = test_allocated();
     ck_assert_int_eq(send_many(COP_BYTES(self)), 0);
     receive_many();
     let_the_last_one_go();
-    ck_assert_uint_ge(allocated(), before + MUCH); /* cached: there is something to give back */
+    ck_assert_uint_ge(test_allocated(),
+                      before + MUCH); /* cached: there is something to give back */
     cop_trim();
-    ck_assert_uint_le(allocated(), before + LITTLE);
+    ck_assert_uint_le(test_allocated(), before + LITTLE);
     free(test_caught_stderr());
 }
 
@@ -766,13 +736,13 @@ TEST(a_trim_gives_the_pooled_messages_of_ended_threads_back)
 {
     cop_pid self = cop_self();
     test_catch_stderr();
-    size_t before = allocated();
+    size_t before = test_allocated();
     cop_ref monitor;
     ck_assert_int_eq(cop_spawn(NULL, send_many, .arg = COP_BYTES(self), .monitor = &monitor), 0);
     receive_many();
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
     let_the_last_one_go();
-    EVENTUALLY((cop_trim(), allocated() <= before + LITTLE));
+    EVENTUALLY((cop_trim(), test_allocated() <= before + LITTLE));
     free(test_caught_stderr());
 }
 
@@ -784,9 +754,9 @@ talk_to_itself_and_hibernate(cop_bytes arg)
     cop_assert(send_many(COP_BYTES(self)) == 0);
     receive_many();
     let_the_last_one_go();
-    cop_assert(allocated() >= before + MUCH);
+    cop_assert(test_allocated() >= before + MUCH);
     cop_hibernate();
-    cop_assert(allocated() <= before + LITTLE);
+    cop_assert(test_allocated() <= before + LITTLE);
     cop_assert(send_many(COP_BYTES(self)) == 0); /* and what is needed comes again */
     receive_many();
     return 0;
@@ -797,7 +767,7 @@ TEST(who_hibernates_gives_its_own_pooled_messages_back)
     cop_ref monitor;
     cop_self();
     test_catch_stderr();
-    size_t before = allocated();
+    size_t before = test_allocated();
     ck_assert_int_eq(cop_spawn(NULL, talk_to_itself_and_hibernate, .arg = COP_BYTES(before),
                                .monitor = &monitor),
                      0);
@@ -875,11 +845,11 @@ TEST(a_thread_of_the_programs_own_does_not_hibernate)
 {
     cop_hibernate(); /* before its first call, too */
     cop_pid self = cop_self();
-    size_t before = allocated();
+    size_t before = test_allocated();
     ck_assert_int_eq(cop_send(self, COP_TAG(GO)), 0);
     test_receive(GO);
     cop_hibernate();
-    ck_assert_uint_ge(allocated(), before);
+    ck_assert_uint_ge(test_allocated(), before);
 }
 
 TEST(a_trim_keeps_messages_that_somebody_still_uses)
@@ -887,9 +857,9 @@ TEST(a_trim_keeps_messages_that_somebody_still_uses)
     cop_pid self = cop_self();
     test_catch_stderr();
     ck_assert_int_eq(send_many(COP_BYTES(self)), 0);
-    size_t full = allocated();
+    size_t full = test_allocated();
     cop_trim();
-    ck_assert_uint_ge(allocated(), full - LITTLE);
+    ck_assert_uint_ge(test_allocated(), full - LITTLE);
     receive_many();
     free(test_caught_stderr());
 }
@@ -910,7 +880,7 @@ TEST(a_trim_may_come_while_processes_start_end_and_talk)
     for (int i = 0; i < 300; i++) {
         cop_ref monitor;
         cop_pid pid;
-        ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor), 0);
+        ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor), 0);
         for (int sent = 0; sent < 20; sent++) {
             cop_send(pid, COP_TAG(GO));
         }
@@ -927,7 +897,7 @@ use_everything(void)
 {
     cop_pid self = cop_self(), pid;
     cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .name = "user", .monitor = &monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .name = "user", .monitor = &monitor), 0);
     for (int i = 0; i < 1000; i++) {
         cop_send_after(pid, COP_MSG_OF(GO, i), COP_SEC(1000));
     }
@@ -951,11 +921,11 @@ TEST(after_a_shutdown_and_a_trim_no_more_is_left_than_the_first_time)
     for (int i = 0; i < 10; i++) {
         use_everything(); /* until the allocator's own caches are full */
     }
-    size_t before = allocated();
+    size_t before = test_allocated();
     for (int i = 0; i < 10; i++) {
         use_everything();
     }
-    EVENTUALLY(allocated() <= before + 1024);
+    EVENTUALLY(test_allocated() <= before + 1024);
     free(test_caught_stderr());
 }
 
@@ -1200,7 +1170,7 @@ fork_here(cop_bytes arg)
         bool refused = cop_self().id == 0 && cop_send(at_fork.server, COP_TAG(GO)) == -EPERM
                        && cop_spawn(NULL, return_zero, .link = false) == -EPERM
                        && cop_shutdown(SOON) == -EPERM && cop_sleep(0) == -EPERM;
-        (SANITIZED ? _exit : exit)(refused ? 0 : 1);
+        (TEST_SANITIZED ? _exit : exit)(refused ? 0 : 1);
     }
     return status_of(child) == 0 ? 0 : -EIO;
 }

@@ -6,15 +6,7 @@
 #include "runtime/alloc.h"
 #include "tests/support/support.h"
 
-#include <malloc.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-size_t __sanitizer_get_current_allocated_bytes(void); /* not every compiler has a header for it */
-# define SANITIZED 1
-#else
-# define SANITIZED 0
-#endif
 
 enum {
     GO = 1,
@@ -23,17 +15,6 @@ enum {
 };
 
 /* ---------------------------------------------------------------- helpers */
-
-static size_t
-allocated(void)
-{
-#if SANITIZED
-    return __sanitizer_get_current_allocated_bytes();
-#else
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#endif
-}
 
 static size_t
 owned_bytes(void)
@@ -109,7 +90,7 @@ TEST(without_memory_there_is_NULL_and_nothing_is_owned)
     cop_free(memory);
 }
 
-#if !SANITIZED /* a sanitizer takes it for a mistake */
+#if !TEST_SANITIZED /* a sanitizer takes it for a mistake */
 TEST(a_size_that_cannot_be_is_no_memory)
 {
     volatile size_t too_much = SIZE_MAX - 64;
@@ -255,9 +236,9 @@ TEST(memory_is_freed_however_the_process_ends)
         end_by(how[i]); /* what the first one leaves in caches stays */
     }
     for (size_t i = 0; i < 4; i++) {
-        size_t before = allocated();
+        size_t before = test_allocated();
         ck_assert_int_eq(end_by(how[i]).kind, how[i]);
-        ck_assert_uint_lt(allocated(), before + SIZE);
+        ck_assert_uint_lt(test_allocated(), before + SIZE);
     }
 }
 
@@ -284,14 +265,14 @@ TEST(memory_of_a_disowned_process_is_left_alone_and_freed_when_its_thread_comes_
     cop_ref monitor;
     ck_assert_int_eq(cop_spawn(&pid, allocate_and_be_deaf, .monitor = &monitor), 0);
     EVENTUALLY(atomic_load(&deaf));
-    size_t before = allocated();
+    size_t before = test_allocated();
     cop_exit_signal(pid, COP_REASON_KILLED);
     ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
     EVENTUALLY(cop_disowned() == 1);
-    ck_assert_uint_gt(allocated(), before - SIZE);
+    ck_assert_uint_gt(test_allocated(), before - SIZE);
     atomic_store(&heard, true);
     EVENTUALLY(cop_disowned() == 0);
-    EVENTUALLY(allocated() < before - (size_t)BLOCKS * SIZE / 2);
+    EVENTUALLY(test_allocated() < before - (size_t)BLOCKS * SIZE / 2);
 }
 
 static char *last_words;

@@ -37,18 +37,6 @@ return_int(cop_bytes arg)
     return code;
 }
 
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
-}
-
 /* How a process ends that returns `code`. */
 static cop_reason
 end_with(int code)
@@ -57,13 +45,6 @@ end_with(int code)
     cop_pid pid;
     ck_assert_int_eq(cop_spawn(&pid, return_int, .arg = COP_BYTES(code), .monitor = &monitor), 0);
     return test_down(monitor);
-}
-
-static bool
-has_mail(void)
-{
-    cop_msg msg;
-    return cop_receive(&msg, 0) == 0;
 }
 
 /* What happened, in order. Several threads write, one after the other. */
@@ -137,14 +118,14 @@ TEST(a_taken_name_fails_the_start_and_leaves_nothing)
 {
     cop_pid holder, pid = {17};
     cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&holder, wait_for_end, .name = "taken"), 0);
+    ck_assert_int_eq(cop_spawn(&holder, test_wait_for_end, .name = "taken"), 0);
     size_t before = cop_processes(NULL, 0);
     ck_assert_int_eq(
         cop_spawn(&pid, return_zero, .name = "taken", .link = true, .monitor = &monitor), -EEXIST);
     ck_assert_uint_eq(pid.id, 17);
     ck_assert_uint_eq(cop_processes(NULL, 0), before);
     ck_assert(cop_pid_eq(cop_whereis("taken"), holder));
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(a_start_for_which_there_is_no_memory_leaves_nothing)
@@ -158,7 +139,7 @@ TEST(a_start_for_which_there_is_no_memory_leaves_nothing)
         cop_pid pid = {17};
         cop_ref monitor = {0};
         copi_alloc_fail_after(n);
-        r = cop_spawn(&pid, wait_for_end, .name = "unlucky", .arg = {large, sizeof large},
+        r = cop_spawn(&pid, test_wait_for_end, .name = "unlucky", .arg = {large, sizeof large},
                       .link = true, .monitor = &monitor);
         copi_alloc_fail_after(-1);
         if (r == 0) {
@@ -174,7 +155,7 @@ TEST(a_start_for_which_there_is_no_memory_leaves_nothing)
         ck_assert_uint_eq(pid.id, 17);
         ck_assert_uint_eq(cop_whereis("unlucky").id, 0);
         ck_assert_uint_eq(cop_processes(NULL, 0), before);
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
         ck_assert_int_lt(n, 1000);
     }
     ck_assert_uint_gt(failures, 3); /* the argument, the name, a message, the thread */
@@ -195,7 +176,7 @@ TEST(a_start_for_which_there_is_no_thread_leaves_nothing)
     ck_assert_uint_eq(pid.id, 17);
     ck_assert_uint_eq(cop_whereis("unlucky").id, 0);
     ck_assert_uint_le(cop_processes(NULL, 0), before + 1); /* the test itself was adopted */
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
     ck_assert_int_eq(cop_spawn(NULL, return_zero, .name = "unlucky"), 0);
 }
 
@@ -272,17 +253,17 @@ TEST(past_the_configured_number_of_processes_a_start_is_refused_until_one_has_en
     test_catch_stderr();
     cop_self(); /* counts, too */
     for (int i = 1; i < MOST; i++) {
-        ck_assert_int_eq(cop_spawn(&pid[i], wait_for_end, .monitor = &monitor), 0);
+        ck_assert_int_eq(cop_spawn(&pid[i], test_wait_for_end, .monitor = &monitor), 0);
     }
-    ck_assert_int_eq(cop_spawn(&pid[0], wait_for_end, .link = false), -EAGAIN);
-    ck_assert_int_eq(cop_spawn(&pid[0], wait_for_end, .link = false), -EAGAIN);
+    ck_assert_int_eq(cop_spawn(&pid[0], test_wait_for_end, .link = false), -EAGAIN);
+    ck_assert_int_eq(cop_spawn(&pid[0], test_wait_for_end, .link = false), -EAGAIN);
     char *report = test_caught_stderr();
     ck_assert_uint_eq(test_count(report, "max_processes"), 1); /* said once */
     free(report);
 
     cop_exit_signal(pid[MOST - 1], COP_REASON_KILLED);
     test_down(monitor);
-    EVENTUALLY(cop_spawn(&pid[0], wait_for_end, .link = false) == 0);
+    EVENTUALLY(cop_spawn(&pid[0], test_wait_for_end, .link = false) == 0);
 }
 
 /* ---------------------------------------------------------------- any allocation */
@@ -327,7 +308,7 @@ live(cop_bytes arg)
         || (r = cop_send(self, COP_MSG_OF(GO, body)))
         || (r = cop_receive_match(&msg, keep, NULL, COP_FOREVER))
         || (r = cop_register("whole life", self))
-        || (r = cop_spawn(&pid, wait_for_end, .name = "other life", .arg = {body, sizeof body},
+        || (r = cop_spawn(&pid, test_wait_for_end, .name = "other life", .arg = {body, sizeof body},
                           .link = true, .monitor = &monitor))
         || (r = or_why(cop_monitor(pid).id)) || (r = cop_unlink(pid)) || (r = cop_link(pid))
         || (r = cop_unlink(pid)) /* its SHUTDOWN would be ours */
@@ -375,11 +356,11 @@ TEST(a_callers_older_and_shorter_options_are_understood)
         .link = true,                /* not known to that caller: */
         .stack_size = NO_SUCH_STACK, /* whatever stands there is not ours to read */
     };
-    ck_assert_int_eq(cop_spawn_with(&pid, wait_for_end, &opts), 0);
+    ck_assert_int_eq(cop_spawn_with(&pid, test_wait_for_end, &opts), 0);
     ck_assert(cop_pid_eq(cop_whereis("old"), pid));
     cop_exit_signal(pid, cop_failed(-EIO, NULL));
     EVENTUALLY(!cop_alive(pid));
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 static int
@@ -441,7 +422,7 @@ TEST(a_process_that_ends_at_once_is_linked_all_the_same)
 TEST(a_monitored_start_adds_no_link) /* PRL-002 */
 {
     ck_assert_int_eq(end_with(-EIO).code, -EIO);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(a_start_with_link_and_monitor_is_told_twice) /* PRL-002 */
@@ -452,7 +433,7 @@ TEST(a_start_with_link_and_monitor_is_told_twice) /* PRL-002 */
         cop_spawn(NULL, return_int, .arg = COP_BYTES(code), .link = true, .monitor = &monitor), 0);
     ck_assert_int_eq(test_down(monitor).code, -EIO);
     test_receive(COP_MSG_EXIT);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 static cop_bytes argument;
@@ -737,7 +718,7 @@ TEST(a_stale_pid_finds_nobody_when_its_place_is_used_again)
     for (int i = 0; i < COPI_TABLE_CHUNK * 4; i++) {
         cop_pid pid;
         cop_ref monitor;
-        ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor), 0);
+        ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor), 0);
         if (i == 0) {
             old = pid;
         }

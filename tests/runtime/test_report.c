@@ -42,18 +42,6 @@ fail_without_text(cop_bytes arg)
     return -EXDEV;
 }
 
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
-}
-
 static void
 run(cop_process_fn function, const char *name)
 {
@@ -412,7 +400,7 @@ check_silent_end(cop_reason reason)
 {
     cop_pid pid;
     cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = &monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor), 0);
     test_catch_stderr();
     cop_exit_signal(pid, reason);
     ck_assert_int_eq(test_down(monitor).kind, reason.kind);

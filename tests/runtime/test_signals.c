@@ -18,18 +18,6 @@ enum {
 /* ---------------------------------------------------------------- helpers */
 
 static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
-}
-
-static int
 end_at_once(cop_bytes arg)
 {
     (void)arg;
@@ -86,7 +74,7 @@ static cop_pid
 start_waiting(cop_ref *monitor)
 {
     cop_pid pid;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = monitor), 0);
     return pid;
 }
 
@@ -114,13 +102,6 @@ told(void)
     cop_msg msg;
     ck_assert_int_eq(cop_receive_match(&msg, is_exit_told, NULL, SOON), 0);
     return *COP_BODY(msg, struct cop_exited);
-}
-
-static bool
-has_mail(void)
-{
-    cop_msg msg;
-    return cop_receive(&msg, 0) == 0;
 }
 
 /* For those who would not end when asked to: at the end of a test all are. */
@@ -156,7 +137,7 @@ TEST(a_link_or_a_signal_to_a_name_that_nobody_has_is_refused)
 {
     ck_assert_int_eq(cop_link(cop_named("nobody")), -ESRCH);
     ck_assert_int_eq(cop_exit_signal(cop_named("nobody"), crash()), -ESRCH);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(a_signal_to_a_process_that_is_gone_is_no_error)
@@ -189,7 +170,7 @@ TEST(a_link_for_which_there_is_no_memory_links_nobody)
     cop_exit_signal(pid, crash());
     test_down(monitor);
     test_receive(COP_MSG_EXIT); /* one, however many attempts it took */
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 /* Take nodes from the pool until it has none, so that the next one needs memory. */
@@ -228,7 +209,7 @@ TEST(without_memory_links_monitors_and_signals_fail_and_change_nothing)
 
     cop_exit_signal(pid, COP_REASON_KILLED);
     test_down(monitor);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(an_end_needs_no_memory_to_be_told)
@@ -378,7 +359,7 @@ TEST(linking_twice_or_to_oneself_changes_nothing)
     cop_exit_signal(pid, crash());
     test_receive(COP_MSG_EXIT);
     EVENTUALLY(!cop_alive(pid));
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(one_unlink_undoes_two_links)
@@ -390,7 +371,7 @@ TEST(one_unlink_undoes_two_links)
     ck_assert_int_eq(cop_unlink(pid), 0);
     cop_exit_signal(pid, crash());
     test_down(monitor);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(unlink_without_a_link_is_no_error)
@@ -411,7 +392,7 @@ TEST(unlink_removes_an_exit_message_that_was_taken_in_already)
     EVENTUALLY(!cop_alive(pid));
     cop_sleep(COP_MS(1));
     ck_assert_int_eq(cop_unlink(pid), 0);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST_TIMES(5, after_unlink_no_exit_comes_however_close_the_end)
@@ -424,7 +405,7 @@ TEST_TIMES(5, after_unlink_no_exit_comes_however_close_the_end)
         }
         ck_assert_int_eq(cop_unlink(pid), 0);
         test_down(monitor);
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
     }
 }
 
@@ -439,7 +420,7 @@ TEST_TIMES(5, a_link_made_while_the_other_ends_gives_one_signal_and_no_more)
         const struct cop_exited *exited = COP_BODY(test_receive(COP_MSG_EXIT), struct cop_exited);
         ck_assert(cop_pid_eq(exited->pid, pid));
         ck_assert(exited->reason.kind == COP_NORMAL || exited->reason.kind == COP_NOPROC);
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
     }
 }
 
@@ -515,7 +496,7 @@ TEST(an_exit_signal_reaches_the_holder_of_a_name)
 {
     cop_pid pid;
     cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .name = "target", .monitor = &monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .name = "target", .monitor = &monitor), 0);
     ck_assert_int_eq(cop_exit_signal(cop_named("target"), crash()), 0);
     ck_assert_int_eq(test_down(monitor).code, -EIO);
 }
@@ -879,7 +860,7 @@ TEST(a_monitor_fires_once_whatever_the_reason) /* MON-001 */
         ck_assert(cop_pid_eq(down->pid, pid));
         ck_assert_int_eq(down->reason.kind, reasons[i].kind);
         ck_assert_str_eq(down->reason.text, reasons[i].text);
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
     }
 }
 
@@ -923,7 +904,7 @@ TEST(each_monitor_of_one_process_fires)
             ck_assert_int_eq(test_down(monitor[i]).code, -EIO);
         }
     }
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(after_demonitor_no_notice_comes) /* MON-006 */
@@ -935,7 +916,7 @@ TEST(after_demonitor_no_notice_comes) /* MON-006 */
     ck_assert_int_eq(cop_demonitor(monitor), -ENOENT);
     cop_exit_signal(pid, crash());
     test_down(other);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(demonitor_removes_a_notice_that_is_queued)
@@ -948,7 +929,7 @@ TEST(demonitor_removes_a_notice_that_is_queued)
     EVENTUALLY(!cop_alive(pid));
     cop_sleep(COP_MS(1)); /* takes in the first one's, too */
     ck_assert_int_eq(cop_demonitor(monitor), 0);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST_TIMES(5, after_demonitor_no_notice_comes_however_close_the_end)
@@ -962,7 +943,7 @@ TEST_TIMES(5, after_demonitor_no_notice_comes_however_close_the_end)
         }
         ck_assert_int_eq(cop_demonitor(monitor), 0);
         test_down(other);
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
     }
 }
 
@@ -975,7 +956,7 @@ TEST_TIMES(5, a_monitor_made_while_the_other_ends_fires_once)
         }
         cop_reason reason = test_down(cop_monitor(pid));
         ck_assert(reason.kind == COP_NORMAL || reason.kind == COP_NOPROC);
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
     }
 }
 
@@ -1155,7 +1136,7 @@ TEST(one_that_watches_a_thousand_is_told_of_each)
     for (int i = MANY; i-- > 0;) {
         ck_assert_int_eq(test_down(monitors[i]).code, -i - 1);
     }
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 static int
@@ -1187,7 +1168,7 @@ TEST_TIMES(3, target_and_watcher_that_die_at_the_same_moment_are_both_buried)
         cop_exit_signal(b, i % 3 ? COP_REASON_KILLED : crash());
         ck_assert(cop_is_crash(test_down(of_a)));
         ck_assert(cop_is_crash(test_down(of_b)));
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
     }
 }
 

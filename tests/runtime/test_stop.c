@@ -110,18 +110,6 @@ return_zero(cop_bytes arg)
     return 0;
 }
 
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
-}
-
 static _Atomic bool trapping;
 
 /* Its own last word, whatever it was asked for: an int. */
@@ -178,13 +166,6 @@ start_ended(void)
     return pid;
 }
 
-static bool
-has_mail(void)
-{
-    cop_msg msg;
-    return cop_receive(&msg, 0) == 0;
-}
-
 /* ---------------------------------------------------------------- what is refused */
 
 TEST(a_negative_timeout_is_refused_and_nobody_is_asked)
@@ -198,7 +179,7 @@ TEST(a_negative_timeout_is_refused_and_nobody_is_asked)
 
 TEST(a_reason_that_nobody_can_end_with_is_refused)
 {
-    cop_pid pid = start(wait_for_end, (cop_bytes){0});
+    cop_pid pid = start(test_wait_for_end, (cop_bytes){0});
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_KILLED, SOON), -EINVAL);
     ck_assert_int_eq(cop_stop_process(pid, (cop_reason){.kind = COP_FAULTED}, SOON), -EINVAL);
     ck_assert_int_eq(cop_stop_process(pid, (cop_reason){.kind = COP_NOPROC}, SOON), -EINVAL);
@@ -317,7 +298,7 @@ stop_without_memory(cop_bytes arg)
             return -EIO;
         }
     } while (r == -ENOMEM && ++refused < 100);
-    return refused > 0 && r == 0 && !has_mail() ? 0 : -EXDEV;
+    return refused > 0 && r == 0 && !test_has_mail() ? 0 : -EXDEV;
 }
 
 TEST(a_stop_for_which_there_is_no_memory_asks_nobody)
@@ -348,7 +329,7 @@ TEST(a_second_stop_finds_nothing_to_do)
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
     ck_assert_uint_eq(atomic_load(&seen.terminated), 1);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 static _Atomic int results[2];
@@ -462,7 +443,7 @@ TEST(a_server_that_is_stopped_by_name_ends)
 
 TEST(a_plain_process_is_asked_by_an_exit_signal)
 {
-    cop_pid pid = start(wait_for_end, (cop_bytes){0});
+    cop_pid pid = start(test_wait_for_end, (cop_bytes){0});
     cop_ref monitor = cop_monitor(pid);
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_SHUTDOWN, SOON), 0);
     ck_assert_int_eq(test_down(monitor).kind, COP_SHUTDOWN);
@@ -471,7 +452,7 @@ TEST(a_plain_process_is_asked_by_an_exit_signal)
 /* An exit signal NORMAL would be ignored, and the stop would never end. */
 TEST(a_plain_process_that_is_stopped_with_normal_ends)
 {
-    cop_pid pid = start(wait_for_end, (cop_bytes){0});
+    cop_pid pid = start(test_wait_for_end, (cop_bytes){0});
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
     ck_assert(!cop_alive(pid));
 }
@@ -519,7 +500,7 @@ TEST(a_plain_process_learns_of_it_before_the_messages_that_wait)
 
 TEST(a_plain_process_that_is_stopped_with_a_failure_ends_with_it)
 {
-    cop_pid pid = start(wait_for_end, (cop_bytes){0});
+    cop_pid pid = start(test_wait_for_end, (cop_bytes){0});
     cop_ref monitor = cop_monitor(pid);
     test_catch_stderr();
     int r = cop_stop_process(pid, cop_failed(-EIO, "as asked"), SOON);
@@ -584,7 +565,7 @@ TEST(a_stop_that_takes_too_long_times_out_and_leaves_no_trace)
     ck_assert_uint_eq(info.waits_for.id, 0);
     cop_exit_signal(pid, COP_REASON_KILLED);
     EVENTUALLY(!cop_alive(pid));
-    ck_assert(!has_mail()); /* no DOWN of the stop's own monitor */
+    ck_assert(!test_has_mail()); /* no DOWN of the stop's own monitor */
 }
 
 TEST(a_stop_without_any_time_asks_all_the_same)
@@ -622,7 +603,7 @@ TEST(messages_that_come_meanwhile_stay)
     release();
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
     test_receive(GO);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 /* ---------------------------------------------------------------- a caller that is stopped itself */

@@ -34,31 +34,12 @@ moved(void)
     return COP_MSG_MOVE(TICK, body, sizeof body, count_drop);
 }
 
-static int
-wait_for_end(cop_bytes arg)
-{
-    (void)arg;
-    cop_msg msg;
-    int r = 0;
-    while (r == 0) {
-        r = cop_receive(&msg, COP_FOREVER);
-    }
-    return r;
-}
-
 static cop_pid
 start_waiting(cop_ref *monitor)
 {
     cop_pid pid;
-    ck_assert_int_eq(cop_spawn(&pid, wait_for_end, .monitor = monitor), 0);
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = monitor), 0);
     return pid;
-}
-
-static bool
-has_mail(void)
-{
-    cop_msg msg;
-    return cop_receive(&msg, 0) == 0;
 }
 
 static cop_ref
@@ -258,7 +239,7 @@ TEST(ten_thousand_timers_with_one_time_all_fire_in_the_order_in_which_they_were_
         ck_assert_int_eq(*COP_BODY(test_receive(TICK), int), i);
     }
     ck_assert_int_ge(cop_now() - begun, COP_MS(50));
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 static uint64_t called[1000];
@@ -316,7 +297,7 @@ TEST(timers_of_many_threads_all_fire)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(a_large_message_is_delivered_whole) /* TMR-016 */
@@ -343,7 +324,7 @@ TEST(a_moved_body_reaches_its_receiver_and_is_dropped_once)
     msg = test_receive(TICK);
     ck_assert_ptr_eq(msg.body.data, body);
     ck_assert_uint_eq(atomic_load(&dropped), 0);
-    ck_assert(!has_mail()); /* the next receive lets it go */
+    ck_assert(!test_has_mail()); /* the next receive lets it go */
     ck_assert_uint_eq(atomic_load(&dropped), 1);
 }
 
@@ -387,7 +368,7 @@ TEST(a_message_comes_when_the_clock_reaches_its_time) /* TMR-005 */
     ck_assert_int_le(left, COP_MS(20));
     test_receive(TICK);
     ck_assert_int_ge(cop_now(), when);
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(a_time_that_has_passed_is_at_once) /* TMR-005 */
@@ -556,7 +537,7 @@ TEST(cancel_gives_the_time_left_and_the_message_never_comes) /* TMR-006 */
     ck_assert_int_ge(left, 0);
     ck_assert_int_le(left, COP_MS(20));
     test_receive(TICK); /* the later one, and no other */
-    ck_assert(!has_mail());
+    ck_assert(!test_has_mail());
 }
 
 TEST(the_result_of_cancel_need_not_be_wanted) /* TMR-009 */
@@ -617,7 +598,7 @@ TEST(a_timer_is_either_cancelled_or_fires_and_never_both)
             test_receive(TICK);
             fired++;
         }
-        ck_assert(!has_mail());
+        ck_assert(!test_has_mail());
         ck_assert_uint_eq(atomic_load(&dropped), (unsigned)i + 1);
     }
     (void)fired; /* how many of each is the machine's affair */

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -44,6 +45,21 @@ unsigned
 test_descriptors(void)
 {
     return count_entries("/proc/self/fd") - 1; /* the directory's own */
+}
+
+#if TEST_SANITIZED
+size_t __sanitizer_get_current_allocated_bytes(void); /* not every compiler has a header for it */
+#endif
+
+size_t
+test_allocated(void)
+{
+#if TEST_SANITIZED
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#endif
 }
 
 /* ---------------------------------------------------------------- the runner */
@@ -166,6 +182,33 @@ test_receive(uint32_t tag)
     ck_assert_int_eq(cop_receive(&msg, SOON), 0);
     ck_assert_uint_eq(msg.tag, tag);
     return msg;
+}
+
+bool
+test_has_mail(void)
+{
+    cop_msg msg;
+    return cop_receive(&msg, 0) == 0;
+}
+
+int
+test_wait_for_end(cop_bytes unused)
+{
+    (void)unused;
+    cop_msg msg;
+    int r = 0;
+    while (r == 0) {
+        r = cop_receive(&msg, COP_FOREVER);
+    }
+    return r;
+}
+
+cop_sys_status
+test_status(cop_pid server)
+{
+    cop_sys_status status;
+    ck_assert_int_eq(cop_sys_get_status(server, &status, SOON), 0);
+    return status;
 }
 
 bool

@@ -81,6 +81,15 @@ cop_reason test_down(cop_ref monitor);
 /* Receive a message with this tag; it must be the next one. */
 cop_msg test_receive(uint32_t tag);
 
+/* Whether there is a message, and take it. */
+bool test_has_mail(void);
+
+/* A process's function: takes what it is sent, until it ends. */
+int test_wait_for_end(cop_bytes unused);
+
+/* How a server is. */
+cop_sys_status test_status(cop_pid server);
+
 /* Whether the process waits in the library and has nothing to read. */
 bool test_is_waiting(cop_pid pid);
 
@@ -88,6 +97,14 @@ bool test_is_waiting(cop_pid pid);
 
 unsigned test_threads(void);     /* of this program */
 unsigned test_descriptors(void); /* that are open */
+size_t test_allocated(void);     /* bytes */
+
+/* A sanitizer's allocator and exit are not what they are elsewhere. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define TEST_SANITIZED 1
+#else
+# define TEST_SANITIZED 0
+#endif
 
 /* ---------------------------------------------------------------- failing */
 
