@@ -123,26 +123,14 @@ run_visit(struct agent *agent, cop_msg request, void *out)
     }
 }
 
-/* A cop_call that is no visit. */
-static cop_step
-refuse(struct copi_process *self, cop_from from)
-{
-    const int code = -EOPNOTSUPP;
-    struct copi_message *refusal = copi_message_new(COPI_REFUSAL, 0, sizeof code);
-    if (refusal) {
-        memcpy(refusal->body, &code, sizeof code);
-        copi_request_answer(self, from.pid, from.ref, refusal);
-    }
-    return cop_ok();
-}
-
 static cop_step
 handle_call(void *state, cop_from from, cop_msg request)
 {
     struct agent *agent = state;
     struct copi_process *self = copi_here.process;
-    if (request.tag < FIRST_TAG) {
-        return refuse(self, from);
+    if (request.tag < FIRST_TAG) { /* a cop_call that is no visit */
+        copi_request_fail(self, from.pid, from.ref, -EOPNOTSUPP);
+        return cop_ok();
     }
     const struct visit *visit = request.body.data;
     size_t size = request.tag == GET_WHOLE ? agent->size : visit->out_size;

@@ -131,7 +131,7 @@ struct copi_process {
     struct copi_dictionary *dictionary;
     cop_context *context;
     struct copi_entered *entered;
-    bool is_waiter; /* in its list of those who wait */
+    bool is_waiter;                  /* in its list of those who wait */
     void *state;                     /* of the behaviour */
     struct copi_message *held_reply; /* cop_reply_stop's */
     cop_pid held_reply_to;           /* its reference is in the message */

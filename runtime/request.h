@@ -46,7 +46,8 @@ bool copi_request_is_awaited(struct copi_process *self, struct copi_message *mes
 void copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,
                          struct copi_message *answer);
 
-/* There is no memory for the answer: the request's own node tells the caller `code`. */
+/* Answer with an error, which needs no memory: the request's own node, which this process has in hand or
+ * has deferred, tells the caller `code`. */
 void copi_request_fail(struct copi_process *self, cop_pid pid, cop_ref ref, int code);
 
 /* Tell the server that `pid` waits under `ref` no more. */
