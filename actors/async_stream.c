@@ -63,17 +63,25 @@ close_input(cop_async_stream *stream)
 }
 
 static bool
+ask_for_element(const cop_async_stream *stream, cop_bytes *item)
+{
+    if (stream->opts.next) {
+        return stream->opts.next(item, stream->opts.env);
+    }
+    if (stream->taken == stream->opts.count) {
+        return false;
+    }
+    *item = stream->opts.items[stream->taken];
+    return true;
+}
+
+static bool
 next_element(cop_async_stream *stream, cop_bytes *item)
 {
     if (stream->input_over) {
         return false;
     }
-    bool more;
-    if (stream->opts.next) {
-        more = stream->opts.next(item, stream->opts.env);
-    } else if ((more = stream->taken < stream->opts.count)) {
-        *item = stream->opts.items[stream->taken];
-    }
+    bool more = ask_for_element(stream, item);
     if (!more) {
         close_input(stream);
     }
