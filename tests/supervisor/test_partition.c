@@ -180,7 +180,7 @@ TEST(what_is_wrong_with_a_child_is_refused_as_by_any_supervisor)
     ck_assert_int_eq(
         cop_partition_supervisor_start(NULL, PARTITIONS(.name = "x", .child = &nothing)), -EINVAL);
     ck_assert_str_eq(why_text(),
-                     "0: it is no genserver, worker, supervisor, command, agent or start");
+                     "0: it is no genserver, statem, worker, supervisor, command, agent or start");
     ck_assert(is_unknown("x"));
 }
 
