@@ -1017,11 +1017,13 @@ a_caller_waits(void)
         .type = "server", .handle_call = fault_in_call, .terminate = say_terminate};
     cop_pid pid;
     MUST(cop_genserver_start(&pid, &server, .name = "server", .contain_faults = true) == 0);
+    cop_ref ended = cop_monitor(pid);
     MUST(cop_call(pid, COP_TAG(1), NULL, 0, SOON) == -EPIPE);
     MUST(cop_why().kind == COP_FAULTED && cop_why().code == SIGSEGV);
     MUST(cop_reason_error(cop_why()) == -EFAULT);
     MUST(!cop_alive(pid));
     MUST(cop_whereis("server").id == 0);
+    test_down(ended); /* and its crash has been reported */
 }
 
 TEST(a_caller_learns_of_the_fault_and_terminate_does_not_run)
