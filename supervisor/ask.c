@@ -166,13 +166,10 @@ cop_supervisor_children(cop_pid supervisor, cop_child_info *out, size_t capacity
     return r;
 }
 
-int
-cop_supervisor_child(cop_pid supervisor, const char *id, cop_child_info *out)
+static int
+ask_for_info(cop_pid supervisor, cop_msg request, cop_child_info *out)
 {
-    if (!id) {
-        return copi_fail(-EINVAL);
-    }
-    cop_msg reply, request = {.tag = COPI_CHILD, .body = COP_STR(id)};
+    cop_msg reply;
     int r = cop_call_any(supervisor, request, &reply, COP_FOREVER);
     if (r) {
         return r;
@@ -184,4 +181,21 @@ cop_supervisor_child(cop_pid supervisor, const char *id, cop_child_info *out)
     }
     cop_msg_release(&reply);
     return r;
+}
+
+int
+cop_supervisor_child(cop_pid supervisor, const char *id, cop_child_info *out)
+{
+    if (!id) {
+        return copi_fail(-EINVAL);
+    }
+    cop_msg request = {.tag = COPI_CHILD, .body = COP_STR(id)};
+    return ask_for_info(supervisor, request, out);
+}
+
+int
+cop_supervisor_instance(cop_pid supervisor, cop_pid child, cop_child_info *out)
+{
+    cop_pid pid = copi_resolve(child); /* a name's holder of now */
+    return ask_for_info(supervisor, COP_MSG_OF(COPI_INSTANCE, pid), out);
 }

@@ -212,6 +212,17 @@ reply_children(const struct copi_supervisor *sup, cop_from from)
     return cop_reply(from, COP_MSG_MOVE(COPI_CHILDREN, children, size, free));
 }
 
+static cop_step
+describe(const struct copi_supervisor *sup, cop_from from, const struct copi_child *child)
+{
+    if (!child) {
+        return give(from, refusal(-ENOENT, "not_found"));
+    }
+    cop_child_info info = copi_siblings_describe(&sup->children, child);
+    memcpy(info.id, child->spec->id, sizeof info.id);
+    return cop_reply(from, COP_MSG_OF(COPI_CHILD, info));
+}
+
 /* A template is known, but no child. */
 static cop_step
 reply_child(const struct copi_supervisor *sup, cop_from from, const char *id)
@@ -221,12 +232,13 @@ reply_child(const struct copi_supervisor *sup, cop_from from, const char *id)
     if (sup->spec->strategy == COP_SIMPLE_ONE_FOR_ONE && strcmp(template.spec->id, id) == 0) {
         child = &template;
     }
-    if (!child) {
-        return give(from, refusal(-ENOENT, "not_found"));
-    }
-    cop_child_info info = copi_siblings_describe(&sup->children, child);
-    memcpy(info.id, child->spec->id, sizeof info.id);
-    return cop_reply(from, COP_MSG_OF(COPI_CHILD, info));
+    return describe(sup, from, child);
+}
+
+static cop_step
+reply_instance(const struct copi_supervisor *sup, cop_from from, cop_pid pid)
+{
+    return describe(sup, from, copi_siblings_find_running(&sup->children, pid));
 }
 
 /* ---------------------------------------------------------------- which strategy has which request */
@@ -241,6 +253,7 @@ has_request(cop_strategy strategy, uint32_t request)
     case COPI_START_INSTANCE:
         return strategy == COP_SIMPLE_ONE_FOR_ONE;
     case COPI_TERMINATE:
+    case COPI_INSTANCE:
         return is_dynamic;
     case COPI_TERMINATE_CHILD:
     case COPI_RESTART_CHILD:
@@ -274,6 +287,8 @@ copi_requests_handle(struct copi_supervisor *sup, cop_from from, cop_msg request
         return give(from, of_child_that_is_down(sup, request, delete_child));
     case COPI_CHILD:
         return reply_child(sup, from, request.body.data);
+    case COPI_INSTANCE:
+        return reply_instance(sup, from, *COP_BODY(request, cop_pid));
     case COPI_COUNT:
         return reply_counts(sup, from);
     case COPI_CHILDREN:

@@ -22,8 +22,9 @@ struct copi_supervisor;
 #define COPI_CHILD           0xfffe0016u
 #define COPI_COUNT           0xfffe0017u /* and on: nothing */
 #define COPI_CHILDREN        0xfffe0018u
+#define COPI_INSTANCE        0xfffe0019u /* cop_pid; answered as COPI_CHILD */
 
-/* To all but the last three, which have their tag and what was asked for; and to refusals. */
+/* To all but the last four, which have their tag and what was asked for; and to refusals. */
 struct copi_answer {
     int code;
     cop_pid pid;

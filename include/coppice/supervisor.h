@@ -311,6 +311,9 @@ COP_API int cop_supervisor_children(cop_pid supervisor, cop_child_info *out, siz
  */
 COP_API int cop_supervisor_child(cop_pid supervisor, const char *id, cop_child_info *out);
 
+/* One of a dynamic kind's that runs, by its pid; supervisor:which_child. -ENOENT: it is none. */
+COP_API int cop_supervisor_instance(cop_pid supervisor, cop_pid child, cop_child_info *out);
+
 #ifdef __cplusplus
 }
 #endif

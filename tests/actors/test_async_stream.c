@@ -92,7 +92,7 @@ value_of(const cop_async_item *item)
 static void
 expect_all_in_order(cop_async_stream *stream)
 {
-    cop_async_item item;
+    cop_async_item item = {0};
     for (size_t i = 0; i < MANY; i++) {
         ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
         ck_assert_uint_eq(item.index, i);
@@ -194,7 +194,7 @@ TEST(unordered_results_come_when_they_are_there)
     cop_async_stream *stream =
         STREAM(first_last, LIST, .limit = 2, .unordered = true, .timeout = COP_FOREVER);
     bool seen[MANY] = {false};
-    cop_async_item item;
+    cop_async_item item = {0};
     for (taken = 0; taken < MANY; taken++) {
         ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
         ck_assert(!seen[item.index]);
@@ -209,7 +209,7 @@ TEST(unordered_results_come_when_they_are_there)
 TEST(an_element_that_fails_is_a_result_and_the_stream_goes_on) /* TSK-036 */
 {
     cop_async_stream *stream = STREAM(fail_on_odd, LIST, .limit = 3);
-    cop_async_item item;
+    cop_async_item item = {0};
     for (size_t i = 0; i < MANY; i++) {
         ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
         ck_assert_uint_eq(item.index, i);
@@ -227,7 +227,7 @@ static int
 take_linked(cop_bytes arg)
 {
     cop_async_stream *stream = STREAM(fail_on_odd, LIST, .task.link = true);
-    cop_async_item item;
+    cop_async_item item = {0};
     cop_trap_exits(*(const bool *)arg.data);
     cop_assert(cop_async_stream_next(stream, &item) == 0 && item.code == 0);
     cop_assert(cop_async_stream_next(stream, &item) == 0 && item.code == -EIO);
@@ -273,7 +273,7 @@ TEST(a_stream_that_is_freed_early_starts_no_more_than_was_needed_and_closes_its_
     int limit = INT32_MAX; /* without an end, as good as */
     cop_async_stream *stream =
         STREAM(twice, .next = count_up, .close = note_closed, .env = &limit, .limit = 3);
-    cop_async_item item;
+    cop_async_item item = {0};
     ck_assert_int_eq(started, 0); /* nothing yet */
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
@@ -313,7 +313,7 @@ TEST(an_element_need_only_last_until_the_next_one)
 TEST(a_late_element_ends_the_stream) /* TSK-038 */
 {
     cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = COP_MS(60));
-    cop_async_item item;
+    cop_async_item item = {0};
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
     ck_assert_int_eq(cop_async_stream_next(stream, &item), -ETIMEDOUT);
@@ -326,7 +326,7 @@ TEST_TIMES(2, a_late_element_is_killed_and_the_others_come) /* TSK-038 */
 {
     cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = COP_MS(200),
                                       .kill_on_timeout = true, .unordered = _i == 1);
-    cop_async_item item;
+    cop_async_item item = {0};
     int late = 0;
     for (size_t i = 0; i < MANY; i++) {
         ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
@@ -351,7 +351,7 @@ TEST(time_may_be_without_limit) /* TSK-038 */
 TEST(a_context_that_ends_ends_the_wait_and_not_the_stream)
 {
     cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = COP_FOREVER);
-    cop_async_item item;
+    cop_async_item item = {0};
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
     cop_context *context = cop_context_new(COP_MS(3));
@@ -384,7 +384,7 @@ TEST(another_process_may_take_than_the_one_that_made_it) /* TSK-044 */
 static int
 take_one(cop_bytes arg)
 {
-    cop_async_item item;
+    cop_async_item item = {0};
     cop_assert(cop_async_stream_next(*(cop_async_stream *const *)arg.data, &item) == -EPERM);
     return 0;
 }
@@ -392,7 +392,7 @@ take_one(cop_bytes arg)
 TEST(only_one_process_may_take)
 {
     cop_async_stream *stream = STREAM(twice, LIST);
-    cop_async_item item;
+    cop_async_item item = {0};
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
     cop_ref monitor;
     cop_spawn(NULL, take_one, .arg = COP_BYTES(stream), .monitor = &monitor);
@@ -404,7 +404,7 @@ static int
 take_until_killed(cop_bytes arg)
 {
     cop_async_stream *stream = *(cop_async_stream *const *)arg.data;
-    cop_async_item item;
+    cop_async_item item = {0};
     for (;;) {
         cop_assert(cop_async_stream_next(stream, &item) == 0);
     }

@@ -26,7 +26,8 @@ in_section() {
     awk -v section="$2" '/^## / { here = $2 == section } here' "$table" | grep -qF "\`${1%/*}/"
 }
 
-for name in $(grep -oE '\b(cop|COP)_[A-Za-z_]*' "$table" | sort -u); do
+names=$(grep -oE '\b(cop|COP)_[A-Za-z_]*' "$table" | sort -u)
+for name in $names; do
     check "$name" "the headers" in_headers ""
 done
 

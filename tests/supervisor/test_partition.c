@@ -271,7 +271,7 @@ TEST(it_is_identified_by_its_name_and_its_partitions_by_their_numbers) /* PSU-00
         char name[32];
         (void)snprintf(name, sizeof name, "x/%.20s", infos[i].id);
         ck_assert(cop_pid_eq(cop_whereis(name), infos[i].pid));
-        ck_assert_uint_eq(cop_partition_at("x", (unsigned)atoi(infos[i].id)).id,
+        ck_assert_uint_eq(cop_partition_at("x", (unsigned)strtoul(infos[i].id, NULL, 10)).id,
                           cop_named(name).id);
     }
     stop_tree(cop_named("x"));

@@ -58,6 +58,24 @@ TEST(static_children_have_no_requests_by_pid)
     }
 }
 
+TEST(an_instance_is_found_by_its_pid) /* SOF-017 */
+{
+    static const cop_child_spec template = {.id = "t", .worker = until_asked};
+    cop_child_info info;
+    cop_pid sup = start_tree(INSTANCES(&template)), pid = instance(sup, "x");
+    ck_assert_int_eq(cop_supervisor_instance(sup, pid, &info), 0);
+    ck_assert(cop_pid_eq(info.pid, pid));
+    ck_assert_str_eq(info.id, "t");
+    ck_assert_int_eq(cop_supervisor_instance(sup, cop_self(), &info), -ENOENT);
+    ck_assert_int_eq(cop_supervisor_terminate(sup, pid), 0);
+    ck_assert_int_eq(cop_supervisor_instance(sup, pid, &info), -ENOENT);
+    ck_assert_int_eq(cop_supervisor_instance(sup, COP_NOBODY, &info), -ENOENT);
+    cop_pid other = start_tree(TREE(.name = NULL));
+    ck_assert_int_eq(cop_supervisor_instance(other, pid, &info), -EOPNOTSUPP);
+    stop_tree(other);
+    stop_tree(sup);
+}
+
 TEST(a_template_alone_is_known_but_runs_nothing) /* SOF-001 */
 {
     cop_pid sup = start_tree(INSTANCES(WORKER(until_asked, .id = "w")));
