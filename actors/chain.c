@@ -423,9 +423,9 @@ run_handlers(struct copi_continuation *continuation, cop_future *settled)
 static void
 handlers_failed(struct copi_continuation *continuation, const cop_reason *why)
 {
-    char words[sizeof why->text];
     (void)continuation;
     if (cop_is_crash(*why)) {
+        char words[sizeof why->text];
         copi_report(COPI_ERROR, "a handler of cop_on_settled crashed: %s",
                     cop_reason_string(*why, words, sizeof words));
     }

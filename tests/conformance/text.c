@@ -38,7 +38,7 @@ text_copy(const char *text)
     return checked(strdup(text));
 }
 
-static char *
+static COP_PRINTF(1, 0) char *
 format_list(const char *format, va_list arguments)
 {
     char *text;

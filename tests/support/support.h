@@ -69,7 +69,8 @@ void test_leaves_things_behind(void);
  * an exit point. */
 #define EVENTUALLY(condition)                                                     \
  do {                                                                             \
-  for (cop_time until_ = cop_now() + SOON; !(condition);) {                       \
+  cop_time until_ = cop_now() + SOON;                                             \
+  while (!(condition)) {                                                          \
    ck_assert_msg(cop_now() < until_, "has not happened in time: %s", #condition); \
    cop_sleep(COP_US(200));                                                        \
   }                                                                               \
