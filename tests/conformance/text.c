@@ -38,8 +38,7 @@ text_copy(const char *text)
     return checked(strdup(text));
 }
 
-static COP_PRINTF(1, 0) char *
-format_list(const char *format, va_list arguments)
+static COP_PRINTF(1, 0) char *format_list(const char *format, va_list arguments)
 {
     char *text;
     return vasprintf(&text, format, arguments) < 0 ? checked(NULL) : text;
