@@ -192,7 +192,9 @@ cop_shutdown(cop_time timeout)
     }
     copi_lock_take(&library.ending); /* threads are joined by one of those who shut down */
     copi_spawner_stop();
-    copi_thread_drained(cop_disowned(), COP_FOREVER);
+    /* A process is gone before its disowning is counted: so the count is read again and again. */
+    while (!copi_thread_drained(cop_disowned(), copi_deadline(COP_MS(50)))) {
+    }
     copi_timer_stop();
     copi_lock_give(&library.ending);
     return orderly ? 0 : copi_fail(-ETIMEDOUT);
