@@ -7,6 +7,8 @@
  */
 #include "actors/future.h"
 #include "runtime/alloc.h"
+#include "tests/actors/outcome.h"
+#include "tests/actors/source.h"
 #include "tests/support/support.h"
 
 #include <coppice/chain.h>
@@ -14,108 +16,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
-
-enum when {
-    BEFORE,
-    RIGHT_AFTER,
-    LATER,
-    ALL_THREE,
-};
-
-static const uint64_t VALUE = 40;
-
-/* ---------------------------------------------------------------- a source, settled at some time */
-
-static struct {
-    cop_future *future;
-    cop_resolver *resolver;
-    enum when when;
-    bool fails;
-} source;
-
-static cop_reason
-failure(void)
-{
-    return cop_failed(-EBADMSG, "{these,are,the,words}");
-}
-
-static void
-settle(void)
-{
-    int r = source.fails ? cop_reject(source.resolver, failure())
-                         : cop_resolve(source.resolver, COP_BYTES(VALUE));
-    ck_assert_int_eq(r, 0);
-}
-
-static void
-begin(int when, bool fails)
-{
-    ck_assert_int_eq(cop_promise_new(&source.future, &source.resolver, sizeof VALUE), 0);
-    source.when = (enum when)when;
-    source.fails = fails;
-    if (source.when == BEFORE) {
-        settle();
-    }
-}
-
-static void *
-settle_later(void *arg)
-{
-    usleep(20000);
-    settle();
-    return arg;
-}
-
-/* What was to be registered is. */
-static void
-proceed(void)
-{
-    pthread_t thread;
-    if (source.when == RIGHT_AFTER) {
-        settle();
-    } else if (source.when == LATER) {
-        ck_assert_int_eq(pthread_create(&thread, NULL, settle_later, NULL), 0);
-        pthread_join(thread, NULL);
-    }
-}
-
-static void
-let_go(void)
-{
-    cop_resolver_free(source.resolver);
-    cop_future_release(source.future);
-}
-
-/* ---------------------------------------------------------------- what children come to; taken */
-
-static void
-assert_value(cop_future *child, uint64_t expected)
-{
-    uint64_t value = 0;
-    ck_assert_int_eq(cop_await(child, COP_OUT(value), SOON), 0);
-    ck_assert_uint_eq(value, expected);
-    cop_future_release(child);
-}
-
-static void
-assert_rejected(cop_future *child, cop_reason why)
-{
-    cop_bytes value;
-    cop_reason got;
-    int code = cop_reason_error(why);
-    ck_assert_int_eq(cop_await_bytes(child, &value, SOON), code);
-    ck_assert_int_eq(cop_future_state(child, &got), code);
-    ck_assert_int_eq(got.kind, why.kind);
-    ck_assert_int_eq(got.code, why.code);
-    ck_assert_str_eq(got.text, why.text);
-    cop_future_release(child);
-}
-
-static void
-assert_code(cop_future *child, int code)
-{
-    assert_rejected(child, cop_failed(code, NULL));
-}
 
 /* ---------------------------------------------------------------- functions */
 

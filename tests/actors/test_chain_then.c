@@ -4,6 +4,7 @@
  * Room: tests/.
  */
 #include "actors/future.h"
+#include "tests/actors/outcome.h"
 #include "tests/support/support.h"
 
 #include <coppice/chain.h>
@@ -67,37 +68,6 @@ end(void)
 {
     let_go(outer);
     let_go(inner);
-}
-
-/* ---------------------------------------------------------------- what children come to; taken */
-
-static void
-assert_value(cop_future *child, uint64_t expected)
-{
-    uint64_t value = 0;
-    ck_assert_int_eq(cop_await(child, COP_OUT(value), SOON), 0);
-    ck_assert_uint_eq(value, expected);
-    cop_future_release(child);
-}
-
-static void
-assert_rejected(cop_future *child, cop_reason why)
-{
-    cop_bytes value;
-    cop_reason got;
-    int code = cop_reason_error(why);
-    ck_assert_int_eq(cop_await_bytes(child, &value, SOON), code);
-    ck_assert_int_eq(cop_future_state(child, &got), code);
-    ck_assert_int_eq(got.kind, why.kind);
-    ck_assert_int_eq(got.code, why.code);
-    ck_assert_str_eq(got.text, why.text);
-    cop_future_release(child);
-}
-
-static void
-assert_code(cop_future *child, int code)
-{
-    assert_rejected(child, cop_failed(code, NULL));
 }
 
 /* ---------------------------------------------------------------- functions */

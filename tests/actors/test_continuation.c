@@ -7,6 +7,7 @@
  */
 #include "actors/continuation.h"
 #include "actors/future.h"
+#include "tests/actors/source.h"
 #include "tests/support/support.h"
 
 #include <coppice/chain.h>
@@ -14,77 +15,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
-
-enum when {
-    BEFORE,
-    RIGHT_AFTER,
-    LATER,
-    ALL_THREE,
-};
-
-static const uint64_t VALUE = 0x1122334455667788;
-
-/* ---------------------------------------------------------------- a source, settled at some time */
-
-static struct {
-    cop_future *future;
-    cop_resolver *resolver;
-    enum when when;
-    bool fails;
-    pthread_t thread;
-} source;
-
-static cop_reason
-failure(void)
-{
-    return cop_failed(-EBADMSG, "{these,are,the,words}");
-}
-
-static void
-settle(void)
-{
-    int r = source.fails ? cop_reject(source.resolver, failure())
-                         : cop_resolve(source.resolver, COP_BYTES(VALUE));
-    ck_assert_int_eq(r, 0);
-}
-
-static void
-begin(int when, bool fails)
-{
-    ck_assert_int_eq(cop_promise_new(&source.future, &source.resolver, sizeof VALUE), 0);
-    source.when = (enum when)when;
-    source.fails = fails;
-    if (source.when == BEFORE) {
-        settle();
-    }
-}
-
-static void *
-settle_later(void *arg)
-{
-    usleep(20000);
-    settle();
-    return arg;
-}
-
-/* What was to be registered is. */
-static void
-proceed(void)
-{
-    if (source.when == RIGHT_AFTER) {
-        settle();
-    } else if (source.when == LATER) {
-        ck_assert_int_eq(pthread_create(&source.thread, NULL, settle_later, NULL), 0);
-        pthread_join(source.thread, NULL);
-    }
-}
-
-static void
-let_go(void)
-{
-    cop_resolver_free(source.resolver);
-    cop_future_release(source.future);
-}
 
 /* ---------------------------------------------------------------- handlers that remember */
 
