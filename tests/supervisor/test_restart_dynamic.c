@@ -83,9 +83,9 @@ TEST(between_two_attempts_it_is_known_but_not_active) /* DYN-019, DYN-021 */
 
 TEST_TIMES(2, between_two_attempts_its_last_pid_stands_for_it)
 {
-    cop_supervisor_spec spec = {BOXES, .backoff_min = COP_MS(20)};
+    cop_supervisor_spec spec = {BOXES, .backoff_min = COP_MS(500)};
     if (_i == 1) {
-        spec = *DYNAMIC(.backoff_min = COP_MS(20));
+        spec = *DYNAMIC(.backoff_min = COP_MS(500));
     }
     cop_pid sup = start_recorded(&spec);
     cop_pid a = _i ? started(sup, ANY_BOX("a", .restart = COP_PERMANENT)) : instance(sup, "a");
@@ -93,7 +93,7 @@ TEST_TIMES(2, between_two_attempts_its_last_pid_stands_for_it)
     EVENTUALLY(strcmp(listed(sup), "=restarting") == 0);
     ck_assert_int_eq(cop_supervisor_terminate(sup, a), 0);
     ck_assert_str_eq(listed(sup), "");
-    cop_sleep(COP_MS(60)); /* were the timer left, it would have come by now */
+    cop_sleep(COP_MS(700)); /* were the timer left, it would have come by now */
     ck_assert_str_eq(listed(sup), "");
     HAPPENED(_i ? "+a terminated(a boom)" : "+a terminated(w boom)");
 }
