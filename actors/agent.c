@@ -26,6 +26,7 @@
 #define UPDATE         0xffff0103u
 #define GET_AND_UPDATE 0xffff0104u
 #define FIRST_TAG      GET_WHOLE
+#define LAST_TAG       GET_AND_UPDATE
 
 struct agent {
     void *state;
@@ -128,7 +129,7 @@ handle_call(void *state, cop_from from, cop_msg request)
 {
     struct agent *agent = state;
     struct copi_process *self = copi_here.process;
-    if (request.tag < FIRST_TAG) { /* a cop_call that is no visit */
+    if (request.tag < FIRST_TAG || request.tag > LAST_TAG) { /* a call that is no visit */
         copi_request_fail(self, from.pid, from.ref, -EOPNOTSUPP);
         return cop_ok();
     }

@@ -17,7 +17,8 @@
  * Tags of the library's own, by the second byte from the right, so that no two mean the same:
  *
  *   0xffff00..   what users receive (include/coppice/)
- *   0xffff01..   agents; 02 cop_sys; 03 locks of registries; 04 calls whose answer is a future
+ *   0xffff01..   agents; 02 cop_sys; 03 locks of registries; 04 calls whose answer is a future; 05 what
+ *                a supervisor is asked
  *   0xfffe....   of timers, and of what is sent by public functions, which refuse reserved ones: so
  *                anybody may send them, and whoever gets one looks at it before he believes it
  */

@@ -10,6 +10,7 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/process.h"
+#include "runtime/request.h"
 #include "runtime/table.h"
 #include "supervisor/requests.h"
 #include "supervisor/siblings.h"
@@ -20,10 +21,47 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* cop_call with a tag that it refuses. A moved body is taken whatever happens. */
+static int
+make_request(struct copi_process **self, cop_msg request, struct copi_message **message)
+{
+    uint32_t tag = request.tag;
+    request.tag = 0;
+    int r = copi_enter_exit_point(self);
+    if (r == 0 && (r = copi_message_from(message, COPI_CALL, &request)) == 0) {
+        (*message)->tag = tag;
+        return 0;
+    }
+    cop_msg_release(&request);
+    return copi_fail(r);
+}
+
+static int
+ask_for(cop_pid supervisor, cop_msg request, void *out, size_t size)
+{
+    struct copi_process *self;
+    struct copi_message *message;
+    int r = make_request(&self, request, &message);
+    return r ? r : copi_request_bytes(self, supervisor, message, COP_FOREVER, out, size);
+}
+
+static int
+ask_for_any(cop_pid supervisor, cop_msg request, cop_msg *reply)
+{
+    struct copi_process *self;
+    struct copi_message *message, *answer;
+    int r = make_request(&self, request, &message);
+    r = r ? r : copi_request(self, supervisor, message, COP_FOREVER, &answer);
+    if (r == 0) {
+        *reply = copi_message_give(answer);
+    }
+    return r;
+}
+
 static int
 ask(cop_pid supervisor, cop_msg request, struct copi_answer *answer)
 {
-    int r = cop_call(supervisor, request, answer, sizeof *answer, COP_FOREVER);
+    int r = ask_for(supervisor, request, answer, sizeof *answer);
     return r || answer->code == 0 ? r : copi_fail_why(&answer->why, answer->code);
 }
 
@@ -125,7 +163,7 @@ cop_supervisor_delete_child(cop_pid supervisor, const char *id)
 int
 cop_supervisor_count(cop_pid supervisor, cop_child_counts *out)
 {
-    return cop_call(supervisor, COP_TAG(COPI_COUNT), out, sizeof *out, COP_FOREVER);
+    return ask_for(supervisor, COP_TAG(COPI_COUNT), out, sizeof *out);
 }
 
 /* Not what was asked for, so a refusal. */
@@ -142,7 +180,7 @@ take_refusal(const cop_msg *reply)
 static int
 take_children(const cop_msg *reply, cop_child_info *out, size_t capacity, size_t *count)
 {
-    if (reply->tag != COPI_CHILDREN) {
+    if (reply->tag != COPI_ARE_CHILDREN) {
         return take_refusal(reply);
     }
     size_t there = reply->body.size / sizeof *out;
@@ -158,7 +196,7 @@ int
 cop_supervisor_children(cop_pid supervisor, cop_child_info *out, size_t capacity, size_t *count)
 {
     cop_msg reply;
-    int r = cop_call_any(supervisor, COP_TAG(COPI_CHILDREN), &reply, COP_FOREVER);
+    int r = ask_for_any(supervisor, COP_TAG(COPI_CHILDREN), &reply);
     if (r == 0) {
         r = take_children(&reply, out, capacity, count);
         cop_msg_release(&reply);
@@ -170,11 +208,11 @@ static int
 ask_for_info(cop_pid supervisor, cop_msg request, cop_child_info *out)
 {
     cop_msg reply;
-    int r = cop_call_any(supervisor, request, &reply, COP_FOREVER);
+    int r = ask_for_any(supervisor, request, &reply);
     if (r) {
         return r;
     }
-    if (reply.tag == COPI_CHILD && reply.body.size == sizeof *out) {
+    if (reply.tag == COPI_IS_CHILD && reply.body.size == sizeof *out) {
         memcpy(out, reply.body.data, sizeof *out);
     } else {
         r = take_refusal(&reply);

@@ -194,7 +194,7 @@ reply_counts(const struct copi_supervisor *sup, cop_from from)
     if (sup->spec->strategy == COP_SIMPLE_ONE_FOR_ONE) {
         counts.specs = 1;
     }
-    return cop_reply(from, COP_MSG_OF(COPI_COUNT, counts));
+    return cop_reply(from, COP_MSG_OF(COPI_ARE_COUNTS, counts));
 }
 
 static cop_step
@@ -202,14 +202,14 @@ reply_children(const struct copi_supervisor *sup, cop_from from)
 {
     size_t size = sup->children.count * sizeof(cop_child_info);
     if (size == 0) {
-        return cop_reply(from, COP_TAG(COPI_CHILDREN));
+        return cop_reply(from, COP_TAG(COPI_ARE_CHILDREN));
     }
     cop_child_info *children = copi_alloc(size);
     if (!children) {
         return give(from, refusal(-ENOMEM, "out of memory"));
     }
     copi_siblings_list(&sup->children, children);
-    return cop_reply(from, COP_MSG_MOVE(COPI_CHILDREN, children, size, free));
+    return cop_reply(from, COP_MSG_MOVE(COPI_ARE_CHILDREN, children, size, free));
 }
 
 static cop_step
@@ -220,7 +220,7 @@ describe(const struct copi_supervisor *sup, cop_from from, const struct copi_chi
     }
     cop_child_info info = copi_siblings_describe(&sup->children, child);
     memcpy(info.id, child->spec->id, sizeof info.id);
-    return cop_reply(from, COP_MSG_OF(COPI_CHILD, info));
+    return cop_reply(from, COP_MSG_OF(COPI_IS_CHILD, info));
 }
 
 /* A template is known, but no child. */

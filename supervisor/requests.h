@@ -12,19 +12,24 @@
 
 struct copi_supervisor;
 
-/* Tags of calls, and what they carry. */
-#define COPI_START_CHILD     0xfffe0010u /* struct copi_child, moved */
-#define COPI_START_INSTANCE  0xfffe0011u /* its argument */
-#define COPI_TERMINATE       0xfffe0012u /* cop_pid */
-#define COPI_TERMINATE_CHILD 0xfffe0013u /* and on: an id */
-#define COPI_RESTART_CHILD   0xfffe0014u
-#define COPI_DELETE_CHILD    0xfffe0015u
-#define COPI_CHILD           0xfffe0016u
-#define COPI_COUNT           0xfffe0017u /* and on: nothing */
-#define COPI_CHILDREN        0xfffe0018u
-#define COPI_INSTANCE        0xfffe0019u /* cop_pid; answered as COPI_CHILD */
+/* Tags of calls, which no program can send by itself: so what they carry is as said here. */
+#define COPI_START_CHILD     0xffff0500u /* struct copi_child, moved */
+#define COPI_START_INSTANCE  0xffff0501u /* its argument */
+#define COPI_TERMINATE       0xffff0502u /* cop_pid */
+#define COPI_TERMINATE_CHILD 0xffff0503u /* and on: an id */
+#define COPI_RESTART_CHILD   0xffff0504u
+#define COPI_DELETE_CHILD    0xffff0505u
+#define COPI_CHILD           0xffff0506u
+#define COPI_COUNT           0xffff0507u /* and on: nothing */
+#define COPI_CHILDREN        0xffff0508u
+#define COPI_INSTANCE        0xffff0509u /* cop_pid */
 
-/* To all but the last four, which have their tag and what was asked for; and to refusals. */
+/* Tags of answers that are what was asked for, to the last four; to others, and for refusals, it is a
+ * struct copi_answer. */
+#define COPI_IS_CHILD     1u /* cop_child_info */
+#define COPI_ARE_CHILDREN 2u /* as many of them as there are */
+#define COPI_ARE_COUNTS   3u /* cop_child_counts */
+
 struct copi_answer {
     int code;
     cop_pid pid;

@@ -46,6 +46,21 @@ TEST(a_specification_that_is_none_is_refused_before_the_supervisor_is_asked) /* 
     ck_assert_uint_eq(counts(sup).specs, 0);
 }
 
+TEST(a_request_made_by_hand_is_refused_before_the_supervisor_is_asked)
+{
+    static const uint32_t tags[] = {COPI_START_CHILD, COPI_TERMINATE, COPI_INSTANCE, COPI_COUNT};
+    cop_pid sup = start_tree(TREE(.strategy = COP_DYNAMIC));
+    struct copi_answer answer;
+    cop_msg reply;
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        cop_msg request = COP_TAG(tags[i]); /* without what it should carry */
+        ck_assert_int_eq(cop_call(sup, request, &answer, sizeof answer, COP_FOREVER), -EINVAL);
+        ck_assert_int_eq(cop_call_any(sup, request, &reply, COP_FOREVER), -EINVAL);
+        ck_assert_int_eq(cop_cast(sup, request), -EINVAL);
+    }
+    ck_assert_uint_eq(counts(sup).specs, 0);
+}
+
 TEST(who_gives_no_id_is_refused_before_the_supervisor_is_asked)
 {
     cop_child_info info = {.restarts = 9};
