@@ -4,9 +4,8 @@
  * Room: actors/. Knows the runtime.
  * Touch freely: nothing. Ask first: when terminate runs.
  *
- * A server is a process whose function is the loop below. A callback returns a step, which is small,
- * because it is returned for every message; a reason, a token or an answer to be sent later waits in
- * the process.
+ * A server is a process whose function is the loop below. A callback returns a step
+ * (genserver_step.c), which says how the loop goes on.
  *
  * A server that traps exits ends when its parent does, as in OTP: that exit is not shown to
  * handle_info. One that does not trap ends by the signal itself, without terminate.
@@ -14,159 +13,18 @@
 #include "actors/genserver.h"
 
 #include "actors/debug.h"
+#include "actors/genserver_step.h"
 #include "actors/sys.h"
-#include "runtime/exit.h"
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
 #include "runtime/report.h"
 #include "runtime/request.h"
-#include "runtime/send.h"
-#include "runtime/stop.h"
 #include "runtime/wait.h"
 
-#include <coppice/memory.h>
-#include <coppice/name.h>
 #include <coppice/signal.h>
 
 #include <errno.h>
-#include <stdlib.h>
-
-/* Not small numbers: a step that no function here has made is to be noticed. */
-enum next {
-    GO_ON = 0x5e1,
-    GO_ON_TIMED,
-    GO_ON_TIMED_WITH,
-    CONTINUE,
-    STOP,
-    IGNORE,
-};
-
-/* Somebody watches: see debug.c. */
-static void
-note_reply(struct copi_process *self, cop_pid to, const struct copi_message *reply)
-{
-    cop_msg view = copi_message_view(reply);
-    copi_debug_note(self, COP_SYS_REPLY, to, &view);
-}
-
-/* ---------------------------------------------------------------- steps */
-
-cop_step
-cop_ok(void)
-{
-    return (cop_step){.next = GO_ON};
-}
-
-cop_step
-cop_ok_timeout(cop_time idle)
-{
-    return (cop_step){.next = GO_ON_TIMED, .timeout = idle};
-}
-
-cop_step
-cop_ignore(void)
-{
-    return (cop_step){.next = IGNORE};
-}
-
-cop_step
-cop_stop(cop_reason reason)
-{
-    struct copi_process *self = copi_here.process;
-    if (self) {
-        self->step_reason = reason;
-    }
-    return (cop_step){.next = STOP};
-}
-
-/* The token waits in the process; the step says for what. */
-static cop_step
-with_token(cop_step step, cop_msg token, const char *what)
-{
-    struct copi_process *self = copi_here.process;
-    struct copi_message *message = NULL;
-    int r = self ? copi_message_from(&message, COPI_SEND, &token) : -EPERM;
-    if (r) {
-        cop_msg_release(&token);
-        return cop_stop(cop_failed(r, "%s", what));
-    }
-    if (self->token) {
-        copi_message_free(self->token);
-    }
-    self->token = message;
-    return step;
-}
-
-cop_step
-cop_ok_continue(cop_msg token)
-{
-    return with_token((cop_step){.next = CONTINUE}, token, "continue");
-}
-
-cop_step
-cop_ok_timeout_with(cop_time idle, cop_msg msg)
-{
-    return with_token((cop_step){.next = GO_ON_TIMED_WITH, .timeout = idle}, msg, "timeout");
-}
-
-cop_step
-cop_ok_timeout_at(cop_time when, cop_msg msg)
-{
-    cop_time now = copi_clock();
-    return cop_ok_timeout_with(when == COP_FOREVER ? when : when > now ? when - now : 0, msg);
-}
-
-/* The answer as a message; one that cannot be made is a refusal that says why. NULL: no memory. */
-static struct copi_message *
-make_reply(cop_msg *reply)
-{
-    struct copi_message *message = NULL;
-    int r = copi_message_from(&message, COPI_REPLY, reply);
-    if (r) {
-        cop_msg_release(reply);
-        message = copi_message_new(COPI_REFUSAL, 0, sizeof r);
-        if (message) {
-            memcpy(message->body, &r, sizeof r);
-        }
-    }
-    return message;
-}
-
-cop_step
-cop_reply(cop_from from, cop_msg reply)
-{
-    struct copi_process *self;
-    struct copi_message *message = make_reply(&reply);
-    if (copi_enter(&self) != 0) {
-        if (message) {
-            copi_message_free(message);
-        }
-    } else if (message) {
-        if (self->debug) {
-            note_reply(self, from.pid, message);
-        }
-        copi_request_answer(self, from.pid, from.ref, message);
-    } else {
-        copi_request_fail(self, from.pid, from.ref, -ENOMEM);
-    }
-    return cop_ok();
-}
-
-cop_step
-cop_reply_stop(cop_from from, cop_msg reply, cop_reason reason)
-{
-    struct copi_process *self = copi_here.process;
-    struct copi_message *message = make_reply(&reply);
-    if (message && self && !self->held_reply) {
-        message->ref = from.ref;
-        self->held_reply = message;
-        self->held_reply_to = from.pid;
-    } else if (message) {
-        copi_message_free(message);
-    }
-    return cop_stop(reason);
-}
 
 /* ---------------------------------------------------------------- ending */
 
@@ -197,7 +55,7 @@ send_held_reply(struct copi_process *self)
     self->held_reply = NULL;
     if (reply) {
         if (self->debug) {
-            note_reply(self, self->held_reply_to, reply);
+            copi_note_reply(self, self->held_reply_to, reply);
         }
         copi_request_answer(self, self->held_reply_to, reply->ref, reply);
     }
@@ -332,18 +190,12 @@ handle(struct copi_process *self, const struct copi_message *message)
     return info(self, copi_message_view(message));
 }
 
-static bool
-goes_on(cop_step step)
-{
-    return step.next >= GO_ON && step.next <= CONTINUE;
-}
-
 /* The callback has returned. Its message's body may be somebody else's by now. */
 static cop_step
 over(struct copi_process *self, cop_step step)
 {
     copi_callback_end(self);
-    if (!goes_on(step)) {
+    if (!copi_step_goes_on(step)) {
         copi_note_in_hand(self);
     } else if (self->debug) {
         const struct copi_message *message = self->current;
@@ -512,7 +364,7 @@ wait_for_message(struct copi_process *self, cop_time idle, struct copi_message *
             return 0;
         }
         *step = serve_request(self, *message);
-        if (!goes_on(*step)) {
+        if (!copi_step_goes_on(*step)) {
             return -ECANCELED;
         }
     }
@@ -551,11 +403,11 @@ static cop_step
 next_step(struct copi_process *self, cop_step last)
 {
     switch (last.next) {
-    case CONTINUE:
+    case COPI_CONTINUE:
         return take_continue(self);
-    case GO_ON_TIMED:
+    case COPI_GO_ON_TIMED:
         return wait_and_take(self, last.timeout);
-    case GO_ON_TIMED_WITH:
+    case COPI_GO_ON_TIMED_WITH:
         return wait_with_token(self, last.timeout);
     default:
         return wait_and_take(self, COP_FOREVER);
@@ -565,16 +417,16 @@ next_step(struct copi_process *self, cop_step last)
 static cop_reason
 why_it_stops(const struct copi_process *self, cop_step step)
 {
-    return step.next == STOP ? self->step_reason
-                             : cop_failed(-EINVAL, "{bad_return_value,%d}", step.next);
+    return step.next == COPI_STOP_SERVER ? self->step_reason
+                                         : cop_failed(-EINVAL, "{bad_return_value,%d}", step.next);
 }
 
-static cop_reason
-serve(struct copi_process *self, cop_step step)
+cop_reason
+copi_genserver_serve(struct copi_process *self, cop_step step)
 {
-    while (goes_on(step)) {
+    while (copi_step_goes_on(step)) {
         step = next_step(self, step);
-        if (self->pending == COPI_ASKED && step.next == STOP) {
+        if (self->pending == COPI_ASKED && step.next == COPI_STOP_SERVER) {
             return self->pending_reason; /* by a signal that it does not trap: no terminate */
         }
     }
@@ -603,191 +455,14 @@ cop_reason
 copi_genserver_run(struct copi_process *self)
 {
     cop_step step = init(self);
-    if (step.next == IGNORE) {
+    if (step.next == COPI_IGNORE) {
         self->declined = true;
         return COP_REASON_NORMAL;
     }
-    if (!goes_on(step)) {
+    if (!copi_step_goes_on(step)) {
         return why_it_stops(self, step);
     }
     copi_acknowledge(self, 0, &COP_REASON_NORMAL);
     copi_thread_yield(); /* who has started us may want to watch us before we make news */
-    return serve(self, step);
-}
-
-static const struct copi_behaviour genserver = COPI_GENSERVER_CALLED("genserver");
-
-/* ---------------------------------------------------------------- starting */
-
-static int
-outcome_of_start(struct copi_message *answer, cop_pid pid, cop_pid *out)
-{
-    struct copi_started started;
-    memcpy(&started, answer->body, sizeof started);
-    copi_message_free(answer);
-    if (started.code < 0) {
-        return copi_fail_why(&started.reason, started.code);
-    }
-    if (out) {
-        *out = started.code == COPI_DECLINED ? COP_NOBODY : pid;
-    }
-    return 0;
-}
-
-static int
-await_start(struct copi_process *self, cop_pid pid, cop_ref ref, cop_time timeout, cop_pid *out)
-{
-    struct copi_message *answer;
-    int r = copi_request_await(self, ref, timeout ? timeout : COP_FOREVER, &answer);
-    if (r == 0) {
-        return outcome_of_start(answer, pid, out);
-    }
-    if (r == -ETIMEDOUT || r == -ECANCELED) {
-        cop_reason why = self->why;
-        copi_kill_and_wait(self, pid);
-        copi_fail_why(&why, r);
-    }
-    return r;
-}
-
-static int
-start(cop_pid *out, const struct copi_behaviour *kind, const cop_genserver *server,
-      const cop_start_opts *opts)
-{
-    struct copi_process *self;
-    cop_pid pid;
-    cop_ref ref;
-    int r = copi_enter_exit_point(&self);
-    if (r) {
-        return r;
-    }
-    r = copi_spawn(&pid, &ref,
-                   &(struct copi_spawn){
-                       .behaviour = kind,
-                       .what = server,
-                       .opts = opts,
-                       .acknowledged = true,
-                   });
-    if (r == -EEXIST && out) {
-        *out = opts->name ? cop_whereis(opts->name) : pid;
-    }
-    return r ? r : await_start(self, pid, ref, opts->init_timeout, out);
-}
-
-int
-cop_genserver_start_with(cop_pid *out, const cop_genserver *behaviour, const cop_start_opts *opts)
-{
-    const cop_start_opts mine = copi_start_opts(opts);
-    return start(out, &genserver, behaviour, &mine);
-}
-
-int
-copi_genserver_start(cop_pid *out, const struct copi_behaviour *kind, const cop_genserver *server,
-                     void *arg, size_t size, const cop_start_opts *opts)
-{
-    cop_start_opts mine = copi_start_opts(opts);
-    mine.arg = (cop_bytes){arg, size};
-    /* The start is an exit point: then this goes by the deferred call. */
-    int r = cop_defer(free, arg);
-    if (r) {
-        free(arg);
-        return r;
-    }
-    r = start(out, kind, server, &mine);
-    cop_undefer(free, arg, true);
-    return r;
-}
-
-/* Nothing is changed until all is there that can fail. */
-static int
-prepare_to_enter(struct copi_process *self, const cop_genserver *behaviour, cop_bytes state)
-{
-    void *block = NULL;
-    if (behaviour->state_size > 0 && !(block = copi_memory_new(self, behaviour->state_size))) {
-        return -ENOMEM;
-    }
-    int r = copi_process_become(self, &genserver, behaviour);
-    if (r) {
-        cop_free(block);
-        return r;
-    }
-    if (block && state.size > 0) {
-        memcpy(block, state.data, state.size);
-    }
-    self->state = block;
-    copi_sys_show_state(block, behaviour->state_size);
-    return 0;
-}
-
-int
-cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state, cop_step first)
-{
-    struct copi_process *self;
-    int r = copi_enter_exit_point(&self);
-    if (r) {
-        return r;
-    }
-    if (!self->jump || self->held > 0) {
-        return copi_fail(-EPERM);
-    }
-    bool fits =
-        behaviour && (state.size == 0 || (state.data && state.size == behaviour->state_size));
-    r = fits && goes_on(first) ? prepare_to_enter(self, behaviour, state) : -EINVAL;
-    if (r) {
-        return copi_fail(r);
-    }
-    copi_callback_end(self);
-    self->reason = serve(self, first);
-    copi_exit_now(self);
-}
-
-/* ---------------------------------------------------------------- asking */
-
-/* The request as a message; a moved body is taken whatever happens. */
-static int
-make_request(struct copi_process **self, cop_msg *request, struct copi_message **message)
-{
-    int r = copi_enter_exit_point(self);
-    if (r == 0 && (r = copi_message_from(message, COPI_CALL, request))) {
-        copi_fail(r);
-    }
-    if (r) {
-        cop_msg_release(request);
-    }
-    return r;
-}
-
-int
-cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size, cop_time timeout)
-{
-    struct copi_process *self;
-    struct copi_message *message;
-    int r = make_request(&self, &request, &message);
-    return r ? r : copi_request_bytes(self, server, message, timeout, reply, reply_size);
-}
-
-int
-cop_call_any(cop_pid server, cop_msg request, cop_msg *reply, cop_time timeout)
-{
-    struct copi_process *self;
-    struct copi_message *message, *answer;
-    int r = make_request(&self, &request, &message);
-    if (r == 0) {
-        r = copi_request(self, server, message, timeout, &answer);
-    }
-    if (r == 0) {
-        *reply = copi_message_give(answer);
-    }
-    return r;
-}
-
-int
-cop_cast(cop_pid server, cop_msg msg)
-{
-    int r = copi_send(server, COPI_CAST, &msg);
-    if (r == -ESRCH) {
-        cop_msg_release(&msg); /* to nobody: as in OTP, not an error */
-        r = 0;
-    }
-    return r;
+    return copi_genserver_serve(self, step);
 }

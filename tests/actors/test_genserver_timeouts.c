@@ -2,7 +2,7 @@
  * tests/actors/test_genserver_timeouts.c - idle timeouts that carry a message of their own.
  *
  * Room: tests/. The numbers (GEN-…) are those of the behaviours of OTP's gen_server that hold here.
- * Plain ones are in test_genserver.c.
+ * Plain ones are in test_genserver_step.c.
  */
 #include "runtime/alloc.h"
 #include "tests/support/support.h"

@@ -1,5 +1,5 @@
 /*
- * tests/actors/test_genserver_starts.c - starting a server is one step for its starter: it is up, or it
+ * tests/actors/test_genserver_start_outcome.c - starting a server is one step for its starter: it is up, or it
  * has failed with a reason, and nothing in between is seen.
  *
  * Room: tests/. Case ids (PRL-001) are those of the conformance list.
@@ -172,4 +172,4 @@ TEST_TIMES(FORMS, a_process_that_is_killed_before_it_is_up_fails_its_start) /* P
     only_a_monitor_is_told(&forms[_i], down, COP_KILLED);
 }
 
-SUITE("genserver starts")
+SUITE("genserver_start_outcome")
