@@ -10,7 +10,7 @@
  */
 #include "actors/pg.h"
 
-#include "actors/holding.h"
+#include "actors/registry_holding.h"
 #include "runtime/inbox.h"
 #include "runtime/message.h"
 #include "runtime/name.h"

@@ -1,15 +1,15 @@
 /*
  * actors/registry.c - registries: what one asks of them.
  *
- * Room: actors/. Any thread. What they are made of: partition.c.
+ * Room: actors/. Any thread. What they are made of: registry_partition.c.
  * Touch freely: all of it, inside the contracts of coppice/registry.h.
  *
  * Every question is: find the place, take a picture under its lock, and look at the picture without.
  */
 #include "actors/registry.h"
 
-#include "actors/holding.h"
-#include "actors/partition.h"
+#include "actors/registry_holding.h"
+#include "actors/registry_partition.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
 #include "runtime/via.h"

@@ -16,7 +16,7 @@
 #include "actors/registry_lock.h"
 
 #include "actors/blob.h"
-#include "actors/partition.h"
+#include "actors/registry_partition.h"
 #include "runtime/alloc.h"
 #include "runtime/message.h"
 #include "runtime/process.h"

@@ -6,8 +6,8 @@
  * A registry is a supervisor with its partitions as children, one for all: a process may be registered
  * in several, and none of them knows what another has lost.
  */
-#include "actors/partition.h"
 #include "actors/registry.h"
+#include "actors/registry_partition.h"
 #include "runtime/alloc.h"
 #include "runtime/name.h"
 #include "runtime/process.h"

@@ -3,7 +3,7 @@
  *
  * Room: tests/. Each test runs with a scope of one partition, and with one of eight.
  */
-#include "actors/partition.h"
+#include "actors/registry_partition.h"
 #include "runtime/alloc.h"
 #include "tests/actors/worker.h"
 

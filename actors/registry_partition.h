@@ -1,13 +1,13 @@
 /*
- * actors/partition.h - the parts of which registries are made, and how they are found.
+ * actors/registry_partition.h - the parts of which registries are made, and how they are found.
  *
  * Room: actors/.
  */
-#ifndef COPI_ACTORS_PARTITION_H
-#define COPI_ACTORS_PARTITION_H
+#ifndef COPI_ACTORS_REGISTRY_PARTITION_H
+#define COPI_ACTORS_REGISTRY_PARTITION_H
 
-#include "actors/picture.h"
 #include "actors/registrations.h"
+#include "actors/registry_picture.h"
 #include "runtime/thread.h"
 
 #include <coppice/genserver.h>

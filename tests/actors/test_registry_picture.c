@@ -1,9 +1,9 @@
 /*
- * tests/actors/test_picture.c - what a registry held at one moment.
+ * tests/actors/test_registry_picture.c - what a registry held at one moment.
  *
  * Room: tests/.
  */
-#include "actors/picture.h"
+#include "actors/registry_picture.h"
 #include "runtime/alloc.h"
 #include "tests/actors/worker.h"
 
@@ -89,4 +89,4 @@ TEST(the_dead_and_the_others_are_not_in_it)
     copi_registrations_clear(&all);
 }
 
-SUITE("picture")
+SUITE("registry_picture")

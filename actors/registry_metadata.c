@@ -1,14 +1,14 @@
 /*
- * actors/metadata.c - what is to be known of a registry as a whole.
+ * actors/registry_metadata.c - what is to be known of a registry as a whole.
  *
  * Room: actors/. Any thread.
  *
  * It lies in the first partition, whatever its keys hash to, under that one's lock.
  */
-#include "actors/metadata.h"
+#include "actors/registry_metadata.h"
 
 #include "actors/blob.h"
-#include "actors/partition.h"
+#include "actors/registry_partition.h"
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 

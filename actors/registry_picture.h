@@ -1,10 +1,10 @@
 /*
- * actors/picture.h - what a registry held at one moment, to be looked at without its lock.
+ * actors/registry_picture.h - what a registry held at one moment, to be looked at without its lock.
  *
  * Room: actors/. The owner thread only.
  */
-#ifndef COPI_ACTORS_PICTURE_H
-#define COPI_ACTORS_PICTURE_H
+#ifndef COPI_ACTORS_REGISTRY_PICTURE_H
+#define COPI_ACTORS_REGISTRY_PICTURE_H
 
 #include "actors/registrations.h"
 

@@ -1,9 +1,9 @@
 /*
- * tests/actors/test_holding.c - how a process comes to be registered, and how it gives that up itself.
+ * tests/actors/test_registry_holding.c - how a process comes to be registered, and how it gives that up itself.
  *
  * Room: tests/. What it looks like from outside: test_registry.c.
  */
-#include "actors/holding.h"
+#include "actors/registry_holding.h"
 #include "runtime/alloc.h"
 #include "runtime/table.h"
 #include "tests/actors/worker.h"
@@ -101,4 +101,4 @@ TEST(one_is_removed_by_its_value)
     ck_assert_uint_eq(registry_under("a"), 1);
 }
 
-SUITE("holding")
+SUITE("registry_holding")

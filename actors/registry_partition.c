@@ -1,5 +1,5 @@
 /*
- * actors/partition.c - the parts of which registries are made, and how they are found.
+ * actors/registry_partition.c - the parts of which registries are made, and how they are found.
  *
  * Room: actors/. Knows the runtime. Any thread; the second half runs in a partition's process.
  * Touch freely: nothing. Ask first: who is linked when; the order in close_partition.
@@ -8,7 +8,7 @@
  * one has it. They share nothing, so each is a small registry by itself.
  *
  * Readers. Whoever looks something up takes the partition's lock, a mutex, for a search in a hash set
- * and a few additions to what it finds, which is then looked at without it (picture.c). Concurrency
+ * and a few additions to what it finds, which is then looked at without it (registry_picture.c). Concurrency
  * Kit's sets can be read without any lock, but then what is removed must outlive its readers: that is an
  * epoch record for every thread, of which there is one for every process, polled when it does not read.
  * A mutex that nobody else wants costs less than what it guards; where many want it, partitions are the
@@ -37,11 +37,11 @@
  * The lock is held while events are posted, so that they arrive in the order of what they tell. That
  * takes the locks of the message pools and of nothing else.
  */
-#include "actors/partition.h"
+#include "actors/registry_partition.h"
 
-#include "actors/metadata.h"
 #include "actors/pg.h"
 #include "actors/registry_lock.h"
+#include "actors/registry_metadata.h"
 #include "runtime/alloc.h"
 #include "runtime/message.h"
 #include "runtime/name.h"

@@ -1,5 +1,5 @@
 /*
- * tests/actors/test_metadata.c - what is to be known of a registry as a whole.
+ * tests/actors/test_registry_metadata.c - what is to be known of a registry as a whole.
  *
  * Room: tests/. Each test runs with a registry of one partition, and with one of eight.
  */
@@ -69,4 +69,4 @@ TEST_TIMES(2, metadata_goes_with_the_registry)
     ck_assert_int_eq(cop_registry_meta("r", COP_STR("k"), COP_OUT(one)), -ENOENT);
 }
 
-SUITE("metadata")
+SUITE("registry_metadata")

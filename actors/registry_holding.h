@@ -1,12 +1,12 @@
 /*
- * actors/holding.h - how a process comes to be registered, and how it gives that up itself.
+ * actors/registry_holding.h - how a process comes to be registered, and how it gives that up itself.
  *
  * Room: actors/. The process itself, or who starts it.
  */
-#ifndef COPI_ACTORS_HOLDING_H
-#define COPI_ACTORS_HOLDING_H
+#ifndef COPI_ACTORS_REGISTRY_HOLDING_H
+#define COPI_ACTORS_REGISTRY_HOLDING_H
 
-#include "actors/partition.h"
+#include "actors/registry_partition.h"
 #include "runtime/process.h"
 
 /* Which of a partition's tables. */

@@ -1,13 +1,13 @@
 /*
- * actors/holding.c - how a process comes to be registered, and how it gives that up itself.
+ * actors/registry_holding.c - how a process comes to be registered, and how it gives that up itself.
  *
  * Room: actors/. The process itself, or who starts it.
- * Touch freely: nothing. Ask first: the order of link and entry (partition.c says why).
+ * Touch freely: nothing. Ask first: the order of link and entry (registry_partition.c says why).
  *
  * Only a process itself adds to and takes from what it holds, and a process that does not run yet holds
  * nothing. So between two looks under the lock nothing changes but by its end, or by the partition's.
  */
-#include "actors/holding.h"
+#include "actors/registry_holding.h"
 
 #include "runtime/signals.h"
 #include "runtime/table.h"

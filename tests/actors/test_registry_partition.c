@@ -1,10 +1,10 @@
 /*
- * tests/actors/test_partition.c - the parts of which registries are made: their places, their ends,
+ * tests/actors/test_registry_partition.c - the parts of which registries are made: their places, their ends,
  * what they tell.
  *
  * Room: tests/. Each test runs with a registry of one partition, and with one of eight.
  */
-#include "actors/partition.h"
+#include "actors/registry_partition.h"
 #include "runtime/alloc.h"
 #include "tests/actors/worker.h"
 
@@ -321,4 +321,4 @@ TEST_TIMES(2, an_event_without_memory_is_lost_and_reported)
     ck_assert_uint_eq(cop_registry_event_value(test_receive(COP_MSG_REGISTRY)).size, sizeof large);
 }
 
-SUITE("partition")
+SUITE("registry_partition")

@@ -1,5 +1,5 @@
 /*
- * actors/picture.c - what a registry held at one moment, to be looked at without its lock.
+ * actors/registry_picture.c - what a registry held at one moment, to be looked at without its lock.
  *
  * Room: actors/. The owner thread only; what is added is guarded by its partition's lock.
  *
@@ -7,7 +7,7 @@
  * few additions, however large the values are. Who has ended is left out: its pid has stopped finding
  * it before anybody is told of its end.
  */
-#include "actors/picture.h"
+#include "actors/registry_picture.h"
 
 #include "runtime/alloc.h"
 #include "runtime/table.h"
