@@ -15,7 +15,7 @@ cop_reason copi_genserver_run(struct copi_process *self);
 void copi_genserver_finish(struct copi_process *self, cop_reason *reason);
 
 /* The loop, from its first step to the reason of its end; terminate has run then. */
-cop_reason copi_genserver_serve(struct copi_process *self, cop_step first);
+cop_reason copi_genserver_serve(struct copi_process *self, cop_step step);
 
 /* A genserver under another name: that is what reports and cop_sys call it. */
 #define COPI_GENSERVER_CALLED(name)                                                              \

@@ -40,7 +40,7 @@ static int
 ask_for(cop_pid supervisor, cop_msg request, void *out, size_t size)
 {
     struct copi_process *self;
-    struct copi_message *message;
+    struct copi_message *message = NULL;
     int r = make_request(&self, request, &message);
     return r ? r : copi_request_bytes(self, supervisor, message, COP_FOREVER, out, size);
 }
@@ -49,7 +49,7 @@ static int
 ask_for_any(cop_pid supervisor, cop_msg request, cop_msg *reply)
 {
     struct copi_process *self;
-    struct copi_message *message, *answer;
+    struct copi_message *message = NULL, *answer;
     int r = make_request(&self, request, &message);
     r = r ? r : copi_request(self, supervisor, message, COP_FOREVER, &answer);
     if (r == 0) {
