@@ -15,6 +15,9 @@
 #include "runtime/report.h"
 #include "runtime/spawner.h"
 #include "runtime/wait.h"
+#include "supervisor/hangup.h"
+#include "supervisor/manager.h"
+#include "supervisor/status.h"
 
 #include <coppice/daemon.h>
 #include <coppice/runtime.h>
@@ -23,6 +26,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -36,14 +40,14 @@ enum {
 static void on_stop(int signal);
 static void on_interrupt(int signal);
 static void on_report(int signal);
-static void on_nothing(int signal);
+static void on_hangup(int signal);
 static void on_child(int signal);
 
 static const struct {
     int number;
     void (*handler)(int signal);
 } handled[] = {
-    {SIGTERM, on_stop},   {SIGINT, on_interrupt}, {SIGHUP, on_nothing},
+    {SIGTERM, on_stop},   {SIGINT, on_interrupt}, {SIGHUP, on_hangup},
     {SIGUSR1, on_report}, {SIGPIPE, SIG_IGN},
 };
 enum {
@@ -53,7 +57,7 @@ enum {
 static struct {
     /* any thread, atomic */
     copi_atomic32 is_running; /* one cop_run at a time */
-    copi_atomic32 stops, interrupts, reports;
+    copi_atomic32 stops, interrupts, reports, hangups;
     /* written before the handlers are there */
     int news; /* an eventfd */
     /* the calling thread only */
@@ -98,9 +102,11 @@ on_report(int signal)
 }
 
 static void
-on_nothing(int signal)
+on_hangup(int signal)
 {
     (void)signal;
+    copi_store_relaxed_32(&service.hangups, 1);
+    wake();
 }
 
 static void
@@ -171,8 +177,11 @@ restore_signals(void)
 static int
 fail(const char *what, const cop_reason *reason)
 {
-    char words[sizeof reason->text];
-    copi_report(COPI_ERROR, "%s: %s", what, cop_reason_string(*reason, words, sizeof words));
+    char words[sizeof reason->text], line[sizeof words + 64];
+    (void)snprintf(line, sizeof line, "%s: %s", what,
+                   cop_reason_string(*reason, words, sizeof words));
+    copi_report(COPI_ERROR, "%s", line);
+    copi_manager_failed(line);
     return EXIT_FAILURE;
 }
 
@@ -221,16 +230,17 @@ take_end(cop_pid root, cop_reason *reason)
     return false;
 }
 
+/* Or for the next time at which the service manager wants to hear of us. */
 static int
 pause_for_news(struct copi_process *self)
 {
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
+    struct copi_wait wait = COPI_WAIT(copi_manager_attend());
     int r = copi_pause_fd(self, &wait, service.news, POLLIN);
     if (r > 0) {
         eventfd_t count;
         eventfd_read(service.news, &count);
     }
-    return r;
+    return r == -ETIMEDOUT ? 0 : r;
 }
 
 /*
@@ -244,7 +254,22 @@ pass_on_request(cop_pid root, bool *asked)
         return 0;
     }
     *asked = true;
+    copi_manager_stopping();
     return cop_exit_signal(root, COP_REASON_SHUTDOWN);
+}
+
+static void
+take_requests(void)
+{
+    if (copi_exchange_32(&service.reports, 0)) {
+        cop_report_tree();
+        cop_report_unsettled();
+    }
+    if (copi_exchange_32(&service.hangups, 0)) {
+        copi_manager_reloading();
+        copi_hangup();
+        copi_manager_ready();
+    }
 }
 
 static int
@@ -260,9 +285,7 @@ watch(struct copi_process *self, cop_pid root)
         if (take_end(root, &reason)) {
             return status_of(&reason);
         }
-        if (copi_exchange_32(&service.reports, 0)) {
-            cop_report_unsettled();
-        }
+        take_requests();
         r = pass_on_request(root, &asked);
         if (r == 0) {
             r = pause_for_news(self);
@@ -286,7 +309,11 @@ run_tree(const cop_supervisor_spec *spec)
     if (r) {
         return fail_call("the tree did not start", r);
     }
-    return cop_pid_eq(root, COP_NOBODY) ? EXIT_SUCCESS : watch(self, root); /* it declined */
+    if (cop_pid_eq(root, COP_NOBODY)) {
+        return EXIT_SUCCESS; /* it declined */
+    }
+    copi_manager_ready();
+    return watch(self, root);
 }
 
 /* ---------------------------------------------------------------- public */
@@ -310,8 +337,11 @@ begin(void)
     copi_store_relaxed_32(&service.stops, 0);
     copi_store_relaxed_32(&service.interrupts, 0);
     copi_store_relaxed_32(&service.reports, 0);
+    copi_store_relaxed_32(&service.hangups, 0);
     service.adopts_orphans = adopts_orphans();
     handle_signals();
+    copi_manager_open();
+    copi_status_watch(service.news);
     return 0;
 }
 
@@ -322,6 +352,8 @@ end(void)
         copi_spawner_reap_orphans();
     }
     restore_signals();
+    copi_manager_close();
+    copi_status_watch(-1);
     close(service.news);
     copi_store_release_32(&service.is_running, 0); /* pairs with begin's exchange */
 }

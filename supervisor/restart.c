@@ -20,6 +20,7 @@
 #include "runtime/thread.h"
 #include "supervisor/child.h"
 #include "supervisor/report.h"
+#include "supervisor/status.h"
 #include "supervisor/strategy.h"
 #include "supervisor/together.h"
 
@@ -304,6 +305,7 @@ restart(struct copi_supervisor *sup, struct copi_child *child)
         if (!copi_intensity_admit(&sup->intensity, cop_now())) {
             return give_up(sup, child);
         }
+        copi_status_restarted();
         set_restarting(sup, child);
         if (has_backoff(sup) && send_to_self_later(sup, child) == 0) {
             return COPI_GO_ON;

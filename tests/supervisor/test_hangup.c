@@ -1,0 +1,68 @@
+/*
+ * tests/supervisor/test_hangup.c - SIGHUP, as a message to whoever wants to hear of it.
+ *
+ * Room: tests/. The signal itself: test_daemon.c.
+ */
+#include "runtime/alloc.h"
+#include "supervisor/hangup.h"
+#include "tests/support/support.h"
+
+#include <errno.h>
+
+enum {
+    AGAIN = 7,
+    ONCE_MORE,
+};
+
+TEST(a_tag_of_the_library_s_is_refused)
+{
+    ck_assert_int_eq(cop_on_hangup(COP_MSG_RESERVED), -EINVAL);
+}
+
+TEST(without_memory_nobody_is_told)
+{
+    cop_self();
+    copi_alloc_fail_after(0);
+    ck_assert_int_eq(cop_on_hangup(AGAIN), -ENOMEM);
+    copi_alloc_fail_after(-1);
+    copi_hangup();
+    ck_assert(!test_has_mail());
+}
+
+TEST(who_has_not_asked_hears_nothing)
+{
+    cop_self();
+    copi_hangup();
+    ck_assert(!test_has_mail());
+}
+
+TEST(each_one_is_a_message_with_the_tag_asked_for_last)
+{
+    ck_assert_int_eq(cop_on_hangup(AGAIN), 0);
+    copi_hangup();
+    copi_hangup();
+    cop_msg first = test_receive(AGAIN);
+    ck_assert_uint_eq(first.body.size, 0);
+    test_receive(AGAIN);
+    ck_assert_int_eq(cop_on_hangup(ONCE_MORE), 0);
+    copi_hangup();
+    test_receive(ONCE_MORE);
+    ck_assert(!test_has_mail());
+}
+
+static int
+listen_and_end(cop_bytes unused)
+{
+    (void)unused;
+    return cop_on_hangup(AGAIN);
+}
+
+TEST(who_has_ended_is_forgotten)
+{
+    cop_ref down;
+    ck_assert_int_eq(cop_spawn(NULL, listen_and_end, .monitor = &down), 0);
+    test_down(down);
+    copi_hangup();
+}
+
+SUITE("hangup")

@@ -1,0 +1,132 @@
+/*
+ * tests/supervisor/test_watchdog.c - whether those who asked to be watched make progress.
+ *
+ * Room: tests/.
+ */
+#include "runtime/alloc.h"
+#include "supervisor/watchdog.h"
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum {
+    HANG = 1,
+};
+
+static atomic_bool let_go;
+static cop_time limit = COP_MS(50);
+
+static cop_step
+init(void *state, cop_bytes arg)
+{
+    (void)state, (void)arg;
+    ck_assert_int_eq(cop_watchdog(limit), 0);
+    return cop_ok();
+}
+
+static cop_step
+hang(void *state, cop_msg msg)
+{
+    (void)state, (void)msg;
+    while (!atomic_load(&let_go)) {
+        usleep(1000);
+    }
+    return cop_ok();
+}
+
+static const cop_genserver server = {.type = "watched", .init = init, .handle_cast = hang};
+
+static cop_pid
+start(void)
+{
+    cop_pid pid;
+    ck_assert_int_eq(cop_genserver_start(&pid, &server, .name = "watched"), 0);
+    return pid;
+}
+
+static void
+stop(cop_pid pid)
+{
+    atomic_store(&let_go, true);
+    ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
+}
+
+/* ---------------------------------------------------------------- refused */
+
+TEST(a_limit_that_is_none_is_refused)
+{
+    ck_assert_int_eq(cop_watchdog(-1), -EINVAL);
+    ck_assert(copi_watchdog_is_content());
+}
+
+TEST(without_memory_nobody_is_watched)
+{
+    ck_assert_int_eq(cop_watchdog(0), 0); /* a process by now */
+    copi_alloc_fail_after(0);
+    ck_assert_int_eq(cop_watchdog(COP_SEC(1)), -ENOMEM);
+    copi_alloc_fail_after(-1);
+}
+
+/* ---------------------------------------------------------------- progress */
+
+TEST(who_has_nothing_to_do_makes_progress)
+{
+    limit = 1;
+    cop_pid pid = start();
+    EVENTUALLY(test_is_waiting(pid));
+    cop_sleep(COP_MS(20));
+    ck_assert(copi_watchdog_is_content());
+    stop(pid);
+}
+
+TEST(a_callback_that_lasts_too_long_is_no_progress_and_named_once)
+{
+    cop_pid pid = start();
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(HANG)), 0);
+    test_catch_stderr();
+    EVENTUALLY(!copi_watchdog_is_content());
+    ck_assert(!copi_watchdog_is_content());
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "watched makes no progress: in handle_cast for"), 1);
+    free(said);
+    atomic_store(&let_go, true);
+    EVENTUALLY(copi_watchdog_is_content());
+    stop(pid);
+}
+
+TEST(a_message_that_waits_too_long_is_no_progress)
+{
+    ck_assert_int_eq(cop_watchdog(COP_MS(20)), 0);
+    ck_assert_int_eq(cop_send(cop_self(), COP_TAG(1)), 0);
+    test_catch_stderr();
+    EVENTUALLY(!copi_watchdog_is_content());
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "1 messages wait, the oldest for"), 1);
+    free(said);
+    test_receive(1);
+    ck_assert(copi_watchdog_is_content());
+}
+
+TEST(who_is_not_watched_any_more_may_hang)
+{
+    ck_assert_int_eq(cop_watchdog(1), 0);
+    ck_assert_int_eq(cop_send(cop_self(), COP_TAG(1)), 0);
+    ck_assert_int_eq(cop_watchdog(0), 0);
+    cop_sleep(COP_MS(10));
+    ck_assert(copi_watchdog_is_content());
+    test_receive(1);
+}
+
+TEST(who_has_ended_is_not_watched)
+{
+    cop_pid pid = start();
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(HANG)), 0);
+    test_catch_stderr();
+    EVENTUALLY(!copi_watchdog_is_content());
+    free(test_caught_stderr());
+    stop(pid);
+    ck_assert(copi_watchdog_is_content());
+}
+
+SUITE("watchdog")
