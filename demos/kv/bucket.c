@@ -50,6 +50,9 @@ struct errand_head {
 
 #define GAP SIZE_MAX /* in place of a value's size: there is none */
 
+/* A bucket that is busy for longer is stuck: the service manager is to know. Its time is in kv.service. */
+#define MOST_PATIENCE COP_SEC(10)
+
 /* --- In the bucket --- */
 
 struct bucket {
@@ -308,7 +311,8 @@ static int
 init(void *state, cop_bytes name)
 {
     (void)state;
-    return registry_announce(name.data);
+    int error = cop_watchdog(MOST_PATIENCE);
+    return error < 0 ? error : registry_announce(name.data);
 }
 
 static void

@@ -171,8 +171,11 @@ init(void *state, cop_bytes arg)
     struct state *s = state;
     cop_child_info *children = must_alloc(REGISTRY_MAX_BUCKETS * sizeof *children);
     size_t count = 0;
-    int error = cop_supervisor_children(cop_named(BUCKET_SUPERVISOR), children,
+    int error = cop_watchdog(COP_SEC(10));
+    if (error == 0) {
+        error = cop_supervisor_children(cop_named(BUCKET_SUPERVISOR), children,
                                         REGISTRY_MAX_BUCKETS, &count);
+    }
     if (error < 0) {
         return cop_stop(cop_failed(error, "%s: %s", BUCKET_SUPERVISOR, cop_strerror(error)));
     }

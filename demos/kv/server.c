@@ -15,6 +15,7 @@
 #include "demos/kv/socket.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -62,8 +63,20 @@ name_listener(int fd, char *address, size_t size)
     (void)snprintf(address, size, a.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-int
-server_listen(const char *host, unsigned port, char *address, size_t size, const char **why)
+/* What the service manager has opened, if it has: --host and --port are its affair then. */
+static int
+take_activated(void)
+{
+    int fd;
+    int error = cop_activated_fd(NULL, &fd);
+    if (error < 0) {
+        return error;
+    }
+    return fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : fd;
+}
+
+static int
+listen_on(const char *host, unsigned port, const char **why)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     char service[8];
@@ -80,6 +93,18 @@ server_listen(const char *host, unsigned port, char *address, size_t size, const
     freeaddrinfo(found);
     if (fd < 0) {
         *why = cop_strerror(fd);
+    }
+    return fd;
+}
+
+int
+server_listen(const char *host, unsigned port, char *address, size_t size, const char **why)
+{
+    int fd = take_activated();
+    if (fd < 0) {
+        fd = listen_on(host, port, why);
+    }
+    if (fd < 0) {
         return fd;
     }
     stats.started = cop_now();

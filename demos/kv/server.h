@@ -17,7 +17,7 @@ struct server_stats {
 };
 
 /*
- * Listen.
+ * Listen; where the service manager has opened a socket for us, on that one.
  *
  *   address   given: "127.0.0.1:7379", where it listens
  *   why       given: what failed, for people

@@ -162,6 +162,28 @@ has_the_buckets_of_its_command_line()
     [ "$(cli --raw buckets | tr '\n' ' ')" = "0 fruit tools " ]
 }
 
+has_units_that_systemd_accepts()
+{
+    command -v systemd-analyze > /dev/null || return 0
+    cp demos/kv/kv.socket "$dir" && sed "s|/usr/bin/env kv|$kv|" demos/kv/kv.service > "$dir/kv.service"
+    case $kv in /*) ;; *) sed -i "s|^ExecStart=|ExecStart=$PWD/|" "$dir/kv.service" ;; esac
+    systemd-analyze verify --man=no --recursive-errors=no "$dir/kv.service" "$dir/kv.socket"
+}
+
+listens_where_systemd_has_opened_a_socket()
+{
+    command -v systemd-socket-activate > /dev/null || return 0
+    local status free=$((port + 1))
+    while (: <> "/dev/tcp/127.0.0.1/$free") 2> /dev/null; do free=$((free + 1)); done
+    kill_daemon
+    systemd-socket-activate -l "127.0.0.1:$free" "$kv" --port 1 > "$dir/out" 2> "$dir/log" &
+    daemon=$!
+    port=$free
+    eventually cli ping > /dev/null && grep -q "^listening on 127.0.0.1:$free" "$dir/out"
+    status=$?
+    return "$status"
+}
+
 # ---------------------------------------------------------------- commands
 
 answers_unknown_commands_as_redis_does()
