@@ -38,6 +38,7 @@ demo_objects = $(call object,$(sort $(wildcard demos/$(1)/*.c)))
 ARCHIVE := $(BUILD)/libcoppice.a
 SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
+PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
 BENCH   := $(if $(BENCH_SRC),$(BUILD)/bench)
 SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
@@ -143,9 +144,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(ARCHIVE) -lck $(CHECK_LIBS)
 
-# Tests of the demo's parts stand on all of it but its main().
+# Tests of the demos' parts stand on all of them but their main().
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
-    $(filter-out %/main.o,$(call demo_objects,kv))
+    $(call object,$(filter-out %/main.c,$(DEMO_SRC)))
 
 .PHONY: conformance conformance-soak
 conformance: $(SCENE) ## compare with Erlang and Elixir: behaviours, stored scenarios, N=200 fresh ones
@@ -161,6 +162,11 @@ demo: deps-demo $(DEMOS) ## show the main job: a supervised key-value daemon
 .PHONY: run
 run: deps-demo $(BUILD)/demos/kv ## leave the key-value daemon running on port 7379
 	@$(BUILD)/demos/kv --port 7379 $(ARGS)
+
+# Every other demo by its name, with ARGS= or what is worth seeing.
+.PHONY: $(PAGES)
+$(PAGES): %: $(BUILD)/demos/%
+	@$< $(or $(ARGS),$(args_$@))
 
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
@@ -238,6 +244,7 @@ deps-build deps-test deps-demo deps-format deps-lint: deps-%:
 .PHONY: help
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo "  make NAME         run a demo that is a page, ARGS= are its own: $(PAGES)"
 	@echo
 	@echo "  SAN=address,undefined   a sanitized variant, in build-address,undefined/; or SAN=thread"
 	@echo "  ATOMICS=c11             C11 atomics in place of Concurrency Kit's, in build-c11/"
