@@ -168,6 +168,8 @@ run: deps-demo $(BUILD)/demos/kv ## leave the key-value daemon running on port 7
 $(PAGES): %: $(BUILD)/demos/%
 	@$< $(or $(ARGS),$(args_$@))
 
+args_wordfreq = README.md LICENSE $(FORMATTED)
+
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(COMPILE) -Iinclude -iquote . -c -o $@ $<
