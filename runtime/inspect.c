@@ -45,7 +45,14 @@ copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
 const char *
 copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE])
 {
-    return copi_label(copi_table_find(copi_resolve(pid)), out);
+    cop_pid resolved = copi_resolve(pid);
+    struct copi_process *process = copi_table_find(resolved);
+    if (process || resolved.id == 0) {
+        return copi_label(process, out);
+    }
+    (void)snprintf(out, COPI_LABEL_SIZE, "<%u.%u>", copi_pid_index(resolved),
+                   copi_pid_generation(resolved)); /* it has ended, and its name with it */
+    return out;
 }
 
 const char *

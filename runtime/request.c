@@ -117,7 +117,7 @@ copi_request_submit(struct copi_process *self, struct copi_process *server, cop_
     bool is_counted = (message->flags & COPI_SYSTEM) == 0;
     int r = is_counted ? copi_send_admit(self, server, pid, message, wait) : 0;
     if (r == 0) {
-        r = copi_deliver(server, (uint32_t)(pid.id >> COPI_INDEX_BITS), message);
+        r = copi_deliver(server, copi_pid_generation(pid), message);
         if (r && message->flags & COPI_COUNTED) {
             copi_send_uncount(server, message);
         }

@@ -31,12 +31,6 @@ enum {
     LONG_MAILBOX = 10000 /* reported, and then at each doubling */
 };
 
-static uint32_t
-generation_of(cop_pid pid)
-{
-    return (uint32_t)(pid.id >> COPI_INDEX_BITS);
-}
-
 /* A mailbox that fills and empties again and again is reported once for each length. */
 static bool
 is_longest(struct copi_process *to, uint64_t count)
@@ -81,7 +75,7 @@ void
 copi_post(cop_pid to, struct copi_message *message)
 {
     struct copi_process *process = copi_table_find(to);
-    if (!process || copi_deliver(process, generation_of(to), message) != 0) {
+    if (!process || copi_deliver(process, copi_pid_generation(to), message) != 0) {
         copi_refuse(message, -ESRCH);
     }
 }
@@ -98,7 +92,7 @@ copi_post_signal(cop_pid to, struct copi_message *message)
     if (process) {
         copi_store_release_32(&process->signals, 1);
     }
-    if (process && copi_deliver(process, generation_of(to), message) == 0) {
+    if (process && copi_deliver(process, copi_pid_generation(to), message) == 0) {
         copi_store_release_32(&process->signals, 1);
     } else {
         copi_refuse(message, -ESRCH);
@@ -126,7 +120,7 @@ take_place(struct copi_process *to, cop_pid pid, uint32_t limit)
 {
     uint64_t counted = copi_load_relaxed_64(&to->counted);
     do {
-        if (counted >> 32 != generation_of(pid)) {
+        if (counted >> 32 != copi_pid_generation(pid)) {
             return -ESRCH;
         }
         if ((uint32_t)counted >= limit) {
@@ -250,7 +244,7 @@ copi_send_admit(struct copi_process *self, struct copi_process *to, cop_pid pid,
         return 0;
     }
     bool evicts = to->when_full == COP_FULL_DROP_OLD;
-    message->generation = generation_of(pid); /* of whoever it is counted for */
+    message->generation = copi_pid_generation(pid); /* of whoever it is counted for */
     int r = take_place(to, pid, evicts ? UINT32_MAX : to->limit);
     if (r == -EAGAIN && to->when_full == COP_FULL_BLOCK) {
         r = block(self, to, pid, message, wait);
@@ -290,7 +284,7 @@ copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *me
             : process->limit ? copi_send_admit(self, process, pid, message, NULL)
                              : 0;
     if (r == 0) {
-        r = copi_deliver(process, generation_of(pid), message);
+        r = copi_deliver(process, copi_pid_generation(pid), message);
         if (r && message->flags & COPI_COUNTED) {
             copi_send_uncount(process, message);
         }

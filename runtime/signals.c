@@ -73,7 +73,7 @@ unlink_ends(struct ends *ends, size_t offset)
 static struct copi_process *
 record_of(cop_pid pid)
 {
-    return copi_table_at((uint32_t)(pid.id & COPI_INDEX_MASK));
+    return copi_table_at(copi_pid_index(pid));
 }
 
 /* For cop_inspect, which takes no lock. */
@@ -208,9 +208,7 @@ watchable_locked(const struct copi_process *owner, cop_pid pid)
         return NULL;
     }
     struct copi_process *process = record_of(pid);
-    bool same =
-        process
-        && copi_load_relaxed_32(&process->generation) == (uint32_t)(pid.id >> COPI_INDEX_BITS);
+    bool same = process && copi_load_relaxed_32(&process->generation) == copi_pid_generation(pid);
     if (!same || process->buried || (process->telling && !watches_locked(owner, pid))) {
         return NULL;
     }
@@ -227,7 +225,7 @@ post_at_once(struct copi_process *self, struct copi_watch *watch)
 static int
 monitor(struct copi_process *self, cop_pid target, cop_ref *ref)
 {
-    cop_ref made = copi_make_ref(self, (uint32_t)(target.id & COPI_INDEX_MASK));
+    cop_ref made = copi_make_ref(self, copi_pid_index(target));
     struct copi_watch *watch = new_watch(COPI_DOWN, copi_pid(self), target, made);
     if (!watch) {
         return -ENOMEM;

@@ -20,6 +20,18 @@ enum {
 
 extern copi_atomic_ptr copi_table[COPI_TABLE_CHUNKS];
 
+static inline uint32_t
+copi_pid_index(cop_pid pid)
+{
+    return (uint32_t)(pid.id & COPI_INDEX_MASK);
+}
+
+static inline uint32_t
+copi_pid_generation(cop_pid pid)
+{
+    return (uint32_t)(pid.id >> COPI_INDEX_BITS);
+}
+
 /* The record of that index, whoever lives there; NULL: nobody ever did. */
 static inline struct copi_process *
 copi_table_at(uint32_t index)
@@ -37,7 +49,7 @@ copi_table_find(cop_pid pid)
     if (pid.id & COPI_NAME_BIT) {
         return NULL;
     }
-    struct copi_process *process = copi_table_at((uint32_t)(pid.id & COPI_INDEX_MASK));
+    struct copi_process *process = copi_table_at(copi_pid_index(pid));
     /* Pairs with copi_table_publish(). */
     return process && pid.id && copi_load_acquire_64(&process->id) == pid.id ? process : NULL;
 }

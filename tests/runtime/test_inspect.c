@@ -464,6 +464,17 @@ TEST(a_label_is_the_name_or_the_number)
     ck_assert_str_eq(copi_label_pid(COP_NOBODY, label), "<nobody>");
 }
 
+TEST(who_has_ended_is_called_by_its_number)
+{
+    char before[COPI_LABEL_SIZE], after[COPI_LABEL_SIZE];
+    cop_pid pid = start_waiting(NULL);
+    cop_ref monitor = cop_monitor(pid);
+    copi_label_pid(pid, before);
+    cop_exit_signal(pid, COP_REASON_KILLED);
+    test_down(monitor);
+    ck_assert_str_eq(copi_label_pid(pid, after), before);
+}
+
 /* ---------------------------------------------------------------- labels */
 
 static cop_pid
