@@ -17,6 +17,7 @@
 #include "actors/future.h"
 #include "actors/task.h"
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/process.h"
 #include "runtime/thread.h"
 
@@ -125,6 +126,13 @@ let_go_of_all(cop_async_stream *stream)
     close_input(stream);
 }
 
+static void
+free_stream(cop_async_stream *stream)
+{
+    copi_live_gone(COPI_LIVE_ASYNC_STREAM);
+    free(stream);
+}
+
 /* The process that takes from it ends. */
 static void
 abandon(void *arg)
@@ -132,7 +140,7 @@ abandon(void *arg)
     cop_async_stream *stream = arg;
     ask_all_to_stop(stream);
     let_go_of_all(stream);
-    free(stream);
+    free_stream(stream);
 }
 
 /* All at the same time, so that it does not take long. */
@@ -311,7 +319,7 @@ cop_async_stream_free(cop_async_stream *stream)
     if (stream) {
         cop_undefer(abandon, stream, false);
         stop_all(stream);
-        free(stream);
+        free_stream(stream);
     }
 }
 
@@ -345,6 +353,7 @@ copi_async_stream_new(cop_async_stream **out, cop_task_fn fn, const cop_async_st
     if (!stream) {
         return copi_fail(-ENOMEM);
     }
+    copi_live_born(COPI_LIVE_ASYNC_STREAM);
     stream->fn = fn;
     stream->opts = *opts;
     stream->opts.limit = limit;

@@ -27,6 +27,7 @@
 #include "actors/workers.h"
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
+#include "runtime/live.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 
@@ -50,6 +51,7 @@ copi_continuations_due(cop_future *future)
 void
 copi_future_continue(cop_future *future, struct copi_continuation *continuation)
 {
+    copi_live_born(COPI_LIVE_CONTINUATION);
     void *head = copi_load_relaxed_ptr(&future->continuations);
     do {
         continuation->next = head;
@@ -112,13 +114,21 @@ begin_anew(struct copi_process *self)
     }
 }
 
+/* It has run, or never will; it may be gone when this returns. */
+static void
+finish(struct copi_continuation *continuation, const cop_future *settled)
+{
+    copi_live_gone(COPI_LIVE_CONTINUATION);
+    continuation->kind->done(continuation, settled);
+}
+
 /* Of a worker that was disowned, should it ever come back, and of who has disowned it, the second ends
  * what it was at. */
 static void
 leave(struct copi_continuation *continuation, cop_future *settled)
 {
     if (copi_fetch_add_32(&continuation->leavers, 1) == 1) {
-        continuation->kind->done(continuation, settled);
+        finish(continuation, settled);
         cop_future_release(settled); /* the worker's hold */
     }
 }
@@ -145,7 +155,7 @@ run(struct copi_process *self, struct copi_continuation *continuation, cop_futur
     if (!returned) {
         continuation->kind->failed(continuation, &why);
     }
-    continuation->kind->done(continuation, settled);
+    finish(continuation, settled);
 }
 
 static struct copi_continuation *

@@ -17,6 +17,7 @@
 #include "actors/future.h"
 #include "actors/task.h"
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/process.h"
 #include "runtime/set.h"
 #include "runtime/thread.h"
@@ -58,6 +59,7 @@ cop_flight_new_with(const cop_flight_opts *opts)
         copi_fail(is_valid ? -ENOMEM : -EINVAL);
         return NULL;
     }
+    copi_live_born(COPI_LIVE_FLIGHT);
     flight->result_size = opts->result_size;
     flight->share = opts->share;
     flight->drop = opts->drop;
@@ -78,6 +80,7 @@ cop_flight_free(cop_flight *flight)
 {
     if (flight && copi_fetch_add_32(&flight->holds, (uint32_t)-1) == 1) {
         copi_set_clear(&flight->calls);
+        copi_live_gone(COPI_LIVE_FLIGHT);
         free(flight);
     }
 }
@@ -111,6 +114,7 @@ free_call(struct call *call)
 {
     cop_future_release(call->future);
     cop_flight_free(call->flight);
+    copi_live_gone(COPI_LIVE_COMPUTATION);
     free(call);
 }
 
@@ -140,6 +144,7 @@ make_call(cop_flight *flight, const char *key, uint64_t hash, cop_task_fn fn, co
     if (!call) {
         return NULL;
     }
+    copi_live_born(COPI_LIVE_COMPUTATION);
     memcpy(call->key, key, size);
     call->member = (struct copi_set_member){hash, bytes_of(call->key)};
     call->flight = flight;

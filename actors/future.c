@@ -32,6 +32,7 @@
 #include "actors/continuation.h"
 #include "actors/track.h"
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/notice.h"
 #include "runtime/process.h"
 #include "runtime/send.h"
@@ -75,6 +76,7 @@ copi_future_init(cop_future *future, const struct copi_future_init *how)
         .until_sweep = SWEEP,
         .value_size = how->value_size,
     };
+    copi_live_born(COPI_LIVE_FUTURE);
     copi_track_begin(future);
 }
 
@@ -111,6 +113,7 @@ cop_future_release(cop_future *future)
             copi_track_end(future);
         }
         free_value(future);
+        copi_live_gone(COPI_LIVE_FUTURE);
         future->source->free(future);
     }
 }

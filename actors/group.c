@@ -22,6 +22,7 @@
 #include "runtime/alloc.h"
 #include "runtime/context.h"
 #include "runtime/inbox.h"
+#include "runtime/live.h"
 #include "runtime/notice.h"
 #include "runtime/process.h"
 
@@ -67,6 +68,7 @@ release(void *arg)
         free_all(&group->for_place);
         free_all(&group->for_end);
         cop_context_free(group->context);
+        copi_live_gone(COPI_LIVE_GROUP);
         free(group);
     }
 }
@@ -343,6 +345,7 @@ cop_group_new(size_t limit)
         copi_fail(-ENOMEM);
         return NULL;
     }
+    copi_live_born(COPI_LIVE_GROUP);
     group->context = context;
     group->limit = limit;
     copi_store_relaxed_32(&group->holds, 1);

@@ -18,6 +18,7 @@
  */
 #include "actors/future.h"
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/process.h"
 
 #include <errno.h>
@@ -89,6 +90,7 @@ cop_promise_new_at(cop_future **future, cop_resolver **resolver, size_t value_si
     *future = &promise->future;
     *resolver = promise;
     cop_future_retain(&promise->future);
+    copi_live_born(COPI_LIVE_RESOLVER);
     return 0;
 }
 
@@ -115,6 +117,7 @@ cop_resolver_free(cop_resolver *resolver)
 {
     if (resolver) {
         const cop_reason broken = cop_failed(-EPIPE, "the resolver is gone");
+        copi_live_gone(COPI_LIVE_RESOLVER);
         copi_future_reject(&resolver->future, &broken);
         cop_future_release(&resolver->future);
     }

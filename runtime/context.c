@@ -19,6 +19,7 @@
 #include "runtime/context.h"
 
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/process.h"
 
 #include <errno.h>
@@ -70,9 +71,11 @@ let_go(cop_context *context)
         copi_lock_take(&lock);
         cop_context *dead = drop_hold_locked(context);
         copi_lock_give(&lock);
-        cop_context *parent = dead ? dead->parent : NULL;
-        free(dead);
-        context = parent; /* which the dead one held */
+        context = dead ? dead->parent : NULL; /* which the dead one held */
+        if (dead) {
+            copi_live_gone(COPI_LIVE_CONTEXT);
+            free(dead);
+        }
     }
 }
 
@@ -160,6 +163,7 @@ make(cop_context *parent, cop_time timeout)
         copi_fail(-ENOMEM);
         return NULL;
     }
+    copi_live_born(COPI_LIVE_CONTEXT);
     context->holds = 1;
     context->parent = parent;
     copi_store_relaxed_64(&context->deadline, (uint64_t)copi_deadline(timeout));

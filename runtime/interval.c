@@ -27,6 +27,7 @@
 #include "runtime/interval.h"
 
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/message.h"
 #include "runtime/send.h"
 #include "runtime/thread.h"
@@ -75,6 +76,7 @@ copi_interval_new(struct copi_interval **out, const cop_msg *msg, cop_pid from, 
     if (!interval) {
         return -ENOMEM;
     }
+    copi_live_born(COPI_LIVE_INTERVAL);
     copi_store_relaxed_32(&interval->holds, 1);
     interval->period = period;
     interval->from = from;
@@ -98,6 +100,7 @@ static void
 release(struct copi_interval *interval)
 {
     if (copi_fetch_add_32(&interval->holds, (uint32_t)-1) == 1) {
+        copi_live_gone(COPI_LIVE_INTERVAL);
         free(interval);
     }
 }

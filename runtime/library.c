@@ -8,6 +8,7 @@
 #include "runtime/fault.h"
 #include "runtime/ladder.h"
 #include "runtime/limit.h"
+#include "runtime/live.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
@@ -40,10 +41,17 @@ forked(void)
 }
 
 static void
+thread_ends(void)
+{
+    copi_pool_leave();
+    copi_live_leave();
+}
+
+static void
 begin(void)
 {
     copi_store_relaxed_32(&library.begun, 1);
-    copi_thread_hooks(copi_pool_leave, copi_process_foreign_ended);
+    copi_thread_hooks(thread_ends, copi_process_foreign_ended);
     pthread_atfork(NULL, NULL, forked);
     if (!library.no_fault_handlers) {
         copi_fault_install();

@@ -22,6 +22,7 @@
 #include "runtime/message.h"
 
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/process.h"
 #include "runtime/thread.h"
 
@@ -200,6 +201,7 @@ static void
 release_node(struct copi_message *node)
 {
     POISON(node->body, class_size[slab_of(node)->class] - HEADER);
+    copi_live_gone(COPI_LIVE_MESSAGE);
     struct copi_pool *home = slab_of(node)->pool, *mine = copi_here.pool;
     if (home == mine) {
         put(mine, node);
@@ -270,6 +272,7 @@ take_node(size_t body)
     }
     if (node) {
         UNPOISON(node->body, class_size[class] - HEADER);
+        copi_live_born(COPI_LIVE_MESSAGE);
     }
     return node;
 }

@@ -39,6 +39,7 @@
 #include "runtime/ladder.h"
 #include "runtime/library.h"
 #include "runtime/limit.h"
+#include "runtime/live.h"
 #include "runtime/memory.h"
 #include "runtime/name.h"
 #include "runtime/notice.h"
@@ -422,6 +423,7 @@ copi_process_foreign_ended(struct copi_process *self)
     copi_dictionary_end(self);
     end(self);
     copi_pool_leave();
+    copi_live_leave();
 }
 
 static int

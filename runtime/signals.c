@@ -24,6 +24,7 @@
 
 #include "runtime/inbox.h"
 #include "runtime/ladder.h"
+#include "runtime/live.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
 
@@ -161,6 +162,7 @@ new_watch(enum copi_kind kind, cop_pid owner, cop_pid target, cop_ref ref)
         .owner = owner,
         .is_link = kind == COPI_EXIT,
     };
+    copi_live_born(COPI_LIVE_WATCH);
     return watch;
 }
 
@@ -168,6 +170,7 @@ static void
 free_watch(struct copi_watch *watch)
 {
     if (watch) {
+        copi_live_gone(COPI_LIVE_WATCH);
         copi_message_free(message_of(watch));
     }
 }
@@ -402,6 +405,7 @@ copi_signals_discard(struct copi_message *message)
         copi_lock_take(&lock);
         leave_owner_locked(as_watch(message));
         copi_lock_give(&lock);
+        copi_live_gone(COPI_LIVE_WATCH);
     }
     copi_message_free(message);
 }
@@ -464,6 +468,7 @@ copi_signals_arrived(struct copi_process *self, struct copi_message *message)
     copi_lock_take(&lock);
     leave_owner_locked(watch);
     copi_lock_give(&lock);
+    copi_live_gone(COPI_LIVE_WATCH); /* an ordinary message from here on */
     if (watch->is_cancelled) {
         copi_message_free(message);
         return NULL;

@@ -19,6 +19,7 @@
 #include "runtime/table.h"
 
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 
 #include <errno.h>
 
@@ -106,6 +107,7 @@ copi_table_take(struct copi_process **out)
     }
     copi_lock_give(&table.lock);
     if (r == 0) {
+        copi_live_born(COPI_LIVE_PROCESS);
         *out = process;
     }
     return r;
@@ -133,6 +135,7 @@ copi_table_give(struct copi_process *process)
     copi_lock_take(&table.lock);
     append_free_locked(process);
     copi_lock_give(&table.lock);
+    copi_live_gone(COPI_LIVE_PROCESS);
 }
 
 uint32_t

@@ -21,6 +21,7 @@
 #include "runtime/alloc.h"
 #include "runtime/inbox.h"
 #include "runtime/interval.h"
+#include "runtime/live.h"
 #include "runtime/send.h"
 #include "runtime/signals.h"
 #include "runtime/table.h"
@@ -261,6 +262,7 @@ discard(struct copi_timer *timer)
     if (timer->interval) {
         copi_interval_cancel(timer->interval);
     }
+    copi_live_gone(COPI_LIVE_TIMER);
     free(timer);
 }
 
@@ -396,8 +398,10 @@ set(const struct copi_timer *what, cop_ref *ref)
         return -ENOMEM;
     }
     *timer = *what;
+    copi_live_born(COPI_LIVE_TIMER); /* before it may go off */
     int r = arm(timer, ref);
     if (r) {
+        copi_live_gone(COPI_LIVE_TIMER);
         free(timer);
     }
     return r;

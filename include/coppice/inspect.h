@@ -47,6 +47,36 @@ COP_API int cop_inspect(cop_pid pid, cop_process_info *out);
  */
 COP_API size_t cop_processes(cop_pid *out, size_t capacity);
 
+typedef struct cop_live_count {
+    const char *kind; /* a word, there for good */
+    size_t count;
+} cop_live_count;
+
+/*
+ * How many objects of each kind the library keeps or has given out, and has not yet got back; as
+ * :erlang.memory, in objects instead of bytes. Something leaks that grows and grows, or that is not 0 when all
+ * handles have been given back, after cop_shutdown: but for the calling thread's own process and what
+ * lies in its mailbox.
+ *
+ *   processes       and threads that are one because they have used the library
+ *   messages        sent and not let go, the library's own, too
+ *   watches         a monitor is one, a link is two, until their end has been told
+ *   timers, intervals
+ *   contexts        while anybody holds or is in them, or in one below
+ *   futures         while a handle is held, or what stands behind them works
+ *   resolvers       that have not been freed
+ *   continuations   registered, and not through
+ *   groups, flights, computations (for a flight's keys), async streams
+ *
+ *   out, capacity   where they go, as many kinds as fit; later versions may know more
+ *
+ * Returns how many kinds there are; 0 in the child of a fork. The counts are exact for what happened before
+ * the call; of what goes on meanwhile some is counted.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API size_t cop_live(cop_live_count *out, size_t capacity);
+
 #ifdef __cplusplus
 }
 #endif
