@@ -50,6 +50,7 @@ TEST(a_result_of_known_size_is_made_in_its_room)
     ck_assert_ptr_eq(copi_result_place(&result, &future), &room);
     ck_assert_int_eq(copi_result_keep(&result, &future), 0);
     ck_assert_ptr_null(result.copy);
+    cop_future_release(&future);
 }
 
 TEST(a_result_of_no_size_has_no_place)
@@ -59,6 +60,7 @@ TEST(a_result_of_no_size_has_no_place)
     ck_assert_ptr_null(copi_result_place(&result, &future));
     ck_assert_int_eq(copi_result_keep(&result, &future), 0);
     copi_result_drop(&result, &future);
+    cop_future_release(&future);
 }
 
 TEST(bytes_are_copied_when_they_are_kept)
@@ -75,6 +77,7 @@ TEST(bytes_are_copied_when_they_are_kept)
     ck_assert_str_eq(result.any.data, "bytes");
     copi_result_drop(&result, &future);
     ck_assert_ptr_null(result.copy);
+    cop_future_release(&future);
 }
 
 TEST(bytes_that_cannot_be_copied_are_no_memory)
@@ -86,6 +89,7 @@ TEST(bytes_that_cannot_be_copied_are_no_memory)
     copi_alloc_fail_after(-1);
     ck_assert_ptr_null(result.copy);
     copi_result_drop(&result, &future);
+    cop_future_release(&future);
 }
 
 TEST(no_bytes_at_all_can_be_kept)
@@ -94,6 +98,7 @@ TEST(no_bytes_at_all_can_be_kept)
     cop_future future = cell(COP_ANY);
     ck_assert_int_eq(copi_result_keep(&result, &future), 0);
     copi_result_drop(&result, &future);
+    cop_future_release(&future);
 }
 
 TEST(bytes_with_a_drop_function_are_taken_over)
@@ -107,6 +112,7 @@ TEST(bytes_with_a_drop_function_are_taken_over)
     ck_assert_ptr_eq(result.any.data, bytes);
     copi_result_drop(&result, &future);
     ck_assert_uint_eq(drops, 1);
+    cop_future_release(&future);
 }
 
 TEST(what_is_published_is_the_futures)
@@ -142,6 +148,8 @@ TEST(the_drop_function_gets_the_place_or_the_bytes_themselves)
     ck_assert_ptr_eq(dropped, &room);
     copi_result_drop(&any, &future_of_any);
     ck_assert_ptr_eq(dropped, bytes);
+    cop_future_release(&future);
+    cop_future_release(&future_of_any);
 }
 
 /* ---------------------------------------------------------------- through chains */

@@ -370,6 +370,7 @@ hold_a_tick_and_fault(cop_bytes arg)
 /* What they had in hand is kept, and never let go. */
 TEST(holders_of_a_name_that_fault_with_a_tick_in_hand_do_not_stop_it)
 {
+    test_leaves_objects_behind(); /* those ticks, and the interval that they hold */
     test_catch_stderr();
     cop_ref timer = set(cop_named("clock"), COP_US(200));
     for (int i = 0; i < 4; i++) {

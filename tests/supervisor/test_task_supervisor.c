@@ -84,6 +84,7 @@ TEST(a_task_is_started_whatever_its_supervisor_puts_before_arguments)
     cop_future *f = cop_async_under(pid, twice, .arg = COP_BYTES(value), .result_size = 4);
     ck_assert_int_eq(cop_await(f, COP_OUT(result), SOON), 0);
     ck_assert_int_eq(result, 42);
+    cop_future_release(f);
 }
 
 TEST(when_all_places_are_taken_a_task_is_a_rejected_future_and_nothing_starts) /* TSP-008 */

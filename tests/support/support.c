@@ -66,9 +66,15 @@ test_allocated(void)
 
 static struct test *first, **end = &first;
 
+enum {
+    KINDS_MOST = 64
+};
+
 static struct {
     unsigned threads, descriptors;
-    bool anything_goes;
+    size_t kinds;
+    cop_live_count live[KINDS_MOST];
+    bool anything_goes, objects_may_stay;
 } before;
 
 void
@@ -82,6 +88,12 @@ void
 test_leaves_things_behind(void)
 {
     before.anything_goes = true;
+}
+
+void
+test_leaves_objects_behind(void)
+{
+    before.objects_may_stay = true;
 }
 
 #if defined(__SANITIZE_THREAD__)
@@ -116,6 +128,37 @@ look_before(void)
 #endif
     before.threads = test_threads();
     before.descriptors = test_descriptors();
+    before.kinds = cop_live(before.live, KINDS_MOST);
+    ck_assert_uint_le(before.kinds, KINDS_MOST);
+}
+
+/* What was sent to this thread, and what it had in its hands, is nobody's. */
+static void
+let_go_of_mail(void)
+{
+    cop_msg msg;
+    while (copi_here.process && cop_receive(&msg, 0) == 0) {
+    }
+}
+
+/* All kinds that differ, in words: what one object holds is left behind with it. */
+static void
+compare_live_objects(void)
+{
+    char words[512] = "";
+    size_t length = 0;
+    cop_live_count now[KINDS_MOST];
+    cop_live(now, KINDS_MOST);
+    for (size_t i = 0; i < before.kinds; i++) {
+        bool is_this_thread = strcmp(now[i].kind, "processes") == 0 && copi_here.process;
+        size_t wanted = before.live[i].count + is_this_thread;
+        if (now[i].count != wanted && length < sizeof words) {
+            length +=
+                (size_t)snprintf(words + length, sizeof words - length, " %zu %s instead of %zu;",
+                                 now[i].count, now[i].kind, wanted);
+        }
+    }
+    ck_assert_msg(length == 0, "alive after the test:%s", words);
 }
 
 static void
@@ -126,12 +169,16 @@ look_after(void)
         return;
     }
     cop_shutdown(SOON);
+    let_go_of_mail();
     cop_trim();
     EVENTUALLY(test_threads()
                == before.threads); /* a joined thread may be listed a moment longer */
     /* By which this thread, a process by now, is woken from a wait for another. */
     bool has_one = copi_here.process && copi_here.process->parker.wake_fd >= 0;
     ck_assert_uint_eq(test_descriptors(), before.descriptors + has_one);
+    if (!before.objects_may_stay) {
+        compare_live_objects();
+    }
 }
 
 int

@@ -61,6 +61,9 @@ int test_main(const char *suite_name);
 /* For a test that leaves threads or descriptors behind on purpose: nothing is checked at its end. */
 void test_leaves_things_behind(void);
 
+/* For one that leaves objects (cop_live) behind on purpose: threads and descriptors are checked. */
+void test_leaves_objects_behind(void);
+
 /* ---------------------------------------------------------------- waiting */
 
 #define SOON COP_SEC(15) /* for what has to happen: the test's own limit is a little longer */
