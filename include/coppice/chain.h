@@ -13,8 +13,14 @@
  * Functions that wait hold up nobody but their own future, outside the library (in read(2), say) up to 256
  * of them. One that awaits its own child, or what waits for that, waits for ever.
  *
- * The producer ends when the function has run; await returns then; it leaks if its handle is not
- * released, or if its source is never settled.
+ *                 the producer ends when          await returns when          it leaks if
+ *   map,          its function has run, or its    it ends, or it is           its source is never settled,
+ *   recover       source's outcome passes by it   cancelled: at once          or its handle not released
+ *   then          the future is settled that      the same                    that, or the future that its
+ *                 its function has given, or                                  function has given is never
+ *                 as above                                                    settled
+ *   finally       its function has run            the same                    as map
+ *   on_settled    one of its functions has run    there is no future          its source is never settled
  */
 #ifndef COPPICE_CHAIN_H
 #define COPPICE_CHAIN_H

@@ -7,8 +7,11 @@
  * The computation runs on a process of its own, in a context of its own, which nobody's deadline ends
  * alone: it is cancelled when the last of those who wait for it has left. A crash of it reaches all.
  *
- * The producer ends when the function returns; cop_flight_do returns then; it leaks if cop_flight_free is
- * not called.
+ *                 the producer ends when          await returns when          it leaks if
+ *   computation   its function returns, which     cop_flight_do: it has       its function does not stop
+ *                 it is asked to when nobody      ended, or the caller's      when it is cancelled
+ *                 waits any more                  own time is over
+ *   flight                                                                    cop_flight_free is not called
  */
 #ifndef COPPICE_FLIGHT_H
 #define COPPICE_FLIGHT_H

@@ -7,11 +7,15 @@
  * awaited later is one, too.
  *
  *                 the producer ends when          await returns when          it leaks if
- *   promise       its resolver is freed           it is settled               the resolver is not freed
+ *   promise       its resolver is freed           it is settled               the resolver is not freed, or
+ *                                                                             its handle not released
  *   task          its function returns, or it     its process has ended, and  its handle is not released
  *                 is cancelled and sees that      not before
- *   async call    the server answers, ends, or    the same                    its handle is not released
- *                 the time is over
+ *   async call    the server answers, ends, or    the same, or it is          its handle is not released
+ *                 the time is over                cancelled: at once
+ *   chained       see coppice/chain.h
+ *   all, first,   none have a future of their own: they wait for those they are given, and end with the
+ *   race, some    wait
  *
  * A future is counted: each handle that is returned is given back with cop_future_release. That
  * neither cancels it nor disturbs those who await it.

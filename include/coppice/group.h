@@ -6,8 +6,10 @@
  * in their turn does. A group may have a limit of how many members run at a time; who adds one more
  * waits for a place.
  *
- * The producer ends when its function returns; cop_group_wait returns when all have; it leaks if
- * cop_group_free is not called.
+ *                 the producer ends when          await returns when          it leaks if
+ *   member        its function returns, or it     cop_group_wait: all         a member never returns
+ *                 crashes, or is killed           members have ended
+ *   group         its last member has ended                                   cop_group_free is not called
  */
 #ifndef COPPICE_GROUP_H
 #define COPPICE_GROUP_H
