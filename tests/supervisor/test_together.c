@@ -47,11 +47,22 @@ until_the_others_are_gone(cop_bytes arg)
     return 0;
 }
 
+static atomic_bool no_memory;
+
+static int
+end_with_arg_without_memory(cop_bytes arg)
+{
+    until_asked(arg);
+    EVENTUALLY(no_memory);
+    cop_exit(cop_failed(-EIO, "%s", (const char *)arg.data));
+}
+
 static int
 no_memory_and_end_slowly(cop_bytes arg)
 {
     until_asked(arg);
     copi_alloc_fail_after(0);
+    no_memory = true;
     EVENTUALLY(has_happened("oops"));
     return 0;
 }
@@ -160,7 +171,7 @@ TEST(without_memory_to_remember_it_an_end_is_reported_at_once)
 {
     record_reports();
     cop_pid sup = start_tree(DYNAMIC());
-    started(sup, WORKER(end_with_arg, .id = "a", .arg = COP_STR("oops")));
+    started(sup, WORKER(end_with_arg_without_memory, .id = "a", .arg = COP_STR("oops")));
     started(sup, WORKER(no_memory_and_end_slowly, .id = "b"));
     EVENTUALLY(heard == 2);
     stop_tree(sup);
