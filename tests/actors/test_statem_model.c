@@ -18,7 +18,7 @@ enum {
     ENOUGH = 280,
     SENT = 40, /* of them from outside */
     LINES = 4000,
-    SEEDS = 60, /* a test */
+    SEEDS = 15, /* a test */
 };
 
 /* ---------------------------------------------------------------- the script */
@@ -431,20 +431,28 @@ run_machine(struct run *run)
 
 /* ---------------------------------------------------------------- the tests */
 
+static bool
+is_same(const struct line *a, const struct line *b)
+{
+    return a->what == b->what && a->state == b->state && a->subject == b->subject;
+}
+
 static void
 compare(const struct run *run, const struct run *model)
 {
-    for (size_t i = 0; i < run->lines && i < model->lines; i++) {
-        const struct line *is = &run->line[i], *should = &model->line[i];
-        ck_assert_msg(is->what == should->what && is->state == should->state
-                          && is->subject == should->subject,
-                      "seed %u, line %zu: %c %u in %u, and not %c %u in %u", run->seed, i, is->what,
-                      is->subject, is->state, should->what, should->subject, should->state);
+    size_t same = 0;
+    while (same < run->lines && same < model->lines
+           && is_same(&run->line[same], &model->line[same])) {
+        same++;
     }
+    const struct line *is = &run->line[same], *should = &model->line[same];
+    ck_assert_msg(same == run->lines || same == model->lines,
+                  "seed %u, line %zu: %c %u in %u, and not %c %u in %u", run->seed, same, is->what,
+                  is->subject, is->state, should->what, should->subject, should->state);
     ck_assert_uint_eq(run->lines, model->lines);
 }
 
-TEST_TIMES(10, a_machine_handles_events_in_the_order_of_the_rules)
+TEST_TIMES(40, a_machine_handles_events_in_the_order_of_the_rules)
 {
     static struct run run;
     static struct model model;

@@ -756,9 +756,11 @@ answer_with_bytes(cop_from from, const struct request *request)
 static void
 check_bytes(const unsigned char *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        ck_assert_uint_eq(bytes[i], (unsigned char)(i * 7 + size));
+    size_t right = 0; /* an assertion for each byte would take seconds */
+    while (right < size && bytes[right] == (unsigned char)(right * 7 + size)) {
+        right++;
     }
+    ck_assert_uint_eq(right, size);
 }
 
 static const size_t sizes[] = {0,    1,    7,     8,     23,    24,     25,     63,

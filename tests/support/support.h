@@ -13,7 +13,8 @@
  *
  * Tests register themselves, in the order in which they stand in the file, so that none is forgotten.
  * Each runs in a process of its own, with a limit of time. When it returns, cop_shutdown and cop_trim
- * are called, and the test fails if a thread or a descriptor is left that was not there before.
+ * are called, and the test fails if a thread, a descriptor or an object of the library's (cop_live) is left
+ * that was not there before, or if it has taken longer than five seconds.
  */
 #ifndef COPI_TESTS_SUPPORT_H
 #define COPI_TESTS_SUPPORT_H
@@ -26,10 +27,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A sanitizer's allocator, exit and speed are not what they are elsewhere. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+# define TEST_SANITIZED 1
+#else
+# define TEST_SANITIZED 0
+#endif
+
 /* ---------------------------------------------------------------- the runner */
 
 enum {
-    TEST_SECONDS = 20 /* .ci/run-tests multiplies it for sanitizers */
+    TEST_SECONDS = 5 /* .ci/run-tests multiplies it for sanitizers */
 };
 
 struct test {
@@ -39,7 +47,8 @@ struct test {
 };
 void test_register(struct test *test);
 
-/* A test that runs `count` times, each time anew; `_i` counts from 0. */
+/* A test that runs `count` times, each time anew; `_i` counts from 0. Each has the limit for itself, so one
+ * that takes long is better cut into several. */
 #define TEST_TIMES(count, name)                                            \
  static void name##_fn(int _i);                                            \
  static const TTest name##_ttest = {#name, name##_fn, __FILE__, __LINE__}; \
@@ -58,7 +67,7 @@ int test_main(const char *suite_name);
   return test_main((name)); \
  }
 
-/* For a test that leaves threads or descriptors behind on purpose: nothing is checked at its end. */
+/* For a test that leaves threads, descriptors or objects behind on purpose: nothing is checked at its end. */
 void test_leaves_things_behind(void);
 
 /* For one that leaves objects (cop_live) behind on purpose: threads and descriptors are checked. */
@@ -66,7 +75,8 @@ void test_leaves_objects_behind(void);
 
 /* ---------------------------------------------------------------- waiting */
 
-#define SOON COP_SEC(15) /* for what has to happen: the test's own limit is a little longer */
+/* For what has to happen: the test's own limit is a little longer, so that it can say what has not. */
+#define SOON (TEST_SANITIZED ? COP_SEC(30) : COP_SEC(4))
 
 /* Wait until the condition holds; the test fails if that takes longer than SOON. In a process this is
  * an exit point. */
@@ -102,13 +112,6 @@ bool test_is_waiting(cop_pid pid);
 unsigned test_threads(void);     /* of this program */
 unsigned test_descriptors(void); /* that are open */
 size_t test_allocated(void);     /* bytes */
-
-/* A sanitizer's allocator and exit are not what they are elsewhere. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-# define TEST_SANITIZED 1
-#else
-# define TEST_SANITIZED 0
-#endif
 
 /* ---------------------------------------------------------------- failing */
 
