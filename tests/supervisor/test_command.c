@@ -5,22 +5,16 @@
  * Room: tests/.
  */
 #include "supervisor/command.h"
+#include "tests/support/support.h"
 
-#include <coppice.h>
-
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define SOON COP_SEC(20) /* for what has to happen */
 
 #define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
 #define SH(script) ARGV("/bin/sh", "-c", (script))
@@ -81,16 +75,17 @@ end_by(const char *const argv[])
     return end_of(start(argv, 0));
 }
 
-/* Where programs tell the numbers of processes. */
-static int told[2];
+/* Where programs tell the numbers of processes; in the place of what is not read otherwise, so that no more
+ * is open after a test than before. */
+#define TOLD STDIN_FILENO
 
 static pid_t
 hear(void)
 {
     char text[16] = {0};
     for (size_t i = 0; i < sizeof text - 1; i++) {
-        ck_assert_int_eq(cop_wait_fd(told[0], POLLIN, SOON), 0);
-        ck_assert_int_eq(read(told[0], &text[i], 1), 1);
+        ck_assert_int_eq(cop_wait_fd(TOLD, POLLIN, SOON), 0);
+        ck_assert_int_eq(read(TOLD, &text[i], 1), 1);
         if (text[i] == '\n') {
             break;
         }
@@ -100,11 +95,14 @@ hear(void)
     return pid;
 }
 
-/* A program's standard output is `told`, and everybody's orphans come to us. */
+/* A program's standard output is what we are told, and everybody's orphans come to us. */
 static void
 listen_to_programs(void)
 {
+    int told[2];
     ck_assert_int_eq(pipe2(told, O_CLOEXEC), 0);
+    ck_assert_int_eq(dup2(told[0], TOLD), TOLD);
+    close(told[0]);
     (void)fflush(stdout);
     ck_assert_int_eq(dup2(told[1], STDOUT_FILENO), STDOUT_FILENO);
     close(told[1]);
@@ -146,7 +144,7 @@ left_nothing(int descriptors)
 
 /* ---------------------------------------------------------------- what does not start */
 
-START_TEST(crashes_when_the_program_does_not_exist)
+TEST(crashes_when_the_program_does_not_exist)
 {
     int descriptors = descriptors_before();
     cop_reason reason = end_by(ARGV("no-such-program-anywhere"));
@@ -155,23 +153,20 @@ START_TEST(crashes_when_the_program_does_not_exist)
     ck_assert_ptr_nonnull(strstr(reason.text, "no-such-program-anywhere"));
     left_nothing(descriptors);
 }
-END_TEST
 
-START_TEST(crashes_when_the_program_may_not_be_run)
+TEST(crashes_when_the_program_may_not_be_run)
 {
     ck_assert_int_eq(end_by(ARGV("/etc/passwd")).code, -EACCES);
 }
-END_TEST
 
-START_TEST(crashes_without_words)
+TEST(crashes_without_words)
 {
     const char *const none[] = {NULL};
     ck_assert_int_eq(end_by(none).code, -EINVAL);
     ck_assert_int_eq(end_by(NULL).code, -EINVAL);
 }
-END_TEST
 
-START_TEST(crashes_when_no_descriptor_is_left)
+TEST(crashes_when_no_descriptor_is_left)
 {
     struct rlimit before, none;
     int descriptors = descriptors_before();
@@ -193,44 +188,39 @@ START_TEST(crashes_when_no_descriptor_is_left)
     }
     left_nothing(descriptors);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- how it ends by itself */
 
-START_TEST(ends_normally_with_status_0)
+TEST(ends_normally_with_status_0)
 {
     cop_reason reason = end_by(ARGV("true"));
     ck_assert_int_eq(reason.kind, COP_NORMAL);
 }
-END_TEST
 
-START_TEST(fails_with_another_status)
+TEST(fails_with_another_status)
 {
     cop_reason reason = end_by(SH("exit 3"));
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, 3);
     ck_assert_str_eq(reason.text, "{exit_status,3}");
 }
-END_TEST
 
-START_TEST(fails_with_a_signal)
+TEST(fails_with_a_signal)
 {
     cop_reason reason = end_by(SH("kill -SEGV $$"));
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, 128 + SIGSEGV);
     ck_assert_str_eq(reason.text, "{signal,11}");
 }
-END_TEST
 
-START_TEST(fails_with_SIGTERM_when_nobody_asked_it_to_stop)
+TEST(fails_with_SIGTERM_when_nobody_asked_it_to_stop)
 {
     cop_reason reason = end_by(SH("kill -TERM $$"));
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, 128 + SIGTERM);
 }
-END_TEST
 
-START_TEST(fails_when_somebody_else_has_reaped_the_program)
+TEST(fails_when_somebody_else_has_reaped_the_program)
 {
     struct sigaction action = {.sa_handler = SIG_IGN}; /* the kernel has */
     ck_assert_int_eq(sigaction(SIGCHLD, &action, NULL), 0);
@@ -238,9 +228,8 @@ START_TEST(fails_when_somebody_else_has_reaped_the_program)
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, -ECHILD);
 }
-END_TEST
 
-START_TEST(takes_along_what_the_leader_has_left_behind)
+TEST(takes_along_what_the_leader_has_left_behind)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -250,11 +239,10 @@ START_TEST(takes_along_what_the_leader_has_left_behind)
     ck_assert_int_eq(signal_that_ended(left_behind), SIGKILL);
     left_nothing(descriptors);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- how it is stopped */
 
-START_TEST(kills_a_program_that_ignores_the_request_after_the_shutdown_time)
+TEST(kills_a_program_that_ignores_the_request_after_the_shutdown_time)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -271,9 +259,8 @@ START_TEST(kills_a_program_that_ignores_the_request_after_the_shutdown_time)
     }
     left_nothing(descriptors);
 }
-END_TEST
 
-START_TEST(kills_at_once_what_is_killed_brutally)
+TEST(kills_at_once_what_is_killed_brutally)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -284,10 +271,9 @@ START_TEST(kills_at_once_what_is_killed_brutally)
     ck_assert_int_eq(signal_that_ended(grandchild), SIGKILL);
     left_nothing(descriptors);
 }
-END_TEST
 
 /* As a supervisor does when its shutdown time is up. */
-START_TEST(kills_the_program_when_it_is_killed_while_it_waits)
+TEST(kills_the_program_when_it_is_killed_while_it_waits)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -303,9 +289,8 @@ START_TEST(kills_the_program_when_it_is_killed_while_it_waits)
     }
     left_nothing(descriptors);
 }
-END_TEST
 
-START_TEST(takes_the_program_along_when_a_link_of_it_crashes)
+TEST(takes_the_program_along_when_a_link_of_it_crashes)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -318,9 +303,8 @@ START_TEST(takes_the_program_along_when_a_link_of_it_crashes)
     ck_assert_int_eq(kill(program, 0), -1);
     left_nothing(descriptors);
 }
-END_TEST
 
-START_TEST(counts_an_end_by_the_request_as_a_shutdown)
+TEST(counts_an_end_by_the_request_as_a_shutdown)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -331,9 +315,8 @@ START_TEST(counts_an_end_by_the_request_as_a_shutdown)
     ck_assert_int_ne(signal_that_ended(grandchild), 0); /* SIGTERM goes to the group */
     left_nothing(descriptors);
 }
-END_TEST
 
-START_TEST(lets_a_program_finish_and_counts_status_0_as_a_shutdown)
+TEST(lets_a_program_finish_and_counts_status_0_as_a_shutdown)
 {
     listen_to_programs();
     struct child child =
@@ -346,9 +329,8 @@ START_TEST(lets_a_program_finish_and_counts_status_0_as_a_shutdown)
     ck_assert_int_ge(cop_now() - asked, COP_MS(50));
     ck_assert_int_eq(hear(), 7);
 }
-END_TEST
 
-START_TEST(tells_of_a_failure_on_the_way_out)
+TEST(tells_of_a_failure_on_the_way_out)
 {
     listen_to_programs();
     struct child child = start(SH("trap 'exit 3' TERM; echo $$; while :; do sleep 0.01; done"), 0);
@@ -358,9 +340,8 @@ START_TEST(tells_of_a_failure_on_the_way_out)
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, 3);
 }
-END_TEST
 
-START_TEST(fails_with_another_signal_than_it_was_asked_by)
+TEST(fails_with_another_signal_than_it_was_asked_by)
 {
     listen_to_programs();
     struct child child =
@@ -371,9 +352,8 @@ START_TEST(fails_with_another_signal_than_it_was_asked_by)
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, 128 + SIGKILL);
 }
-END_TEST
 
-START_TEST(stops_the_program_when_the_context_is_cancelled)
+TEST(stops_the_program_when_the_context_is_cancelled)
 {
     listen_to_programs();
     int descriptors = descriptors_before();
@@ -390,11 +370,10 @@ START_TEST(stops_the_program_when_the_context_is_cancelled)
     cop_context_free(context);
     left_nothing(descriptors);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- many */
 
-START_TEST(leaves_nothing_behind_after_many)
+TEST(leaves_nothing_behind_after_many)
 {
     enum {
         MANY = 60
@@ -419,9 +398,8 @@ START_TEST(leaves_nothing_behind_after_many)
     }
     left_nothing(descriptors);
 }
-END_TEST
 
-START_TEST(ends_with_the_library)
+TEST(ends_with_the_library)
 {
     listen_to_programs();
     start(SH("echo $$; exec sleep 1000"), 0);
@@ -430,62 +408,5 @@ START_TEST(ends_with_the_library)
     ck_assert_int_eq(kill(program, 0), -1);
     ck_assert(!has_children());
 }
-END_TEST
 
-/* ---------------------------------------------------------------- all of them */
-
-static void
-end_library(void)
-{
-    cop_shutdown(COP_SEC(5));
-}
-
-static TCase *
-add(Suite *suite, const char *name)
-{
-    TCase *tests = tcase_create(name);
-    tcase_add_checked_fixture(tests, NULL, end_library);
-    suite_add_tcase(suite, tests);
-    return tests;
-}
-
-int
-main(void)
-{
-    Suite *suite = suite_create("command");
-
-    TCase *failures = add(suite, "what does not start");
-    tcase_add_test(failures, crashes_when_the_program_does_not_exist);
-    tcase_add_test(failures, crashes_when_the_program_may_not_be_run);
-    tcase_add_test(failures, crashes_without_words);
-    tcase_add_test(failures, crashes_when_no_descriptor_is_left);
-
-    TCase *ends = add(suite, "how it ends by itself");
-    tcase_add_test(ends, ends_normally_with_status_0);
-    tcase_add_test(ends, fails_with_another_status);
-    tcase_add_test(ends, fails_with_a_signal);
-    tcase_add_test(ends, fails_with_SIGTERM_when_nobody_asked_it_to_stop);
-    tcase_add_test(ends, fails_when_somebody_else_has_reaped_the_program);
-    tcase_add_test(ends, takes_along_what_the_leader_has_left_behind);
-
-    TCase *stops = add(suite, "how it is stopped");
-    tcase_add_test(stops, kills_a_program_that_ignores_the_request_after_the_shutdown_time);
-    tcase_add_test(stops, kills_at_once_what_is_killed_brutally);
-    tcase_add_test(stops, kills_the_program_when_it_is_killed_while_it_waits);
-    tcase_add_test(stops, takes_the_program_along_when_a_link_of_it_crashes);
-    tcase_add_test(stops, counts_an_end_by_the_request_as_a_shutdown);
-    tcase_add_test(stops, lets_a_program_finish_and_counts_status_0_as_a_shutdown);
-    tcase_add_test(stops, tells_of_a_failure_on_the_way_out);
-    tcase_add_test(stops, fails_with_another_signal_than_it_was_asked_by);
-    tcase_add_test(stops, stops_the_program_when_the_context_is_cancelled);
-
-    TCase *many = add(suite, "many");
-    tcase_add_test(many, leaves_nothing_behind_after_many);
-    tcase_add_test(many, ends_with_the_library);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE("command")
