@@ -1,29 +1,23 @@
 /*
  * tests/runtime/test_spawner.c - programs: started, watched, killed, buried.
  *
- * Room: tests/. Each case is a process of its own, so that what it leaves open or unreaped is its own.
+ * Room: tests/.
  */
 #include "runtime/library.h"
 #include "runtime/spawner.h"
+#include "tests/support/support.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum {
-    MOST_MS = 20000, /* for what has to happen soon */
-};
 
 #define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
 #define SH(script) ARGV("/bin/sh", "-c", (script))
@@ -54,14 +48,21 @@ static bool
 is_readable(int fd)
 {
     struct pollfd polled = {.fd = fd, .events = POLLIN};
-    return poll(&polled, 1, MOST_MS) == 1;
+    return poll(&polled, 1, (int)(SOON / COP_MS(1))) == 1;
+}
+
+static int
+try_to_run(const char *const argv[], struct copi_program *program)
+{
+    copi_library_begin();
+    return copi_spawner_run(argv, program);
 }
 
 static struct copi_program
 run(const char *const argv[])
 {
     struct copi_program program;
-    ck_assert_int_eq(copi_spawner_run(argv, &program), 0);
+    ck_assert_int_eq(try_to_run(argv, &program), 0);
     return program;
 }
 
@@ -157,63 +158,58 @@ remove_folder(void)
 
 /* ---------------------------------------------------------------- what does not start */
 
-START_TEST(says_that_a_program_does_not_exist)
+TEST(says_that_a_program_does_not_exist)
 {
     struct copi_program program = {.pid = 7, .pidfd = 7};
-    ck_assert_int_eq(copi_spawner_run(ARGV("no-such-program-anywhere"), &program), -ENOENT);
-    ck_assert_int_eq(copi_spawner_run(ARGV("/no/such/program"), &program), -ENOENT);
-    ck_assert_int_eq(copi_spawner_run(ARGV("/bin/sh/program"), &program), -ENOTDIR);
-    ck_assert_int_eq(copi_spawner_run(ARGV(""), &program), -ENOENT);
+    ck_assert_int_eq(try_to_run(ARGV("no-such-program-anywhere"), &program), -ENOENT);
+    ck_assert_int_eq(try_to_run(ARGV("/no/such/program"), &program), -ENOENT);
+    ck_assert_int_eq(try_to_run(ARGV("/bin/sh/program"), &program), -ENOTDIR);
+    ck_assert_int_eq(try_to_run(ARGV(""), &program), -ENOENT);
     ck_assert_int_eq(program.pid, 7);
     ck_assert_int_eq(program.pidfd, 7);
 }
-END_TEST
 
-START_TEST(refuses_arguments_without_a_name)
+TEST(refuses_arguments_without_a_name)
 {
     struct copi_program program;
     const char *const none[] = {NULL};
-    ck_assert_int_eq(copi_spawner_run(NULL, &program), -EINVAL);
-    ck_assert_int_eq(copi_spawner_run(none, &program), -EINVAL);
+    ck_assert_int_eq(try_to_run(NULL, &program), -EINVAL);
+    ck_assert_int_eq(try_to_run(none, &program), -EINVAL);
 }
-END_TEST
 
-START_TEST(says_that_a_program_may_not_be_run)
+TEST(says_that_a_program_may_not_be_run)
 {
     struct copi_program program;
     make_folder();
     write_file("a/plain", "#!/bin/sh\n", 0644);
     set_path("a");
-    ck_assert_int_eq(copi_spawner_run(ARGV("a/plain"), &program), -EACCES);
-    ck_assert_int_eq(copi_spawner_run(ARGV("plain"), &program), -EACCES);
-    ck_assert_int_eq(copi_spawner_run(ARGV("/tmp"), &program), -EACCES);
+    ck_assert_int_eq(try_to_run(ARGV("a/plain"), &program), -EACCES);
+    ck_assert_int_eq(try_to_run(ARGV("plain"), &program), -EACCES);
+    ck_assert_int_eq(try_to_run(ARGV("/tmp"), &program), -EACCES);
     remove_folder();
 }
-END_TEST
 
-START_TEST(says_that_a_file_is_no_program)
+TEST(says_that_a_file_is_no_program)
 {
     struct copi_program program;
     make_folder();
     write_file("a/words", "words\n", 0755);
-    ck_assert_int_eq(copi_spawner_run(ARGV("a/words"), &program), -ENOEXEC);
+    ck_assert_int_eq(try_to_run(ARGV("a/words"), &program), -ENOEXEC);
     remove_folder();
 }
-END_TEST
 
-START_TEST(says_that_a_name_is_too_long)
+TEST(says_that_a_name_is_too_long)
 {
     struct copi_program program;
     char name[PATH_MAX + 2];
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    ck_assert_int_eq(copi_spawner_run(ARGV(name), &program), -ENOENT);
+    ck_assert_int_eq(try_to_run(ARGV(name), &program), -ENOENT);
     name[0] = '/';
-    ck_assert_int_eq(copi_spawner_run(ARGV(name), &program), -ENAMETOOLONG);
+    ck_assert_int_eq(try_to_run(ARGV(name), &program), -ENAMETOOLONG);
 }
-END_TEST
 
-START_TEST(says_that_no_descriptor_is_left)
+TEST(says_that_no_descriptor_is_left)
 {
     struct copi_program program;
     struct rlimit before, none;
@@ -228,7 +224,7 @@ START_TEST(says_that_no_descriptor_is_left)
         close(highest);
         int held = room ? -1 : dup(STDIN_FILENO);
         ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-        ck_assert_int_eq(copi_spawner_run(ARGV("true"), &program), -EMFILE);
+        ck_assert_int_eq(try_to_run(ARGV("true"), &program), -EMFILE);
         ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
         close(held);
     }
@@ -236,29 +232,29 @@ START_TEST(says_that_no_descriptor_is_left)
     ck_assert_int_eq(open_descriptors(), descriptors);
     ck_assert_int_eq(status_of(ARGV("true")), 0);
 }
-END_TEST
 
-START_TEST(says_that_no_process_is_left)
+TEST(says_that_no_process_is_left)
 {
     struct copi_program program;
     ck_assert_int_eq(status_of(ARGV("true")), 0);
-    if (getuid() == 0) { /* who is not limited */
+    if (getuid() == 0) {             /* who is not limited */
+        test_leaves_things_behind(); /* whoever it is from here on may not look */
         ck_assert_int_eq(setuid(65534), 0);
     }
     struct rlimit before, none;
     ck_assert_int_eq(getrlimit(RLIMIT_NPROC, &before), 0);
     none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &none), 0);
-    ck_assert_int_eq(copi_spawner_run(ARGV("true"), &program), -EAGAIN);
+    ck_assert_int_eq(try_to_run(ARGV("true"), &program), -EAGAIN);
     ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &before), 0);
     ck_assert_int_eq(status_of(ARGV("true")), 0);
 }
-END_TEST
 
-START_TEST(refuses_to_work_in_the_child_of_a_fork)
+TEST(refuses_to_work_in_the_child_of_a_fork)
 {
     struct copi_program program;
     int status;
+    copi_library_begin();
     pid_t child = fork();
     if (child == 0) {
         _exit(-copi_spawner_run(ARGV("true"), &program));
@@ -266,24 +262,22 @@ START_TEST(refuses_to_work_in_the_child_of_a_fork)
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(WEXITSTATUS(status), EPERM);
 }
-END_TEST
 
-START_TEST(leaves_nothing_behind_what_did_not_start)
+TEST(leaves_nothing_behind_what_did_not_start)
 {
     struct copi_program program;
     ck_assert_int_eq(status_of(ARGV("true")), 0);
     int descriptors = open_descriptors();
     for (int i = 0; i < 100; i++) {
-        ck_assert_int_eq(copi_spawner_run(ARGV("/no/such/program"), &program), -ENOENT);
+        ck_assert_int_eq(try_to_run(ARGV("/no/such/program"), &program), -ENOENT);
     }
     ck_assert(!has_children());
     ck_assert_int_eq(open_descriptors(), descriptors);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- the search */
 
-START_TEST(takes_the_first_in_PATH_that_can_be_run)
+TEST(takes_the_first_in_PATH_that_can_be_run)
 {
     make_folder();
     ck_assert_int_eq(mkdir("both", 0755), 0);
@@ -294,9 +288,8 @@ START_TEST(takes_the_first_in_PATH_that_can_be_run)
     ck_assert_int_eq(status_of(ARGV("it")), 7);
     remove_folder();
 }
-END_TEST
 
-START_TEST(takes_an_empty_entry_for_the_working_directory)
+TEST(takes_an_empty_entry_for_the_working_directory)
 {
     make_folder();
     write_file("here", "#!/bin/sh\nexit 5\n", 0755);
@@ -304,18 +297,16 @@ START_TEST(takes_an_empty_entry_for_the_working_directory)
     ck_assert_int_eq(status_of(ARGV("here")), 5);
     remove_folder();
 }
-END_TEST
 
-START_TEST(searches_the_usual_places_without_PATH)
+TEST(searches_the_usual_places_without_PATH)
 {
     set_path(NULL);
     ck_assert_int_eq(status_of(ARGV("sh", "-c", "exit 4")), 4);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- what a program finds */
 
-START_TEST(gives_the_arguments_and_the_environment)
+TEST(gives_the_arguments_and_the_environment)
 {
     ck_assert_int_eq(setenv("COPPICE_TEST", "there", 1), 0); /* NOLINT(concurrency-mt-unsafe) */
     ck_assert_int_eq(status_of(ARGV("/bin/sh", "-c",
@@ -323,15 +314,13 @@ START_TEST(gives_the_arguments_and_the_environment)
                                     "sh", "a b", "")),
                      0);
 }
-END_TEST
 
-START_TEST(gives_it_a_group_of_its_own)
+TEST(gives_it_a_group_of_its_own)
 {
     struct copi_program program = run(ARGV("sleep", "1000"));
     ck_assert_int_eq(getpgid(program.pid), program.pid);
     copi_spawner_bury(&program);
 }
-END_TEST
 
 static void
 on_signal(int signal)
@@ -346,7 +335,7 @@ set_handler(int number, void (*handler)(int signal))
     ck_assert_int_eq(sigaction(number, &action, NULL), 0);
 }
 
-START_TEST(gives_it_signals_as_in_a_fresh_process)
+TEST(gives_it_signals_as_in_a_fresh_process)
 {
     sigset_t all;
     sigfillset(&all);
@@ -361,10 +350,9 @@ START_TEST(gives_it_signals_as_in_a_fresh_process)
                                     "/proc/self/status")),
                      0);
 }
-END_TEST
 
 /* Without O_CLOEXEC, below and above those that the spawner makes for itself. */
-START_TEST(gives_it_no_descriptor_of_ours)
+TEST(gives_it_no_descriptor_of_ours)
 {
     char lowest[12];
     int low = open("/dev/null", O_RDONLY);
@@ -377,18 +365,20 @@ START_TEST(gives_it_no_descriptor_of_ours)
                                     "for fd; do test ! -e /proc/$$/fd/$fd || exit 1; done", "sh",
                                     lowest, "198", "199", "200")),
                      0);
+    close(low);
+    for (int fd = 198; fd <= 200; fd++) {
+        close(fd);
+    }
 }
-END_TEST
 
-START_TEST(gives_it_an_empty_standard_input)
+TEST(gives_it_an_empty_standard_input)
 {
     ck_assert_int_eq(status_of(SH("test \"$(readlink /proc/$$/fd/0)\" = /dev/null")), 0);
     ck_assert_int_eq(status_of(SH("read line")), 1);
 }
-END_TEST
 
 /* Then a pipe of the spawner's own gets their numbers. */
-START_TEST(works_when_the_standard_descriptors_are_closed)
+TEST(works_when_the_standard_descriptors_are_closed)
 {
     struct copi_program program;
     int kept[3];
@@ -396,24 +386,24 @@ START_TEST(works_when_the_standard_descriptors_are_closed)
         kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
         close(fd);
     }
-    int missing = copi_spawner_run(ARGV("/no/such/program"), &program);
-    int there = copi_spawner_run(ARGV("true"), &program);
+    int missing = try_to_run(ARGV("/no/such/program"), &program);
+    int there = try_to_run(ARGV("true"), &program);
     for (int fd = 2; there == 0 && fd >= 0; fd--) {
         if (program.pidfd == fd) { /* out of the way of what comes back */
             program.pidfd = fcntl(fd, F_DUPFD_CLOEXEC, 100);
         }
         dup2(kept[fd], fd);
+        close(kept[fd]);
     }
     ck_assert_int_eq(missing, -ENOENT);
     ck_assert_int_eq(there, 0);
     ck_assert_int_eq(end_of(&program).status, 0);
     copi_spawner_bury(&program);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- how it ends */
 
-START_TEST(says_that_it_still_runs)
+TEST(says_that_it_still_runs)
 {
     struct copi_program_end end;
     struct copi_program program = run(ARGV("sleep", "1000"));
@@ -421,16 +411,14 @@ START_TEST(says_that_it_still_runs)
     copi_spawner_bury(&program);
     ck_assert(!has_children());
 }
-END_TEST
 
-START_TEST(tells_the_exit_status)
+TEST(tells_the_exit_status)
 {
     ck_assert_int_eq(status_of(SH("exit 3")), 3);
     ck_assert_int_eq(status_of(SH("exit 255")), 255);
 }
-END_TEST
 
-START_TEST(tells_the_signal)
+TEST(tells_the_signal)
 {
     struct copi_program program = run(SH("kill -SEGV $$"));
     struct copi_program_end end = end_of(&program);
@@ -438,9 +426,8 @@ START_TEST(tells_the_signal)
     ck_assert_int_eq(end.status, 0);
     copi_spawner_bury(&program);
 }
-END_TEST
 
-START_TEST(tells_the_end_as_often_as_it_is_asked)
+TEST(tells_the_end_as_often_as_it_is_asked)
 {
     struct copi_program program = run(SH("exit 3"));
     ck_assert_int_eq(end_of(&program).status, 3);
@@ -448,9 +435,8 @@ START_TEST(tells_the_end_as_often_as_it_is_asked)
     copi_spawner_bury(&program);
     ck_assert_int_eq(program.pidfd, -1);
 }
-END_TEST
 
-START_TEST(admits_that_somebody_else_has_reaped_it)
+TEST(admits_that_somebody_else_has_reaped_it)
 {
     struct copi_program_end end;
     struct copi_program program = run(SH("exit 3"));
@@ -459,9 +445,8 @@ START_TEST(admits_that_somebody_else_has_reaped_it)
     ck_assert_int_eq(copi_spawner_status(&program, &end), -ECHILD);
     copi_spawner_bury(&program);
 }
-END_TEST
 
-START_TEST(buries_one_that_ignores_every_request)
+TEST(buries_one_that_ignores_every_request)
 {
     pid_t itself;
     struct copi_program program =
@@ -471,9 +456,8 @@ START_TEST(buries_one_that_ignores_every_request)
     ck_assert_int_eq(kill(itself, 0), -1);
     ck_assert(!has_children());
 }
-END_TEST
 
-START_TEST(buries_what_a_dead_leader_has_left_in_its_group)
+TEST(buries_what_a_dead_leader_has_left_in_its_group)
 {
     pid_t child;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -485,9 +469,8 @@ START_TEST(buries_what_a_dead_leader_has_left_in_its_group)
     ck_assert_int_eq(signal_that_ended(child), SIGKILL);
     ck_assert(!has_children());
 }
-END_TEST
 
-START_TEST(signals_the_whole_group)
+TEST(signals_the_whole_group)
 {
     pid_t child;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -497,11 +480,10 @@ START_TEST(signals_the_whole_group)
     ck_assert_int_eq(signal_that_ended(child), SIGTERM);
     copi_spawner_bury(&program);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- the thread */
 
-START_TEST(kills_its_programs_when_it_stops)
+TEST(kills_its_programs_when_it_stops)
 {
     struct copi_program program = run(ARGV("sleep", "1000"));
     copi_spawner_stop();
@@ -509,9 +491,8 @@ START_TEST(kills_its_programs_when_it_stops)
     copi_spawner_bury(&program);
     ck_assert(!has_children());
 }
-END_TEST
 
-START_TEST(starts_again_after_it_was_stopped)
+TEST(starts_again_after_it_was_stopped)
 {
     copi_spawner_stop();
     int descriptors = open_descriptors();
@@ -522,7 +503,6 @@ START_TEST(starts_again_after_it_was_stopped)
     }
     ck_assert_int_eq(open_descriptors(), descriptors);
 }
-END_TEST
 
 static void *
 run_some(void *unused)
@@ -535,7 +515,7 @@ run_some(void *unused)
     return unused;
 }
 
-START_TEST(serves_many_threads_at_once)
+TEST(serves_many_threads_at_once)
 {
     pthread_t threads[8];
     int descriptors = open_descriptors();
@@ -548,7 +528,6 @@ START_TEST(serves_many_threads_at_once)
     ck_assert(!has_children());
     ck_assert_int_eq(open_descriptors(), descriptors);
 }
-END_TEST
 
 static void __attribute__((noreturn)) be_a_daemon(int told)
 {
@@ -563,7 +542,7 @@ static void __attribute__((noreturn)) be_a_daemon(int told)
     }
 }
 
-START_TEST(takes_its_programs_along_when_it_is_killed)
+TEST(takes_its_programs_along_when_it_is_killed)
 {
     int pipe_fd[2];
     pid_t child = 0;
@@ -578,20 +557,20 @@ START_TEST(takes_its_programs_along_when_it_is_killed)
     ck_assert_int_eq(kill(daemon_pid, SIGKILL), 0);
     ck_assert_int_eq(signal_that_ended(daemon_pid), SIGKILL);
     ck_assert_int_eq(signal_that_ended(child), SIGKILL);
+    close(pipe_fd[0]);
 }
-END_TEST
 
 static bool
 eventually_gone(pid_t pid)
 {
-    for (int left = MOST_MS; left > 0 && kill(pid, 0) == 0; left--) {
+    for (cop_time left = SOON; left > 0 && kill(pid, 0) == 0; left -= COP_MS(1)) {
         copi_spawner_reap_orphans();
         poll(NULL, 0, 1);
     }
     return kill(pid, 0) != 0;
 }
 
-START_TEST(reaps_orphans_and_leaves_its_programs_alone)
+TEST(reaps_orphans_and_leaves_its_programs_alone)
 {
     pid_t orphan;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -602,80 +581,5 @@ START_TEST(reaps_orphans_and_leaves_its_programs_alone)
     copi_spawner_bury(&program);
     ck_assert(!has_children());
 }
-END_TEST
 
-/* ---------------------------------------------------------------- all of them */
-
-static void
-add(Suite *suite, TCase *tests)
-{
-    tcase_add_checked_fixture(tests, copi_library_begin, copi_spawner_stop);
-    suite_add_tcase(suite, tests);
-}
-
-static Suite *
-suite(void)
-{
-    Suite *spawner = suite_create("spawner");
-
-    TCase *failures = tcase_create("what does not start");
-    tcase_add_test(failures, says_that_a_program_does_not_exist);
-    tcase_add_test(failures, refuses_arguments_without_a_name);
-    tcase_add_test(failures, says_that_a_program_may_not_be_run);
-    tcase_add_test(failures, says_that_a_file_is_no_program);
-    tcase_add_test(failures, says_that_a_name_is_too_long);
-    tcase_add_test(failures, says_that_no_descriptor_is_left);
-    tcase_add_test(failures, says_that_no_process_is_left);
-    tcase_add_test(failures, refuses_to_work_in_the_child_of_a_fork);
-    tcase_add_test(failures, leaves_nothing_behind_what_did_not_start);
-    add(spawner, failures);
-
-    TCase *search = tcase_create("the search");
-    tcase_add_test(search, takes_the_first_in_PATH_that_can_be_run);
-    tcase_add_test(search, takes_an_empty_entry_for_the_working_directory);
-    tcase_add_test(search, searches_the_usual_places_without_PATH);
-    add(spawner, search);
-
-    TCase *finds = tcase_create("what a program finds");
-    tcase_add_test(finds, gives_the_arguments_and_the_environment);
-    tcase_add_test(finds, gives_it_a_group_of_its_own);
-    tcase_add_test(finds, gives_it_signals_as_in_a_fresh_process);
-    tcase_add_test(finds, gives_it_no_descriptor_of_ours);
-    tcase_add_test(finds, gives_it_an_empty_standard_input);
-    tcase_add_test(finds, works_when_the_standard_descriptors_are_closed);
-    add(spawner, finds);
-
-    TCase *ends = tcase_create("how it ends");
-    tcase_add_test(ends, says_that_it_still_runs);
-    tcase_add_test(ends, tells_the_exit_status);
-    tcase_add_test(ends, tells_the_signal);
-    tcase_add_test(ends, tells_the_end_as_often_as_it_is_asked);
-    tcase_add_test(ends, admits_that_somebody_else_has_reaped_it);
-    tcase_add_test(ends, buries_one_that_ignores_every_request);
-    tcase_add_test(ends, buries_what_a_dead_leader_has_left_in_its_group);
-    tcase_add_test(ends, signals_the_whole_group);
-    add(spawner, ends);
-
-    TCase *thread = tcase_create("the thread");
-    tcase_add_test(thread, kills_its_programs_when_it_stops);
-    tcase_add_test(thread, starts_again_after_it_was_stopped);
-    tcase_add_test(thread, serves_many_threads_at_once);
-    tcase_add_test(thread, reaps_orphans_and_leaves_its_programs_alone);
-    add(spawner, thread);
-
-    TCase *whole =
-        tcase_create("the whole program"); /* which must not have begun before it forks */
-    tcase_add_test(whole, takes_its_programs_along_when_it_is_killed);
-    suite_add_tcase(spawner, whole);
-    return spawner;
-}
-
-int
-main(void)
-{
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE("spawner")

@@ -6,14 +6,11 @@
  */
 #include "tests/supervisor/daemon.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -127,62 +124,55 @@ static const cop_genserver slow = {.type = "slow", .init = begin_slowly};
 
 /* ---------------------------------------------------------------- status 1 */
 
-START_TEST(returns_1_when_the_tree_does_not_start)
+TEST(returns_1_when_the_tree_does_not_start)
 {
     struct daemon daemon = run(TREE(COP_CHILDREN({.id = "bad", .genserver = &failing})));
     ck_assert_int_eq(status_of(&daemon), 1);
     daemon = run(TREE(COP_CHILDREN({.id = "nothing"})));
     ck_assert_int_eq(status_of(&daemon), 1);
 }
-END_TEST
 
-START_TEST(returns_1_when_the_tree_gives_up)
+TEST(returns_1_when_the_tree_gives_up)
 {
     struct daemon daemon =
         run(TREE(COP_CHILDREN({.id = "bad", .worker = crash, .restart = COP_PERMANENT})));
     ck_assert_int_eq(status_of(&daemon), 1);
 }
-END_TEST
 
-START_TEST(returns_1_when_a_command_does_not_exist)
+TEST(returns_1_when_a_command_does_not_exist)
 {
     const char *const argv[] = {"no-such-program-anywhere", NULL};
     struct daemon daemon = run(TREE(COP_CHILDREN({.id = "bad", .command = argv})));
     ck_assert_int_eq(status_of(&daemon), 1);
 }
-END_TEST
 
-START_TEST(returns_1_when_there_is_no_tree)
+TEST(returns_1_when_there_is_no_tree)
 {
     struct daemon daemon = run(NULL);
     ck_assert_int_eq(status_of(&daemon), 1);
 }
-END_TEST
 
-START_TEST(returns_1_when_the_root_is_killed)
+TEST(returns_1_when_the_root_is_killed)
 {
     struct daemon daemon =
         run(TREE(.name = "root", COP_CHILDREN({.id = "killer", .worker = kill_the_tree})));
     ck_assert_int_eq(status_of(&daemon), 1);
 }
-END_TEST
 
-START_TEST(returns_1_in_a_process_that_the_library_started)
+TEST(returns_1_in_a_process_that_the_library_started)
 {
     struct daemon daemon = run(TREE(COP_CHILDREN({.id = "another", .worker = run_another})));
     ck_assert_int_eq(hear(&daemon), '1');
     ck_assert_int_eq(hear(&daemon), 'u');
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
 }
-END_TEST
 
-START_TEST(returns_1_in_the_child_of_a_fork)
+TEST(returns_1_in_the_child_of_a_fork)
 {
     ck_assert_uint_ne(cop_self().id, 0);
     struct daemon daemon = run(TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
     ck_assert_int_eq(status_of(&daemon), 1);
 }
-END_TEST
 
 static void
 leave_no_descriptor(void)
@@ -191,18 +181,17 @@ leave_no_descriptor(void)
     setrlimit(RLIMIT_NOFILE, &none);
 }
 
-START_TEST(returns_1_when_no_descriptor_is_left)
+TEST(returns_1_when_no_descriptor_is_left)
 {
     struct daemon daemon =
         run_after(leave_no_descriptor, TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
     ck_assert_int_eq(status_of(&daemon), 1);
     ck_assert_int_eq(hear(&daemon), '\0'); /* nothing of it ran */
 }
-END_TEST
 
 /* ---------------------------------------------------------------- signals */
 
-START_TEST(ends_at_once_with_130_on_the_second_SIGINT)
+TEST(ends_at_once_with_130_on_the_second_SIGINT)
 {
     struct daemon daemon =
         run(TREE(COP_CHILDREN({.id = "hang", .worker = hang, .shutdown = COP_FOREVER})));
@@ -212,7 +201,6 @@ START_TEST(ends_at_once_with_130_on_the_second_SIGINT)
     ck_assert_int_eq(waitpid(daemon.pid, NULL, WNOHANG), 0);
     ck_assert_int_eq(status_after(&daemon, SIGINT), 130);
 }
-END_TEST
 
 static void
 stops_in_reverse_order(int signal)
@@ -227,37 +215,33 @@ stops_in_reverse_order(int signal)
     ck_assert_int_eq(hear(&daemon), 'a');
 }
 
-START_TEST(stops_the_tree_in_order_on_SIGTERM)
+TEST(stops_the_tree_in_order_on_SIGTERM)
 {
     stops_in_reverse_order(SIGTERM);
 }
-END_TEST
 
-START_TEST(stops_the_tree_in_order_on_SIGINT)
+TEST(stops_the_tree_in_order_on_SIGINT)
 {
     stops_in_reverse_order(SIGINT);
 }
-END_TEST
 
-START_TEST(kills_what_does_not_stop_in_its_time)
+TEST(kills_what_does_not_stop_in_its_time)
 {
     struct daemon daemon =
         run(TREE(COP_CHILDREN({.id = "hang", .worker = hang, .shutdown = COP_MS(20)})));
     ck_assert_int_eq(hear(&daemon), 'u');
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
 }
-END_TEST
 
-START_TEST(stops_the_tree_when_SIGTERM_came_while_it_started)
+TEST(stops_the_tree_when_SIGTERM_came_while_it_started)
 {
     struct daemon daemon = run(TREE(COP_CHILDREN({.id = "slow", .genserver = &slow})));
     ck_assert_int_eq(hear(&daemon), 'i');
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
     ck_assert_int_eq(hear(&daemon), 'u'); /* the start is not cut short */
 }
-END_TEST
 
-START_TEST(goes_on_after_SIGHUP_SIGUSR1_and_SIGPIPE)
+TEST(goes_on_after_SIGHUP_SIGUSR1_and_SIGPIPE)
 {
     struct daemon daemon = run(TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
     ck_assert_int_eq(hear(&daemon), 'u');
@@ -269,7 +253,6 @@ START_TEST(goes_on_after_SIGHUP_SIGUSR1_and_SIGPIPE)
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
     ck_assert_int_eq(hear(&daemon), 'd');
 }
-END_TEST
 
 static void
 block_signals(void)
@@ -279,24 +262,22 @@ block_signals(void)
     pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
-START_TEST(hears_signals_that_its_parent_had_blocked)
+TEST(hears_signals_that_its_parent_had_blocked)
 {
     struct daemon daemon =
         run_after(block_signals, TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
     ck_assert_int_eq(hear(&daemon), 'u');
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
 }
-END_TEST
 
 /* ---------------------------------------------------------------- an end from inside */
 
-START_TEST(returns_0_when_the_tree_was_stopped_from_inside)
+TEST(returns_0_when_the_tree_was_stopped_from_inside)
 {
     struct daemon daemon =
         run(TREE(.name = "root", COP_CHILDREN({.id = "stop", .worker = have_the_tree_stopped})));
     ck_assert_int_eq(status_of(&daemon), 0);
 }
-END_TEST
 
 static int
 decline(cop_supervisor_spec *spec, cop_bytes arg)
@@ -305,14 +286,13 @@ decline(cop_supervisor_spec *spec, cop_bytes arg)
     return COP_IGNORE;
 }
 
-START_TEST(returns_0_when_its_init_declines)
+TEST(returns_0_when_its_init_declines)
 {
     struct daemon daemon = run(TREE(.init = decline));
     ck_assert_int_eq(status_of(&daemon), 0);
 }
-END_TEST
 
-START_TEST(returns_0_after_an_automatic_shutdown)
+TEST(returns_0_after_an_automatic_shutdown)
 {
     struct daemon daemon = run(
         TREE(.auto_shutdown = COP_ANY_SIGNIFICANT,
@@ -320,7 +300,6 @@ START_TEST(returns_0_after_an_automatic_shutdown)
                  {.id = "job", .worker = finish, .restart = COP_TRANSIENT, .significant = true})));
     ck_assert_int_eq(status_of(&daemon), 0);
 }
-END_TEST
 
 static void
 ignore(int signal)
@@ -341,7 +320,7 @@ static const cop_supervisor_spec one_job = {
         {.id = "job", .command = SH("exit 0"), .restart = COP_TRANSIENT, .significant = true}),
 };
 
-START_TEST(puts_dispositions_and_mask_back)
+TEST(puts_dispositions_and_mask_back)
 {
     const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGPIPE, SIGCHLD};
     sigset_t mask;
@@ -359,7 +338,6 @@ START_TEST(puts_dispositions_and_mask_back)
     ck_assert(sigismember(&mask, SIGTERM));
     ck_assert(sigismember(&mask, SIGCHLD));
 }
-END_TEST
 
 static int
 open_descriptors(void)
@@ -393,7 +371,7 @@ threads_come_down_to(nlink_t count)
     return threads() <= count;
 }
 
-START_TEST(leaves_nothing_behind_and_can_be_run_again)
+TEST(leaves_nothing_behind_and_can_be_run_again)
 {
     ck_assert_int_eq(cop_run(&one_job), 0);
     int never[2]; /* this thread keeps a descriptor to be woken by, once it has had to wait */
@@ -411,11 +389,10 @@ START_TEST(leaves_nothing_behind_and_can_be_run_again)
         ck_assert(threads_come_down_to(threads_before));
     }
 }
-END_TEST
 
 /* ---------------------------------------------------------------- commands */
 
-START_TEST(takes_its_commands_along_when_it_is_killed)
+TEST(takes_its_commands_along_when_it_is_killed)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     struct daemon daemon =
@@ -425,9 +402,8 @@ START_TEST(takes_its_commands_along_when_it_is_killed)
     ck_assert_int_eq(signal_that_ended(daemon.pid), SIGKILL);
     ck_assert_int_eq(signal_that_ended(command), SIGKILL);
 }
-END_TEST
 
-START_TEST(restarts_a_command_that_was_killed)
+TEST(restarts_a_command_that_was_killed)
 {
     struct daemon daemon =
         run(TREE(COP_CHILDREN({.id = "sleep", .command = SH("echo $$; exec sleep 1000")})));
@@ -438,9 +414,8 @@ START_TEST(restarts_a_command_that_was_killed)
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
     ck_assert_int_ne(kill(second, 0), 0);
 }
-END_TEST
 
-START_TEST(kills_a_command_that_ignores_SIGTERM_and_what_it_started)
+TEST(kills_a_command_that_ignores_SIGTERM_and_what_it_started)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     struct daemon daemon = run(TREE(COP_CHILDREN({
@@ -453,9 +428,8 @@ START_TEST(kills_a_command_that_ignores_SIGTERM_and_what_it_started)
     ck_assert_int_eq(signal_that_ended(grandchild), SIGKILL);
     ck_assert_int_eq(hear(&daemon), '\0');
 }
-END_TEST
 
-START_TEST(takes_its_commands_along_on_the_second_SIGINT)
+TEST(takes_its_commands_along_on_the_second_SIGINT)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     struct daemon daemon = run(TREE(COP_CHILDREN({
@@ -469,7 +443,6 @@ START_TEST(takes_its_commands_along_on_the_second_SIGINT)
     ck_assert_int_eq(status_after(&daemon, SIGINT), 130);
     ck_assert_int_eq(signal_that_ended(command), SIGKILL);
 }
-END_TEST
 
 static void
 ignore_children(void)
@@ -477,12 +450,11 @@ ignore_children(void)
     set_handler(SIGCHLD, SIG_IGN);
 }
 
-START_TEST(knows_how_commands_end_although_its_parent_ignored_SIGCHLD)
+TEST(knows_how_commands_end_although_its_parent_ignored_SIGCHLD)
 {
     struct daemon daemon = run_after(ignore_children, &one_job);
     ck_assert_int_eq(status_of(&daemon), 0);
 }
-END_TEST
 
 static void
 adopt_orphans(void)
@@ -490,7 +462,7 @@ adopt_orphans(void)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-START_TEST(reaps_orphans_if_they_are_handed_to_it)
+TEST(reaps_orphans_if_they_are_handed_to_it)
 {
     struct daemon daemon =
         run_after(adopt_orphans, TREE(COP_CHILDREN({
@@ -501,7 +473,6 @@ START_TEST(reaps_orphans_if_they_are_handed_to_it)
     ck_assert(eventually_gone(orphan));
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
 }
-END_TEST
 
 /* Where the daemon is process 1, nobody else can start once it has ended: not even this test's end. */
 static int
@@ -517,7 +488,7 @@ status_of_process_1(void)
     return status_after(&daemon, SIGTERM);
 }
 
-START_TEST(stops_on_SIGTERM_also_as_process_1)
+TEST(stops_on_SIGTERM_also_as_process_1)
 {
     pid_t outside = fork();
     if (outside == 0) {
@@ -527,61 +498,5 @@ START_TEST(stops_on_SIGTERM_also_as_process_1)
     ck_assert_int_eq(waitpid(outside, &status, 0), outside);
     ck_assert_int_eq(status, 0);
 }
-END_TEST
 
-/* ---------------------------------------------------------------- all of them */
-
-static TCase *
-add(Suite *suite, const char *name)
-{
-    TCase *tests = tcase_create(name);
-    suite_add_tcase(suite, tests);
-    return tests;
-}
-
-int
-main(void)
-{
-    Suite *suite = suite_create("daemon");
-
-    TCase *failures = add(suite, "status 1");
-    tcase_add_test(failures, returns_1_when_the_tree_does_not_start);
-    tcase_add_test(failures, returns_1_when_the_tree_gives_up);
-    tcase_add_test(failures, returns_1_when_a_command_does_not_exist);
-    tcase_add_test(failures, returns_1_when_there_is_no_tree);
-    tcase_add_test(failures, returns_1_when_the_root_is_killed);
-    tcase_add_test(failures, returns_1_in_a_process_that_the_library_started);
-    tcase_add_test(failures, returns_1_in_the_child_of_a_fork);
-    tcase_add_test(failures, returns_1_when_no_descriptor_is_left);
-
-    TCase *signals = add(suite, "signals");
-    tcase_add_test(signals, ends_at_once_with_130_on_the_second_SIGINT);
-    tcase_add_test(signals, stops_the_tree_in_order_on_SIGTERM);
-    tcase_add_test(signals, stops_the_tree_in_order_on_SIGINT);
-    tcase_add_test(signals, kills_what_does_not_stop_in_its_time);
-    tcase_add_test(signals, stops_the_tree_when_SIGTERM_came_while_it_started);
-    tcase_add_test(signals, goes_on_after_SIGHUP_SIGUSR1_and_SIGPIPE);
-    tcase_add_test(signals, hears_signals_that_its_parent_had_blocked);
-
-    TCase *inside = add(suite, "an end from inside");
-    tcase_add_test(inside, returns_0_when_the_tree_was_stopped_from_inside);
-    tcase_add_test(inside, returns_0_when_its_init_declines);
-    tcase_add_test(inside, returns_0_after_an_automatic_shutdown);
-    tcase_add_test(inside, puts_dispositions_and_mask_back);
-    tcase_add_test(inside, leaves_nothing_behind_and_can_be_run_again);
-
-    TCase *commands = add(suite, "commands");
-    tcase_add_test(commands, takes_its_commands_along_when_it_is_killed);
-    tcase_add_test(commands, restarts_a_command_that_was_killed);
-    tcase_add_test(commands, kills_a_command_that_ignores_SIGTERM_and_what_it_started);
-    tcase_add_test(commands, takes_its_commands_along_on_the_second_SIGINT);
-    tcase_add_test(commands, knows_how_commands_end_although_its_parent_ignored_SIGCHLD);
-    tcase_add_test(commands, reaps_orphans_if_they_are_handed_to_it);
-    tcase_add_test(commands, stops_on_SIGTERM_also_as_process_1);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+SUITE("daemon")

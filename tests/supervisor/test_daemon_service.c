@@ -55,7 +55,6 @@ status_at_end(const struct daemon *daemon)
 {
     int status = status_of(daemon);
     close(heard);
-    close(daemon->told);
     return status;
 }
 
