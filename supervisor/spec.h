@@ -7,7 +7,7 @@
 #define COPI_SUPERVISOR_SPEC_H
 
 #include "runtime/atomic.h"
-#include "supervisor/backoff.h"
+#include "runtime/backoff.h"
 
 #include <coppice/supervisor.h>
 

@@ -12,7 +12,7 @@
  *   offer          how it gets there
  *   init, view     what an init of the user's makes of it, and how that is shown it
  *   siblings       its children, in order
- *   strategy, intensity, backoff    what an end means, how often is too often, how long to pause
+ *   strategy, intensity    what an end means, how often is too often
  *   child          starting and stopping one
  *   restart        the consequences of an end, for one and for many
  *   together       the end of all dynamic children at the same time

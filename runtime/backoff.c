@@ -1,11 +1,11 @@
 /*
- * supervisor/backoff.c - how long to pause before a restart.
+ * runtime/backoff.c - how long to pause before another attempt.
  *
- * Room: supervisor/. Arithmetic only: chance is an argument, so that a test can try every pause.
- * Touch freely: the numbers. Ask first: the jitter; without it, children that fell together over a
+ * Room: runtime/. Arithmetic only: chance is an argument, so that a test can try every pause.
+ * Touch freely: the numbers. Ask first: the jitter; without it, those that fell together over a
  * database come back to it together, for ever.
  */
-#include "supervisor/backoff.h"
+#include "runtime/backoff.h"
 
 /* min * 2^(attempts + 1), at most max. */
 static cop_time

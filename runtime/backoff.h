@@ -1,10 +1,10 @@
 /*
- * supervisor/backoff.h - how long to pause before a restart.
+ * runtime/backoff.h - how long to pause before another attempt.
  *
- * Room: supervisor/. Arithmetic only. Any thread.
+ * Room: runtime/. Arithmetic only. Any thread.
  */
-#ifndef COPI_SUPERVISOR_BACKOFF_H
-#define COPI_SUPERVISOR_BACKOFF_H
+#ifndef COPI_RUNTIME_BACKOFF_H
+#define COPI_RUNTIME_BACKOFF_H
 
 #include <coppice/base.h>
 

@@ -1,9 +1,9 @@
 /*
- * tests/supervisor/test_backoff.c - how long to pause before a restart.
+ * tests/runtime/test_backoff.c - how long to pause before another attempt.
  *
  * Room: tests/.
  */
-#include "supervisor/backoff.h"
+#include "runtime/backoff.h"
 #include "tests/support/support.h"
 
 static const struct copi_backoff backoff = {COP_MS(10), COP_MS(1000)};
