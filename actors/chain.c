@@ -8,8 +8,8 @@
  * The continuation counts as a hold on the cell, given back when it has run: whoever releases the child
  * or the source meanwhile disturbs nothing.
  *
- * A child whose outcome is that of another future, unchanged, does not copy the value. It holds the
- * one that has the bytes until its own end, and shows them; so what owns memory is dropped once.
+ * A child whose outcome is that of another future, unchanged, does not copy the value. It shows the
+ * other's (copi_future_adopt); so what owns memory is dropped once.
  *
  * cop_then's function gives a future, which the child waits for in its turn, by a continuation again.
  * That future may wait for the child: each for the other, for ever. So what a child waits for stands in
@@ -45,7 +45,6 @@ struct child {
     void (*drop_env)(void *env);
     struct copi_result result;
     cop_future *waits_for; /* guarded by `circle`; NULL: settled, or about to be */
-    cop_future *same_as;   /* whose value this one shows; held */
     _Alignas(max_align_t) unsigned char room[];
 };
 
@@ -68,7 +67,6 @@ of_continuation(struct copi_continuation *continuation)
 static void
 free_child(cop_future *future)
 {
-    cop_future_release(of(future)->same_as);
     free(of(future));
 }
 
@@ -93,28 +91,11 @@ reject(struct child *child, const cop_reason *why)
     copi_future_reject(&child->future, why); /* it may have been cancelled */
 }
 
-/* Who has the bytes that it shows: were each held by the next, they would go by a call in a call. */
-static cop_future *
-owner_of_value(cop_future *settled)
-{
-    cop_future *owner = settled->source == &source ? of(settled)->same_as : NULL;
-    return owner ? owner : settled;
-}
-
-/* The same outcome as the other's, which is settled. */
+/* The same outcome as the other's, which is settled; if it has not been cancelled. */
 static void
 adopt(struct child *child, cop_future *other)
 {
-    size_t size = child->future.value_size;
-    if (copi_future_outcome(other) != 0) {
-        reject(child, &other->why);
-    } else if (size != COP_ANY && size != other->value.size) {
-        const cop_reason why = cop_failed(-EMSGSIZE, NULL);
-        reject(child, &why);
-    } else if (copi_future_claim(&child->future)) {
-        child->same_as = cop_future_retain(owner_of_value(other));
-        copi_future_publish_value(&child->future, other->value.data, other->value.size);
-    }
+    copi_future_adopt(&child->future, other);
 }
 
 /* What a function has said of the result that it was to make. */

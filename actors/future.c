@@ -100,6 +100,7 @@ free_value(cop_future *future)
         copi_run_drop(future->drop, value.out);
     }
     free(future->outside);
+    cop_future_release(future->shown);
 }
 
 void
@@ -323,6 +324,32 @@ copi_future_resolve_move(cop_future *future, void *data, size_t size, void (*dro
     }
     future->drop = drop;
     copi_future_publish_value(future, data, size);
+    return 0;
+}
+
+/* Who has the bytes that it shows: were each held by the next, they would go by a call in a call. */
+static cop_future *
+owner_of_value(cop_future *settled)
+{
+    return settled->shown ? settled->shown : settled;
+}
+
+int
+copi_future_adopt(cop_future *future, cop_future *settled)
+{
+    const cop_reason another_size = cop_failed(-EMSGSIZE, NULL);
+    size_t size = future->value_size;
+    if (copi_future_outcome(settled) != 0) {
+        return copi_future_reject(future, &settled->why);
+    }
+    if (size != COP_ANY && size != settled->value.size) {
+        return copi_future_reject(future, &another_size);
+    }
+    if (!copi_future_claim(future)) {
+        return -EALREADY;
+    }
+    future->shown = cop_future_retain(owner_of_value(settled));
+    copi_future_publish_value(future, settled->value.data, settled->value.size);
     return 0;
 }
 

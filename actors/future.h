@@ -50,7 +50,8 @@ struct cop_future {
     /* written by whoever has claimed it */
     cop_bytes value;
     void (*drop)(void *value); /* of what it owns; NULL: nothing */
-    void *outside; /* where the value lies, if not in the source's own memory; or NULL */
+    void *outside;     /* where the value lies, if not in the source's own memory; or NULL */
+    cop_future *shown; /* whose value it shows instead of one of its own; held, or NULL */
     cop_reason why;
 };
 
@@ -86,6 +87,12 @@ int copi_future_resolve(cop_future *future, cop_bytes value, void *inside);
 
 /* The same with what the caller owned: `drop` runs at the end. */
 int copi_future_resolve_move(cop_future *future, void *data, size_t size, void (*drop)(void *data));
+
+/*
+ * Settle it with the outcome of another, which is settled: the reason, or the value, which is shown
+ * and not copied, or -EMSGSIZE as a reason. -EALREADY.
+ */
+int copi_future_adopt(cop_future *future, cop_future *settled);
 
 /* -EINPROGRESS, 0, or a code. After anything else than -EINPROGRESS value or why may be read. */
 int copi_future_outcome(const cop_future *future);
