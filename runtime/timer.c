@@ -10,8 +10,8 @@
  * so firing needs no memory. An interval stays in the heap, with its next time; what it sends is
  * interval.c's.
  *
- * A reference is a slot and a count, as a pid is: a timer that is gone is not found. Slots belong to
- * the user's timers only; what the library itself does later has none, and cannot be cancelled.
+ * A reference is a slot and a count, as a pid is: a timer that is gone is not found. What the library
+ * itself does later has one only if it can be cancelled.
  *
  * A timer to a pid hangs in that process's list and is cancelled when it ends; one to a name does
  * not: the name may have another holder by then.
@@ -37,6 +37,9 @@ struct copi_timer {
     /* either a call */
     void (*fn)(uint64_t arg);
     uint64_t arg;
+    /* or a call that can be cancelled */
+    void (*later)(void *arg, bool is_stop);
+    void *later_arg;
     /* or to somebody: a message or an exit signal, or an interval's messages */
     cop_pid to;
     struct copi_message *message;
@@ -286,6 +289,8 @@ fire(const struct due *due)
     }
     if (timer->fn) {
         timer->fn(timer->arg);
+    } else if (timer->later) {
+        timer->later(timer->later_arg, false);
     } else if (timer->message && timer->message->kind == COPI_SIGNAL) {
         copi_signals_send(copi_resolve(timer->to), timer->message);
     } else if (timer->message) {
@@ -415,6 +420,36 @@ copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
     return set(&(struct copi_timer){.deadline = deadline, .fn = fn, .arg = arg}, NULL);
 }
 
+int
+copi_timer_call_later(cop_ref *timer, cop_time deadline, void (*fn)(void *arg, bool is_stop),
+                      void *arg)
+{
+    return set(&(struct copi_timer){.deadline = deadline, .later = fn, .later_arg = arg}, timer);
+}
+
+/* NULL: it has fired, was cancelled, or never was. */
+static struct copi_timer *
+take_out(cop_ref ref)
+{
+    copi_lock_take(&timers.lock);
+    struct copi_timer *timer = find_locked(ref);
+    if (timer) {
+        take_out_locked(timer);
+    }
+    copi_lock_give(&timers.lock);
+    return timer;
+}
+
+bool
+copi_timer_cancel(cop_ref ref)
+{
+    struct copi_timer *timer = copi_is_forked() ? NULL : take_out(ref);
+    if (timer) {
+        discard(timer);
+    }
+    return timer != NULL;
+}
+
 void
 copi_timer_process_ends(struct copi_process *process)
 {
@@ -449,6 +484,9 @@ copi_timer_stop(void)
     while ((timer = timers.first)) {
         take_out_locked(timer);
         copi_lock_give(&timers.lock);
+        if (timer->later) {
+            timer->later(timer->later_arg, true);
+        }
         discard(timer);
         copi_lock_take(&timers.lock);
     }
@@ -614,12 +652,7 @@ cop_cancel_timer(cop_ref ref, cop_time *left)
     if (copi_is_forked()) {
         return -EPERM;
     }
-    copi_lock_take(&timers.lock);
-    struct copi_timer *timer = find_locked(ref);
-    if (timer) {
-        take_out_locked(timer);
-    }
-    copi_lock_give(&timers.lock);
+    struct copi_timer *timer = take_out(ref);
     if (!timer) {
         return copi_fail(-ENOENT);
     }

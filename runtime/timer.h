@@ -16,6 +16,15 @@ struct copi_process;
  */
 int copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg);
 
+/*
+ * The same, for what can be cancelled: copi_timer_cancel says whether fn will not be called. Else it is,
+ * once, also when the timers are stopped before, with `is_stop`, and by who stops them: so what `arg`
+ * stands for is given back by one of the two. *timer is written before fn can be called.
+ */
+int copi_timer_call_later(cop_ref *timer, cop_time deadline, void (*fn)(void *arg, bool is_stop),
+                          void *arg);
+bool copi_timer_cancel(cop_ref timer);
+
 /* The process ends: what is addressed to it is cancelled. */
 void copi_timer_process_ends(struct copi_process *process);
 

@@ -270,6 +270,85 @@ TEST(equal_times_fire_in_the_order_in_which_they_were_set)
     }
 }
 
+/* ---------------------------------------------------------------- calls that can be cancelled */
+
+static _Atomic unsigned made, stopped;
+
+static void
+note_later(void *arg, bool is_stop)
+{
+    ck_assert_ptr_eq(arg, body);
+    atomic_fetch_add(is_stop ? &stopped : &made, 1);
+}
+
+static cop_ref
+call_later(cop_time delay)
+{
+    cop_ref timer;
+    cop_self(); /* which a shutdown is for */
+    ck_assert_int_eq(copi_timer_call_later(&timer, cop_now() + delay, note_later, body), 0);
+    return timer;
+}
+
+static int
+try_later(void *timer)
+{
+    return copi_timer_call_later(timer, cop_now() + COP_SEC(3600), note_later, body);
+}
+
+TEST(without_memory_no_call_is_set)
+{
+    cop_ref timer;
+    int r;
+    cop_self();
+    ck_assert_uint_gt(test_out_of_memory(try_later, &timer, &r), 0);
+    ck_assert_int_eq(r, 0);
+    ck_assert(copi_timer_cancel(timer));
+    ck_assert_uint_eq(made + stopped, 0);
+}
+
+TEST(a_call_that_is_cancelled_is_not_made)
+{
+    cop_ref timer = call_later(COP_SEC(3600));
+    ck_assert(copi_timer_cancel(timer));
+    ck_assert(!copi_timer_cancel(timer));
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    ck_assert_uint_eq(made + stopped, 0);
+}
+
+TEST(a_call_is_made_once_and_cannot_be_cancelled_any_more)
+{
+    cop_ref timer = call_later(COP_MS(1));
+    EVENTUALLY(made == 1);
+    ck_assert(!copi_timer_cancel(timer));
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    ck_assert_uint_eq(made, 1);
+    ck_assert_uint_eq(stopped, 0);
+}
+
+TEST(a_call_is_either_cancelled_or_made_and_never_both)
+{
+    unsigned cancelled = 0, set_so_far = 0;
+    for (int i = 0; i < 500; i++, set_so_far++) {
+        cop_ref timer = call_later(COP_US(i % 50));
+        cop_sleep(COP_US(i % 7));
+        cancelled += copi_timer_cancel(timer);
+    }
+    EVENTUALLY(made + cancelled == set_so_far);
+    cop_sleep(COP_MS(1));
+    ck_assert_uint_eq(made + cancelled, set_so_far);
+}
+
+TEST(a_shutdown_makes_the_calls_that_were_still_to_come_and_says_so)
+{
+    cop_ref timer = call_later(COP_SEC(3600));
+    call_later(COP_SEC(3600));
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    ck_assert_uint_eq(stopped, 2);
+    ck_assert_uint_eq(made, 0);
+    ck_assert(!copi_timer_cancel(timer));
+}
+
 static cop_pid receiver;
 
 static void *
