@@ -209,6 +209,7 @@ wait_for_made(struct child *child, cop_future *made)
     int code = !made ? -EINVAL : !wait_without_circle(child, made) ? -EDEADLK : 0;
     if (code == 0) {
         cop_future_retain(&child->future);
+        copi_future_wanted(made, -1);
         copi_future_continue(made, &child->adoption);
     } else {
         const cop_reason why = cop_failed(code, NULL);

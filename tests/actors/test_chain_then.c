@@ -393,6 +393,29 @@ TEST_TIMES(2, three_levels_become_one_value) /* PA44 */
     end();
 }
 
+static int
+answer(cop_bytes arg, void *result)
+{
+    (void)arg;
+    memcpy(result, &VALUE, sizeof VALUE);
+    return 0;
+}
+
+static cop_future *
+give_lazy(const void *value, void *env)
+{
+    (void)value, (void)env;
+    return cop_async(answer, .result_size = sizeof VALUE, .lazy = true);
+}
+
+TEST(a_lazy_task_that_was_given_is_started)
+{
+    begin();
+    resolve(outer);
+    assert_value(cop_then(outer.future, give_lazy, NULL, sizeof VALUE), VALUE);
+    end();
+}
+
 TEST(the_handle_of_what_was_given_is_taken_over)
 {
     begin();
