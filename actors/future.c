@@ -89,6 +89,18 @@ cop_future_retain(cop_future *future)
     return future;
 }
 
+bool
+copi_future_retain_held(cop_future *future)
+{
+    uint32_t holds = copi_load_relaxed_32(&future->holds);
+    while (holds > 0) {
+        if (copi_cas_32(&future->holds, &holds, holds + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 free_value(cop_future *future)
 {

@@ -64,6 +64,9 @@ struct copi_future_init {
 };
 void copi_future_init(cop_future *future, const struct copi_future_init *how);
 
+/* One more hold, for who knows that the memory is there, and not that anybody holds it: then false. */
+bool copi_future_retain_held(cop_future *future);
+
 /* The future that stands for "no memory for a future"; it is not counted. */
 cop_future *copi_future_no_memory(void);
 

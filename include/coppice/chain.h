@@ -1,5 +1,6 @@
 /*
- * coppice/chain.h - what is to be done with a value when it is there: map, then, recover, finally.
+ * coppice/chain.h - what is to be done with a value when it is there: map, then, recover, finally; and
+ * within what time it is to be there.
  *
  * Each gives a future of its own, at once. The functions run later, in processes of the library's, never
  * on the stack of who registers them or settles the future: for one future one after the other, in the
@@ -86,6 +87,29 @@ COP_API cop_future *cop_finally_with(cop_future *future, void (*fn)(void *env),
 /* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define COP_CHAIN_OPTS_(env_, size) \
  (&(cop_chain_opts){.result_size = (size), .env = (env_), .file = __FILE__, .line = __LINE__})
+
+/*
+ * The outcome of the source, unchanged, if it comes in time; else a rejection with -ETIMEDOUT, and then the
+ * source is cancelled. What the time is for is done in vain when it is over.
+ *
+ *   timeout   from now on; 0 or less: it is over, unless the source is settled. COP_FOREVER: no limit, and
+ *             what is returned is one more handle on the source itself
+ *
+ * A settled source decides at once. Cancelling the child is the end of its time, come early: it reaches
+ * the source, which cancelling no other child does. A function that is told of that
+ * (cop_resolver_on_cancel) may be called by one of the library's own processes. Others who await the
+ * source see it end, too: it is for its owner to limit.
+ *
+ * When the last handle on the child is released before, and nothing was registered with it, the limit is
+ * lifted: the source goes on, and no timer stays behind. Should the library be shut down before the time is
+ * over, the limit is lifted, too.
+ *
+ * Never NULL: without memory, or a thread for timers, it is rejected already, and the source goes on.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_future *cop_within_at(cop_future *future, cop_time timeout, const char *file, int line);
+#define cop_within(future, timeout) cop_within_at((future), (timeout), __FILE__, __LINE__)
 
 /*
  * Fire and forget: exactly one of the two runs, once. Either may be NULL.
