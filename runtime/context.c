@@ -13,7 +13,8 @@
  * seen, or comes with a wake-up. A cancellation is written into
  * every descendant, under the lock, and read without it: `cancelled` is set after `cause`, and
  * whoever reads it set reads the cause. Who sleeps in a context hangs in its list of waiters while it
- * sleeps; the cancellation unparks them. The root context is NULL: it never ends, so nobody who waits
+ * sleeps; the cancellation unparks them. Who watches it hangs in another; the cancellation takes these
+ * out, and tells them when it has given the lock back. The root context is NULL: it never ends, so nobody who waits
  * in it takes the lock.
  */
 #include "runtime/context.h"
@@ -37,6 +38,7 @@ struct cop_context {
     unsigned holds;
     cop_context *first_child, *next_sibling, **sibling_link;
     struct copi_process *waiters;
+    struct copi_context_watch *watches;
 };
 
 /* A stack of what a process has entered. */
@@ -98,13 +100,33 @@ wake_locked(const cop_context *context)
     }
 }
 
+struct cancellation {
+    const cop_reason *cause;
+    struct copi_context_watch **told; /* who is to be told afterwards */
+};
+
+/* In front of those that are there; in the order of a list, which is nobody's affair. */
 static void
-cancel_locked(cop_context *context, const void *cause)
+take_watches_locked(cop_context *context, struct copi_context_watch **told)
 {
+    struct copi_context_watch *watch;
+    while ((watch = context->watches)) {
+        context->watches = watch->next;
+        watch->link = NULL;
+        watch->next = *told;
+        *told = watch;
+    }
+}
+
+static void
+cancel_locked(cop_context *context, const void *how)
+{
+    const struct cancellation *cancellation = how;
     if (!copi_load_relaxed_32(&context->cancelled)) {
-        context->cause = *(const cop_reason *)cause;
+        context->cause = *cancellation->cause;
         copi_store_release_32(&context->cancelled, 1); /* pairs with copi_context_check */
         wake_locked(context);
+        take_watches_locked(context, cancellation->told);
     }
 }
 
@@ -151,7 +173,8 @@ hang_below_locked(cop_context *context, cop_context *parent)
         copi_store_relaxed_64(&context->deadline, (uint64_t)copi_context_deadline(parent));
     }
     if (copi_load_relaxed_32(&parent->cancelled)) {
-        cancel_locked(context, &parent->cause);
+        struct copi_context_watch *nobody = NULL; /* it is new */
+        cancel_locked(context, &(struct cancellation){&parent->cause, &nobody});
     }
 }
 
@@ -238,6 +261,39 @@ copi_context_wait_end(struct copi_process *self)
     }
 }
 
+bool
+copi_context_watch(cop_context *context, struct copi_context_watch *watch)
+{
+    copi_lock_take(&lock);
+    bool live = !copi_load_relaxed_32(&context->cancelled);
+    watch->link = live ? &context->watches : NULL;
+    if (live) {
+        watch->next = context->watches;
+        if (watch->next) {
+            watch->next->link = &watch->next;
+        }
+        context->watches = watch;
+    }
+    copi_lock_give(&lock);
+    return live;
+}
+
+bool
+copi_context_unwatch(struct copi_context_watch *watch)
+{
+    copi_lock_take(&lock);
+    bool was_watching = watch->link != NULL;
+    if (was_watching) {
+        *watch->link = watch->next;
+        if (watch->next) {
+            watch->next->link = watch->link;
+        }
+        watch->link = NULL;
+    }
+    copi_lock_give(&lock);
+    return was_watching;
+}
+
 void
 copi_context_begin(struct copi_process *process, cop_context *context)
 {
@@ -279,10 +335,17 @@ cop_context_detached(cop_time timeout)
 void
 cop_context_cancel(cop_context *context, cop_reason cause)
 {
-    if (context && !copi_is_forked()) {
-        copi_lock_take(&lock);
-        for_tree_locked(context, cancel_locked, &cause);
-        copi_lock_give(&lock);
+    if (!context || copi_is_forked()) {
+        return;
+    }
+    struct copi_context_watch *told = NULL;
+    copi_lock_take(&lock);
+    for_tree_locked(context, cancel_locked, &(struct cancellation){&cause, &told});
+    copi_lock_give(&lock);
+    while (told) {
+        struct copi_context_watch *next = told->next; /* it is theirs again when it is told */
+        told->cancelled(told);
+        told = next;
     }
 }
 

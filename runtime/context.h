@@ -33,6 +33,19 @@ void copi_context_wait_end(struct copi_process *self);
 /* One more hold on it; NULL stays NULL. */
 cop_context *copi_context_retain(cop_context *context);
 
+/*
+ * Whoever is not a process that sleeps in it can be told of its cancellation: `cancelled` is called once, on
+ * the thread that cancels, with no lock held. _watch: false if it is cancelled already; nothing has to be
+ * ended then. _unwatch: whether it will not be called; else it has been, or is about to be. Of the root
+ * there is nothing to be told. Who watches holds the context meanwhile. Any thread.
+ */
+struct copi_context_watch {
+    void (*cancelled)(struct copi_context_watch *watch);
+    struct copi_context_watch *next, **link; /* link: what points here; NULL: not in a list */
+};
+bool copi_context_watch(cop_context *context, struct copi_context_watch *watch);
+bool copi_context_unwatch(struct copi_context_watch *watch);
+
 /* The process starts in it, and holds it; ends, and lets go of all that it has entered. */
 void copi_context_begin(struct copi_process *process, cop_context *context);
 void copi_context_end(struct copi_process *process);

@@ -4,6 +4,7 @@
  * Room: tests/. The test's own thread is a process like any other: most of it happens there.
  */
 #include "runtime/alloc.h"
+#include "runtime/context.h"
 #include "tests/support/support.h"
 
 #include <poll.h>
@@ -625,6 +626,108 @@ sleep_in_it(cop_bytes arg)
         r = cop_sleep(COP_US(50)); /* they come and go in the list of those who wait */
     }
     return r;
+}
+
+/* ---------------------------------------------------------------- who watches a context */
+
+struct witness {
+    struct copi_context_watch watch;
+    cop_context *context;
+    atomic_uint told;
+};
+
+static void
+note_told(struct copi_context_watch *watch)
+{
+    struct witness *witness = (struct witness *)(void *)watch;
+    enter(witness->context); /* no lock is held */
+    ck_assert_int_eq(cop_cancelled(), -ECANCELED);
+    leave(witness->context);
+    witness->told++;
+}
+
+static void
+begin_watch(struct witness *witness, cop_context *context)
+{
+    *witness = (struct witness){.watch.cancelled = note_told, .context = context};
+    ck_assert(copi_context_watch(context, &witness->watch));
+}
+
+TEST(a_cancelled_context_cannot_be_watched)
+{
+    struct witness witness = {.watch.cancelled = note_told};
+    cop_context *context = new_context(COP_FOREVER);
+    cop_context_cancel(context, cause("enough"));
+    ck_assert(!copi_context_watch(context, &witness.watch));
+    ck_assert(!copi_context_unwatch(&witness.watch));
+    ck_assert_uint_eq(witness.told, 0);
+    cop_context_free(context);
+}
+
+TEST(who_watches_is_told_once_of_a_cancellation_there_or_above)
+{
+    struct witness above, there[3], beside;
+    cop_context *parent = new_context(COP_FOREVER);
+    enter(parent);
+    cop_context *child = new_context(COP_FOREVER), *sibling = new_context(COP_FOREVER);
+    leave(parent);
+    begin_watch(&above, parent);
+    begin_watch(&beside, sibling);
+    for (int i = 0; i < 3; i++) {
+        begin_watch(&there[i], child);
+    }
+    cop_context_cancel(child, cause("enough"));
+    cop_context_cancel(child, cause("again"));
+    ck_assert_uint_eq(above.told + beside.told, 0);
+    cop_context_cancel(parent, cause("all"));
+    ck_assert_uint_eq(above.told, 1);
+    ck_assert_uint_eq(beside.told, 1);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(there[i].told, 1);
+        ck_assert(!copi_context_unwatch(&there[i].watch));
+    }
+    cop_context_free(child);
+    cop_context_free(sibling);
+    cop_context_free(parent);
+}
+
+TEST_TIMES(3, who_watches_no_longer_is_not_told)
+{
+    struct witness all[3];
+    cop_context *context = new_context(COP_FOREVER);
+    for (int i = 0; i < 3; i++) {
+        begin_watch(&all[i], context);
+    }
+    ck_assert(copi_context_unwatch(&all[_i].watch)); /* the first, one between, the last */
+    ck_assert(!copi_context_unwatch(&all[_i].watch));
+    cop_context_cancel(context, cause("enough"));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(all[i].told, i != _i);
+    }
+    cop_context_free(context);
+}
+
+static void *
+cancel_it(void *context)
+{
+    cop_context_cancel(context, cause("enough"));
+    return NULL;
+}
+
+TEST(who_stops_to_watch_during_a_cancellation_is_told_or_not_and_knows_which)
+{
+    for (int i = 0; i < 200; i++) {
+        struct witness witness;
+        pthread_t thread;
+        cop_context *context = new_context(COP_FOREVER);
+        begin_watch(&witness, context);
+        ck_assert_int_eq(pthread_create(&thread, NULL, cancel_it, context), 0);
+        cop_sleep(COP_US(i % 40));
+        bool was_told = !copi_context_unwatch(&witness.watch);
+        pthread_join(thread, NULL);
+        ck_assert_uint_eq(witness.told, was_told);
+        cop_context_free(context);
+    }
 }
 
 TEST(many_wait_in_one_context)
