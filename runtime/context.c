@@ -105,7 +105,6 @@ struct cancellation {
     struct copi_context_watch **told; /* who is to be told afterwards */
 };
 
-/* In front of those that are there; in the order of a list, which is nobody's affair. */
 static void
 take_watches_locked(cop_context *context, struct copi_context_watch **told)
 {
@@ -124,7 +123,7 @@ cancel_locked(cop_context *context, const void *how)
     const struct cancellation *cancellation = how;
     if (!copi_load_relaxed_32(&context->cancelled)) {
         context->cause = *cancellation->cause;
-        copi_store_release_32(&context->cancelled, 1); /* pairs with copi_context_check */
+        copi_store_release_32(&context->cancelled, 1); /* pairs with copi_context_cause */
         wake_locked(context);
         take_watches_locked(context, cancellation->told);
     }
@@ -200,13 +199,19 @@ make(cop_context *parent, cop_time timeout)
 
 /* ---------------------------------------------------------------- for the runtime */
 
+const cop_reason *
+copi_context_cause(const cop_context *context)
+{
+    bool is_cancelled =
+        context && copi_load_acquire_32(&context->cancelled); /* pairs with cancel_locked */
+    return is_cancelled ? &context->cause : NULL;
+}
+
 int
 copi_context_check(const cop_context *context)
 {
-    if (!context || !copi_load_acquire_32(&context->cancelled)) { /* pairs with cancel_locked */
-        return 0;
-    }
-    return copi_fail_why(&context->cause, -ECANCELED);
+    const cop_reason *cause = copi_context_cause(context);
+    return cause ? copi_fail_why(cause, -ECANCELED) : 0;
 }
 
 cop_time
@@ -355,6 +360,17 @@ cop_context_free(cop_context *context)
     if (!copi_is_forked()) {
         let_go(context);
     }
+}
+
+cop_time
+cop_time_left(void)
+{
+    cop_time deadline = copi_context_deadline(copi_context_current());
+    if (deadline == COP_FOREVER) {
+        return COP_FOREVER;
+    }
+    cop_time left = deadline - copi_clock();
+    return left > 0 ? left : 0;
 }
 
 int

@@ -15,6 +15,9 @@ struct copi_process;
 /* 0, or -ECANCELED with its cause in cop_why(). A deadline is copi_context_deadline's affair. */
 int copi_context_check(const cop_context *context);
 
+/* The cause of its cancellation; NULL: it is not cancelled. */
+const cop_reason *copi_context_cause(const cop_context *context);
+
 /* The earliest deadline of it and those above it. */
 cop_time copi_context_deadline(const cop_context *context);
 

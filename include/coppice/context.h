@@ -60,6 +60,15 @@ COP_API void cop_context_free(cop_context *context);
  */
 COP_API int cop_cancelled(void);
 
+/*
+ * How long the current context still has: COP_FOREVER without a deadline, 0 when it has passed. A deadline
+ * crosses to another process as data, as cop_now() and what is left: who gets it makes a context of what is
+ * left then, so that its time in a queue counts.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_time cop_time_left(void);
+
 #ifdef __cplusplus
 }
 #endif

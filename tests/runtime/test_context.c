@@ -1,7 +1,8 @@
 /*
  * tests/runtime/test_context.c - cancellation and deadlines that no call forgets.
  *
- * Room: tests/. The test's own thread is a process like any other: most of it happens there.
+ * Room: tests/. The test's own thread is a process like any other: most of it happens there. Case ids
+ * (CB16) are those of the list of futures' cases.
  */
 #include "runtime/alloc.h"
 #include "runtime/context.h"
@@ -115,7 +116,7 @@ TEST(nothing_can_be_freed_and_cancelled)
 
 /* ---------------------------------------------------------------- the tree */
 
-TEST(a_cancellation_reaches_all_below_and_nobody_else)
+TEST(a_cancellation_reaches_all_below_and_nobody_else) /* CB16 */
 {
     cop_context *top = new_context(COP_FOREVER);
     enter(top);
@@ -157,7 +158,7 @@ TEST(the_first_cause_stays)
     cop_context_free(inner);
 }
 
-TEST(below_a_cancelled_context_all_are_cancelled)
+TEST(below_a_cancelled_context_all_are_cancelled) /* CB16 */
 {
     cop_context *outer = new_context(COP_FOREVER);
     cop_context_cancel(outer, cause("before"));
@@ -318,6 +319,87 @@ TEST(a_timeout_of_0_or_less_is_a_deadline_that_has_passed)
     }
 }
 
+TEST(what_is_left_is_that_of_the_earliest_deadline)
+{
+    ck_assert_int_eq(cop_time_left(), COP_FOREVER);
+    cop_context *parent = new_context(COP_SEC(60));
+    enter(parent);
+    cop_context *child = new_context(COP_SEC(3600)), *over = new_context(0);
+    cop_time left = cop_time_left();
+    ck_assert(left > 0 && left <= COP_SEC(60));
+    enter(child);
+    ck_assert_int_le(cop_time_left(), left);
+    leave(child);
+    enter(over);
+    ck_assert_int_eq(cop_time_left(), 0);
+    leave(over);
+    leave(parent);
+    cop_context_free(parent);
+    cop_context_free(child);
+    cop_context_free(over);
+}
+
+struct errand {
+    cop_time deadline;
+};
+
+/* Is late, then does what it was sent within what is left. */
+static int
+run_errand(cop_bytes arg)
+{
+    cop_msg msg;
+    (void)arg;
+    cop_sleep(COP_MS(50));
+    ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    const struct errand *errand = COP_BODY(msg, struct errand);
+    cop_context *context = new_context(errand->deadline - cop_now());
+    cop_time end = errand->deadline;
+    enter(context);
+    ck_assert_int_le(cop_time_left(), COP_MS(150)); /* the queue has had its part */
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ETIMEDOUT);
+    ck_assert_int_ge(cop_now(), end);
+    leave(context);
+    cop_context_free(context);
+    return 0;
+}
+
+TEST(a_deadline_crosses_in_a_message_and_the_time_in_the_queue_counts) /* DL02 */
+{
+    cop_pid pid;
+    cop_ref monitor;
+    cop_context *context = new_context(COP_MS(200));
+    enter(context);
+    ck_assert_int_eq(cop_spawn(&pid, run_errand, .monitor = &monitor), 0);
+    struct errand errand = {cop_now() + cop_time_left()};
+    leave(context);
+    ck_assert_int_eq(cop_send(pid, COP_MSG_OF(GO, errand)), 0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    cop_context_free(context);
+}
+
+TEST(cancelled_and_late_are_told_apart_and_the_cause_is_the_outermosts) /* DL04 */
+{
+    cop_context *outer = new_context(COP_FOREVER);
+    enter(outer);
+    cop_context *middle = new_context(COP_FOREVER), *late = new_context(0);
+    enter(middle);
+    cop_context *inner = new_context(COP_FOREVER);
+    ck_assert_int_eq(state_of(late), -ETIMEDOUT);
+    ck_assert_int_eq(state_of(inner), 0);
+    cop_context_cancel(outer, cause("the outermost"));
+    enter(inner);
+    ck_assert_int_eq(cop_sleep(COP_FOREVER), -ECANCELED);
+    ck_assert_int_eq(cop_why().code, -EDOM);
+    ck_assert_str_eq(cop_why().text, "the outermost");
+    leave(inner);
+    leave(middle);
+    leave(outer);
+    cop_context *all[] = {outer, middle, late, inner};
+    for (size_t i = 0; i < 4; i++) {
+        cop_context_free(all[i]);
+    }
+}
+
 /* ---------------------------------------------------------------- what it ends */
 
 enum call {
@@ -424,7 +506,7 @@ cancel_later(void *unused)
     return NULL;
 }
 
-TEST_TIMES(CALLS, a_cancellation_wakes_every_kind_of_blocking_call)
+TEST_TIMES(CALLS, a_cancellation_wakes_every_kind_of_blocking_call) /* DL05 */
 {
     start_what_blocks();
     for (int i = 0; i < 30; i++) {
