@@ -324,7 +324,7 @@ copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
         copi_store_relaxed_64(&task->pid, pid.id);
         *out = pid;
     } else {
-        cop_reason why = cop_why();
+        cop_reason why = copi_here.is_library ? cop_failed(r, NULL) : cop_why();
         copi_task_abandon(task, &why);
     }
     cop_future_release(&task->future);

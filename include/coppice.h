@@ -36,6 +36,7 @@
 #include <coppice/process.h>
 #include <coppice/reason.h>
 #include <coppice/registry.h>
+#include <coppice/retry.h>
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
 #include <coppice/statem.h>
