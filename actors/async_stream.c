@@ -261,7 +261,12 @@ take(cop_async_stream *stream, cop_async_item *out)
 {
     cop_future_release(stream->last);
     stream->last = NULL;
-    start_more(stream);
+    int over = cop_cancelled(); /* nothing is begun for who cannot wait */
+    if (over == 0) {
+        start_more(stream);
+    } else if (stream->count == 0) {
+        return over;
+    }
     while (stream->count > 0) {
         size_t place = find_ready(stream);
         if (place < stream->count) {

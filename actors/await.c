@@ -68,8 +68,13 @@ wait_for(struct copi_process *self, cop_future *future, cop_time timeout)
     struct copi_message *notice = NULL;
     struct copi_wait wait = COPI_WAIT(timeout);
     cop_ref ref;
+    int r = cop_cancelled();
+    if (r) {
+        copi_future_observed(future); /* nothing is begun for who cannot wait */
+        return r;
+    }
     copi_future_wanted(future, timeout);
-    int r = begin_edge(self, future, &ref);
+    r = begin_edge(self, future, &ref);
     if (r) {
         return r;
     }
@@ -196,9 +201,12 @@ subscribe_to_all(struct copi_process *self, const struct several *all)
     cop_ref ref = copi_make_ref(self, self->index);
     copi_notices_begin(self, ref);
     int r = 0;
+    bool can_wait = cop_cancelled() == 0;
     for (size_t i = 0; i < all->n && r == 0; i++) {
-        copi_future_wanted(all->futures[i], all->wait.timeout);
-        r = subscribe(self, all->futures[i], ref, i);
+        if (can_wait || copi_future_outcome(all->futures[i]) != -EINPROGRESS) {
+            copi_future_wanted(all->futures[i], all->wait.timeout);
+            r = subscribe(self, all->futures[i], ref, i);
+        }
     }
     if (r) {
         copi_notices_end(self);

@@ -270,6 +270,10 @@ cop_flight_do(cop_flight *flight, const char *key, cop_task_fn fn, cop_bytes arg
     if (!key || !fn) {
         return copi_fail(-EINVAL);
     }
+    int over = cop_cancelled(); /* nothing is begun for who cannot wait */
+    if (over) {
+        return over;
+    }
     struct call *call = enter(flight, key, fn, arg, &is_shared);
     if (!call) {
         return copi_fail(-ENOMEM);
