@@ -136,6 +136,10 @@ FORCE:
 test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
+.PHONY: test-full
+test-full: ## the same with numbers as large as the cases state them, which takes its time
+	@COPPICE_FULL=1 CK_DEFAULT_TIMEOUT=300 CK_TIMEOUT_MULTIPLIER=10 TIMEOUT=1800 $(MAKE) test
+
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(COMPILE) $(INSIDE) $(CHECK_CFLAGS) -c -o $@ $<

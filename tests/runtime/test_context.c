@@ -270,7 +270,7 @@ TEST(a_deadline_ends_a_wait_and_never_early)
     cop_context_free(context);
 }
 
-TEST(a_parents_earlier_deadline_counts)
+TEST(a_parents_earlier_deadline_counts) /* DL01 */
 {
     cop_context *parent = new_context(COP_MS(10));
     enter(parent);
@@ -283,7 +283,7 @@ TEST(a_parents_earlier_deadline_counts)
     cop_context_free(child);
 }
 
-TEST(a_childs_earlier_deadline_is_its_own)
+TEST(a_childs_earlier_deadline_is_its_own) /* DL01 */
 {
     cop_context *parent = new_context(COP_SEC(3600));
     enter(parent);
