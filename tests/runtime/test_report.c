@@ -4,6 +4,7 @@
  *
  * Room: tests/.
  */
+#include "runtime/inspect.h"
 #include "runtime/report.h"
 #include "runtime/table.h"
 #include "tests/support/support.h"
@@ -303,22 +304,32 @@ TEST(a_crash_by_exit_does_so_too_and_names_the_caller)
     crashed_with(" (message 78 from teller in hand, 24 bytes of state)");
 }
 
+static const char *
+in_hand(const char *tag, cop_pid pid)
+{
+    static char text[128];
+    char label[COPI_LABEL_SIZE];
+    (void)snprintf(text, sizeof text, " (message %s from %s in hand)", tag,
+                   copi_label_pid(pid, label));
+    return text;
+}
+
 static int
 cast_and_end(cop_bytes arg)
 {
     return cop_cast(*(const cop_pid *)arg.data, COP_TAG(79));
 }
 
-TEST(a_crash_of_a_server_names_no_state_where_there_is_none_and_no_sender_that_is_gone)
+TEST(a_crash_of_a_server_names_no_state_where_there_is_none_and_who_is_gone_by_its_number)
 {
     static const cop_genserver stateless = {.type = "stateless", .handle_cast = crash_at_cast};
-    cop_pid pid = start_accounts(&stateless);
+    cop_pid pid = start_accounts(&stateless), sender;
     cop_ref ended;
     ck_assert_int_eq(cop_sys_suspend(pid, SOON), 0);
-    ck_assert_int_eq(cop_spawn(NULL, cast_and_end, .arg = COP_BYTES(pid), .monitor = &ended), 0);
+    ck_assert_int_eq(cop_spawn(&sender, cast_and_end, .arg = COP_BYTES(pid), .monitor = &ended), 0);
     test_down(ended);
     ck_assert_int_eq(cop_sys_resume(pid, SOON), 0);
-    crashed_with(" (message 79 from <nobody> in hand)");
+    crashed_with(in_hand("79", sender));
 }
 
 static int
@@ -340,9 +351,9 @@ TEST(a_message_of_the_librarys_is_called_by_its_word)
 {
     static const cop_genserver trapping = {
         .type = "trapping", .init = trap, .handle_info = crash_at_info};
-    cop_pid pid = start_accounts(&trapping);
-    ck_assert_int_eq(cop_spawn(NULL, end_at_once, .arg = COP_BYTES(pid)), 0);
-    crashed_with(" (message EXIT from <nobody> in hand)");
+    cop_pid pid = start_accounts(&trapping), ended;
+    ck_assert_int_eq(cop_spawn(&ended, end_at_once, .arg = COP_BYTES(pid)), 0);
+    crashed_with(in_hand("EXIT", ended));
 }
 
 TEST(a_crash_between_two_messages_names_none)
