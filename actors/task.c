@@ -45,7 +45,7 @@ struct copi_task {
     char name[64]; /* empty: none */
     bool contain_faults;
     size_t stack_size;
-    copi_atomic64 pid; /* noted by who starts it, and by itself, whoever is first */
+    copi_atomic64 pid; /* noted by who starts it, and by itself; before that a wish, or 0 */
     cop_pid owner;     /* to be linked to, or COP_NOBODY */
     bool awaiters_set_deadline, is_lazy;
     copi_atomic32 begun; /* a lazy one is started, or will never be */
@@ -82,6 +82,29 @@ copi_task_failure(struct copi_process *self, int code)
     return cop_failed(code, NULL);
 }
 
+/* Whoever shuts it down while it is being started finds no pid, and leaves a wish in its place, which the
+ * task itself sees when it notes its own. No pid is that small. */
+enum wish {
+    NO_WISH,
+    TO_BE_ASKED,
+    TO_BE_KILLED,
+};
+
+static cop_reason
+wished(enum wish wish)
+{
+    return wish == TO_BE_KILLED ? COP_REASON_KILLED : COP_REASON_SHUTDOWN;
+}
+
+/* Whether it may go on: it may not, when it cannot even be asked to stop. */
+static bool
+note_own_pid(struct copi_task *task, cop_pid pid)
+{
+    uint64_t before = copi_exchange_64(&task->pid, pid.id); /* pairs with ask */
+    bool is_wish = before == TO_BE_ASKED || before == TO_BE_KILLED;
+    return !is_wish || cop_exit_signal(pid, wished((enum wish)before)) == 0;
+}
+
 static cop_reason
 run(struct copi_process *self)
 {
@@ -90,7 +113,9 @@ run(struct copi_process *self)
         struct copi_task *out;
     } what = {.in = self->what};
     struct copi_task *task = what.out;
-    copi_store_relaxed_64(&task->pid, self->pid.id);
+    if (!note_own_pid(task, self->pid)) {
+        return COP_REASON_SHUTDOWN;
+    }
     if (task->owner.id && cop_link(task->owner) != 0) {
         return cop_why();
     }
@@ -177,7 +202,8 @@ static cop_pid
 pid_of(const cop_future *future)
 {
     const struct copi_task *task = (const struct copi_task *)(const void *)future;
-    return (cop_pid){copi_load_relaxed_64(&task->pid)};
+    uint64_t id = copi_load_relaxed_64(&task->pid);
+    return (cop_pid){id > TO_BE_KILLED ? id : COP_NOBODY.id};
 }
 
 /* The tightest of those who await it; one who waits without limit says nothing. */
@@ -321,7 +347,8 @@ copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
     cop_future_retain(&task->future); /* its pid is still to be noted */
     int r = copi_spawn(&pid, NULL, &spawn);
     if (r == 0) {
-        copi_store_relaxed_64(&task->pid, pid.id);
+        uint64_t nobody = NO_WISH;
+        copi_cas_64(&task->pid, &nobody, pid.id); /* a wish is for the task to see */
         *out = pid;
     } else {
         cop_reason why = copi_here.is_library ? cop_failed(r, NULL) : cop_why();
@@ -354,10 +381,22 @@ is_task(const cop_future *future)
 }
 
 static int
-ask_and_wait(cop_future *future, cop_pid pid, cop_reason reason, cop_time timeout)
+ask(struct copi_task *task, enum wish wish)
+{
+    uint64_t id = copi_load_relaxed_64(&task->pid);
+    while (id <= TO_BE_KILLED) {
+        if (id >= wish || copi_cas_64(&task->pid, &id, wish)) { /* pairs with note_own_pid */
+            return 0;
+        }
+    }
+    return cop_exit_signal((cop_pid){id}, wished(wish));
+}
+
+static int
+ask_and_wait(cop_future *future, enum wish wish, cop_time timeout)
 {
     cop_bytes value;
-    int r = cop_exit_signal(pid, reason);
+    int r = ask(of(future), wish);
     return r ? r : cop_await_bytes(future, &value, timeout);
 }
 
@@ -371,12 +410,11 @@ cop_task_shutdown(cop_future *future, cop_time timeout)
     if (take_start(of(future))) {
         copi_task_abandon(of(future), &never);
     }
-    cop_pid pid = pid_of(future);
-    cop_unlink(pid); /* how it ends now is no news to the caller */
+    cop_unlink(pid_of(future)); /* how it ends now is no news to the caller */
     bool asks = timeout >= 0 || copi_future_outcome(future) != -EINPROGRESS;
-    int r = asks ? ask_and_wait(future, pid, COP_REASON_SHUTDOWN, timeout) : -ETIMEDOUT;
+    int r = asks ? ask_and_wait(future, TO_BE_ASKED, timeout) : -ETIMEDOUT;
     if (r == -ETIMEDOUT && copi_future_outcome(future) == -EINPROGRESS) {
-        r = ask_and_wait(future, pid, COP_REASON_KILLED, COP_FOREVER);
+        r = ask_and_wait(future, TO_BE_KILLED, COP_FOREVER);
     }
     return r;
 }

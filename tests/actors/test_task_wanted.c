@@ -147,6 +147,28 @@ TEST(a_lazy_task_does_not_run_in_the_context_of_who_wants_it_first)
     cop_future_release(f);
 }
 
+static int
+begin_and_leave(cop_bytes arg)
+{
+    cop_future_notify(*(cop_future *const *)arg.data, 7);
+    return 0;
+}
+
+/* Also when it is being started by another just then, and has no pid yet. */
+TEST(a_lazy_task_can_be_shut_down_at_any_time)
+{
+    for (int i = 0; i < 300; i++) {
+        cop_future *f = make_lazy(sleep_long);
+        cop_ref monitor;
+        cop_spawn(NULL, begin_and_leave, .arg = COP_BYTES(f), .monitor = &monitor);
+        for (volatile int spin = 0; spin < i * 50; spin++) {
+        }
+        ck_assert_int_eq(cop_task_shutdown(f, i % 2 ? COP_FOREVER : COP_BRUTAL_KILL), -ECANCELED);
+        test_down(monitor);
+        cop_future_release(f);
+    }
+}
+
 TEST(a_lazy_task_that_is_cancelled_or_shut_down_before_it_begins_never_runs)
 {
     cop_future *f = make_lazy(answer), *g = make_lazy(answer);
