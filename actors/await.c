@@ -8,6 +8,11 @@
  * them as they come, in the order of time: runtime/notice.c says how. Each notice holds its future, so
  * a value may be read when its notice is there, although another may have released the last handle.
  *
+ * What is waited for need not be the future of the handle: another may stand in for it, this time
+ * (copi_future_wanted). So what has come is read from the future that the notice holds, and the handle
+ * says only whether there is anything to wait for. The hold that stands between asking and subscribing is
+ * given back before the wait, in which the process may end.
+ *
  * A wait for a single task publishes whom it waits for, as a call does: a circle of tasks and calls is
  * refused. Waits for several have no single edge; only the caller's own task among them is refused, and
  * the header says so.
@@ -61,28 +66,47 @@ begin_edge(struct copi_process *self, cop_future *future, cop_ref *ref)
     return task ? copi_cycle_begin(self, pid, *ref) : 0;
 }
 
-/* Until it is settled: 0, and *notice holds it for as long as the notices of the process last. */
-static int
-wait_for(struct copi_process *self, cop_future *future, cop_time timeout)
+/* What has settled, held for as long as the notice is there. */
+static cop_future *
+settled_by(struct copi_message *notice)
 {
-    struct copi_message *notice = NULL;
-    struct copi_wait wait = COPI_WAIT(timeout);
+    return ((struct copi_outside *)(void *)notice->body)->data;
+}
+
+static int
+subscribe_to_one(struct copi_process *self, cop_future *future, cop_time timeout)
+{
     cop_ref ref;
     int r = cop_cancelled();
     if (r) {
         copi_future_observed(future); /* nothing is begun for who cannot wait */
         return r;
     }
-    copi_future_wanted(future, timeout);
-    r = begin_edge(self, future, &ref);
-    if (r) {
-        return r;
+    cop_future *awaited = copi_future_wanted(future, timeout);
+    r = begin_edge(self, awaited, &ref);
+    if (r == 0) {
+        copi_notices_begin(self, ref);
+        r = subscribe(self, awaited, ref, 0);
     }
-    copi_notices_begin(self, ref);
-    r = subscribe(self, future, ref, 0);
+    cop_future_release(awaited);
+    return r;
+}
+
+/* Until it is settled: 0, and *settled has its outcome, for as long as the notices of the process last. */
+static int
+wait_for(struct copi_process *self, cop_future *future, cop_time timeout, cop_future **settled)
+{
+    struct copi_message *notice = NULL;
+    struct copi_wait wait = COPI_WAIT(timeout);
+    int r = subscribe_to_one(self, future, timeout);
     r = r ? r : copi_notices_next(self, &wait, &notice);
-    bool was_late = r == -ETIMEDOUT && copi_future_outcome(future) != -EINPROGRESS;
-    return was_late ? 0 : r; /* its notice was, in the hands of a sweeper */
+    if (r == 0) {
+        *settled = settled_by(notice);
+    } else if (r == -ETIMEDOUT && copi_future_outcome(future) != -EINPROGRESS) {
+        *settled = future; /* its notice was late, in the hands of a sweeper */
+        r = 0;
+    }
+    return r;
 }
 
 static int
@@ -117,43 +141,55 @@ check_size(const cop_future *future, size_t size)
     return fits || (outcome != 0 && outcome != -EINPROGRESS) ? 0 : copi_fail(-EMSGSIZE);
 }
 
-int
-cop_await(cop_future *future, void *out, size_t size, cop_time timeout)
+/* *rejected: whether it is the future that has failed, and not the wait. */
+static int
+await(cop_future *future, void *out, size_t size, cop_time timeout, bool *rejected)
 {
     struct copi_process *self;
+    cop_future *settled = future;
     int r = enter(&self);
     r = r ? r : check_size(future, size);
     if (r) {
         return r;
     }
-    if (copi_future_outcome(future) != -EINPROGRESS) {
-        return copy_value(future, out, size);
-    }
-    r = wait_for(self, future, timeout);
+    bool waits = copi_future_outcome(future) == -EINPROGRESS;
+    r = waits ? wait_for(self, future, timeout, &settled) : 0;
     if (r == 0) {
-        r = copy_value(future, out, size);
+        *rejected = copi_future_outcome(settled) != 0;
+        r = copy_value(settled, out, size);
     }
-    copi_notices_end(self);
+    if (waits) {
+        copi_notices_end(self);
+    }
     return r;
+}
+
+int
+cop_await(cop_future *future, void *out, size_t size, cop_time timeout)
+{
+    bool rejected;
+    return await(future, out, size, timeout, &rejected);
 }
 
 int
 cop_await_bytes(cop_future *future, cop_bytes *out, cop_time timeout)
 {
     struct copi_process *self;
+    cop_future *settled = future;
     int r = enter(&self);
     if (r) {
         return r;
     }
-    if (copi_future_outcome(future) == -EINPROGRESS) {
-        r = wait_for(self, future, timeout);
-        copi_notices_end(self);
-    }
-    if (r == 0 && copi_future_outcome(future) != 0) {
-        r = fail_with(future);
+    bool waits = copi_future_outcome(future) == -EINPROGRESS;
+    r = waits ? wait_for(self, future, timeout, &settled) : 0;
+    if (r == 0 && copi_future_outcome(settled) != 0) {
+        r = fail_with(settled);
     }
     if (r == 0) {
-        *out = future->value;
+        *out = settled->value; /* the handle holds it, also when another stood in */
+    }
+    if (waits) {
+        copi_notices_end(self);
     }
     return r;
 }
@@ -161,9 +197,10 @@ cop_await_bytes(cop_future *future, cop_bytes *out, cop_time timeout)
 void
 cop_must_await(cop_future *future, void *out, size_t size)
 {
-    int r = cop_await(future, out, size, COP_FOREVER);
+    bool rejected = false;
+    int r = await(future, out, size, COP_FOREVER, &rejected);
     cop_reason why = cop_why();
-    if (r && copi_future_outcome(future) == r && !cop_is_crash(why)) {
+    if (r && rejected && !cop_is_crash(why)) {
         char words[sizeof why.text]; /* how the other has ended is no way for this one to end */
         cop_exit(cop_failed(r, "%s", cop_reason_string(why, words, sizeof words)));
     } else if (r) {
@@ -204,8 +241,9 @@ subscribe_to_all(struct copi_process *self, const struct several *all)
     bool can_wait = cop_cancelled() == 0;
     for (size_t i = 0; i < all->n && r == 0; i++) {
         if (can_wait || copi_future_outcome(all->futures[i]) != -EINPROGRESS) {
-            copi_future_wanted(all->futures[i], all->wait.timeout);
-            r = subscribe(self, all->futures[i], ref, i);
+            cop_future *awaited = copi_future_wanted(all->futures[i], all->wait.timeout);
+            r = subscribe(self, awaited, ref, i);
+            cop_future_release(awaited);
         }
     }
     if (r) {
@@ -223,13 +261,13 @@ begin_several(struct copi_process **self, struct several *all, size_t each, cop_
     return r ? r : subscribe_to_all(*self, all);
 }
 
-/* The next that is settled, in the order of time: *index is its place. */
+/* The next that is settled, in the order of time. */
 static int
-next_settled(struct copi_process *self, struct several *all, size_t *index)
+next_settled(struct copi_process *self, struct several *all, cop_future **settled)
 {
     int r = copi_notices_next(self, &all->wait, &all->notice);
     if (r == 0) {
-        *index = all->notice->tag;
+        *settled = settled_by(all->notice);
     }
     return r;
 }
@@ -240,15 +278,17 @@ place(void *out, size_t index, size_t each)
     return each > 0 ? (char *)out + index * each : NULL;
 }
 
+/* All have come, with values. */
 static int
-copy_all(const struct several *all, void *out, size_t each)
+copy_all(const struct copi_process *self, void *out, size_t each)
 {
+    struct copi_message *first = self->notices.first, *at;
     int r = 0;
-    for (size_t i = 0; i < all->n && r == 0; i++) {
-        r = all->futures[i]->value.size == each ? 0 : copi_fail(-EMSGSIZE);
+    for (at = first; at && r == 0; at = at->next) {
+        r = settled_by(at)->value.size == each ? 0 : copi_fail(-EMSGSIZE);
     }
-    for (size_t i = 0; i < all->n && r == 0; i++) {
-        r = copy_value(all->futures[i], place(out, i, each), each);
+    for (at = first; at && r == 0; at = at->next) {
+        r = copy_value(settled_by(at), place(out, at->tag, each), each);
     }
     return r;
 }
@@ -258,19 +298,19 @@ cop_await_all(cop_future *const futures[], size_t n, void *out, size_t each, cop
 {
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n};
-    size_t index;
+    cop_future *settled;
     int r = begin_several(&self, &all, each, timeout);
     if (r) {
         return r;
     }
     for (size_t left = n; left > 0 && r == 0; left--) {
-        r = next_settled(self, &all, &index);
-        if (r == 0 && copi_future_outcome(futures[index]) != 0) {
-            r = fail_with(futures[index]);
+        r = next_settled(self, &all, &settled);
+        if (r == 0 && copi_future_outcome(settled) != 0) {
+            r = fail_with(settled);
         }
     }
     if (r == 0) {
-        r = copy_all(&all, out, each);
+        r = copy_all(self, out, each);
     }
     copi_notices_end(self);
     return r;
@@ -282,7 +322,7 @@ cop_await_first(cop_future *const futures[], size_t n, void *out, size_t each, s
 {
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n};
-    size_t index = 0;
+    cop_future *settled = NULL;
     if (n == 0) {
         return copi_fail(-EINVAL);
     }
@@ -292,14 +332,14 @@ cop_await_first(cop_future *const futures[], size_t n, void *out, size_t each, s
     }
     bool failed = true;
     for (size_t left = n; left > 0 && failed && r == 0; left--) {
-        r = next_settled(self, &all, &index);
-        failed = r == 0 && copi_future_outcome(futures[index]) != 0;
+        r = next_settled(self, &all, &settled);
+        failed = r == 0 && copi_future_outcome(settled) != 0;
     }
     if (r == 0) {
-        r = copy_value(futures[index], out, each);
+        r = copy_value(settled, out, each);
     }
     if (r == 0 && winner) {
-        *winner = index;
+        *winner = all.notice->tag;
     }
     copi_notices_end(self);
     return r;
@@ -325,14 +365,27 @@ cop_race(cop_future *const futures[], size_t n, void *out, size_t each, size_t *
     return 0;
 }
 
-/* The outcome of each, as far as there is one. */
+static int
+tell(cop_future *future, void *out, size_t each)
+{
+    int outcome = copi_future_outcome(future);
+    return outcome == 0 ? copy_value(future, out, each) : outcome;
+}
+
+/* The outcome of each, as far as there is one: those that have come, and those whose notices are late. */
 static void
-tell_all(const struct several *all, void *out, size_t each, int status[])
+tell_all(const struct copi_process *self, const struct several *all, void *out, size_t each,
+         int status[])
 {
     for (size_t i = 0; i < all->n; i++) {
-        status[i] = copi_future_outcome(all->futures[i]);
-        if (status[i] == 0) {
-            status[i] = copy_value(all->futures[i], place(out, i, each), each);
+        status[i] = -EINPROGRESS;
+    }
+    for (struct copi_message *at = self->notices.first; at; at = at->next) {
+        status[at->tag] = tell(settled_by(at), place(out, at->tag, each), each);
+    }
+    for (size_t i = 0; i < all->n; i++) {
+        if (status[i] == -EINPROGRESS) {
+            status[i] = tell(all->futures[i], place(out, i, each), each);
         }
     }
 }
@@ -343,16 +396,16 @@ cop_await_some(cop_future *const futures[], size_t n, size_t limit, void *out, s
 {
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n};
-    size_t index;
+    cop_future *settled;
     int r = begin_several(&self, &all, each, timeout);
     if (r) {
         return r;
     }
     for (size_t left = limit < n ? limit : n; left > 0 && r == 0; left--) {
-        r = next_settled(self, &all, &index);
+        r = next_settled(self, &all, &settled);
     }
     if (r == 0 || r == -ETIMEDOUT) {
-        tell_all(&all, out, each, status);
+        tell_all(self, &all, out, each, status);
     }
     copi_notices_end(self);
     return copi_wait_failed(r);
@@ -370,13 +423,13 @@ copi_await_any(cop_future *const futures[], size_t n, cop_time timeout)
 {
     struct copi_process *self;
     struct several all = {.futures = futures, .n = n, .wait = COPI_WAIT(timeout)};
-    size_t index;
+    cop_future *settled;
     int r = enter(&self);
     r = r ? r : subscribe_to_all(self, &all);
     if (r) {
         return r;
     }
-    r = next_settled(self, &all, &index);
+    r = next_settled(self, &all, &settled);
     copi_notices_end(self);
     return r;
 }

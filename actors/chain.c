@@ -202,20 +202,21 @@ wait_without_circle(struct child *child, cop_future *other)
     return !is_circle;
 }
 
-/* Its handle on the other is the continuation's from here on. */
+/* Takes the handle on what was made: what is pending is held by who will settle it. */
 static void
 wait_for_made(struct child *child, cop_future *made)
 {
-    int code = !made ? -EINVAL : !wait_without_circle(child, made) ? -EDEADLK : 0;
+    cop_future *awaited = made ? copi_future_wanted(made, -1) : NULL;
+    int code = !awaited ? -EINVAL : !wait_without_circle(child, awaited) ? -EDEADLK : 0;
     if (code == 0) {
         cop_future_retain(&child->future);
-        copi_future_wanted(made, -1);
-        copi_future_continue(made, &child->adoption);
+        copi_future_continue(awaited, &child->adoption);
     } else {
         const cop_reason why = cop_failed(code, NULL);
         reject(child, &why);
     }
-    cop_future_release(made); /* what is pending is held by who will settle it */
+    cop_future_release(awaited);
+    cop_future_release(made);
 }
 
 static void
@@ -329,10 +330,11 @@ make(cop_future *future, const struct copi_continuation_kind *kind, union functi
         reject(child, &why);
         return &child->future;
     }
-    child->waits_for = future;
+    cop_future *awaited = copi_future_wanted(future, -1);
+    child->waits_for = awaited;
     cop_future_retain(&child->future);
-    copi_future_wanted(future, -1);
-    copi_future_continue(future, &child->continuation);
+    copi_future_continue(awaited, &child->continuation);
+    cop_future_release(awaited); /* what is pending is held by who will settle it */
     return &child->future;
 }
 
@@ -431,7 +433,8 @@ cop_on_settled(cop_future *future, void (*on_success)(const void *value, void *e
         return copi_fail(-ENOMEM);
     }
     *handlers = (struct handlers){{.kind = &kind}, on_success, on_failure, env};
-    copi_future_wanted(future, -1);
-    copi_future_continue(future, &handlers->continuation);
+    cop_future *awaited = copi_future_wanted(future, -1);
+    copi_future_continue(awaited, &handlers->continuation);
+    cop_future_release(awaited);
     return 0;
 }

@@ -375,13 +375,13 @@ copi_future_observed(cop_future *future)
     }
 }
 
-void
+cop_future *
 copi_future_wanted(cop_future *future, cop_time timeout)
 {
+    const struct copi_source *source = future->source;
     copi_future_observed(future);
-    if (future->source && future->source->awaited) {
-        future->source->awaited(future, timeout);
-    }
+    cop_future *instead = source && source->wanted ? source->wanted(future, timeout) : NULL;
+    return instead ? instead : cop_future_retain(future);
 }
 
 int
@@ -440,9 +440,10 @@ cop_future_notify(cop_future *future, uint32_t tag)
         copi_fail(r ? r : -ENOMEM);
         return (cop_ref){0};
     }
-    copi_future_wanted(future, -1);
+    cop_future *awaited = copi_future_wanted(future, -1);
     cop_ref ref = copi_make_ref(self, self->index);
     memcpy(node->body, &(struct cop_settled){.ref = ref}, sizeof(struct cop_settled));
-    copi_future_subscribe(future, self->pid, node);
+    copi_future_subscribe(awaited, self->pid, node);
+    cop_future_release(awaited);
     return ref;
 }

@@ -22,9 +22,10 @@ enum copi_future_state {
 struct copi_source {
     /* Reject it with `why`, or see to it that it will be: 0, or -EALREADY. NULL: copi_future_reject. */
     int (*cancel)(cop_future *future, const cop_reason *why);
-    cop_pid (*pid)(const cop_future *future);
-    /* Somebody is about to wait for it, for so long; -1: will be told of it, and does not wait. */
-    void (*awaited)(cop_future *future, cop_time timeout);
+    cop_pid (*pid)(cop_future *future);
+    /* Somebody is about to wait for it, for so long; -1: will be told of it, and does not wait. Returns
+     * what is to be waited for in its place, held; NULL: it is this one itself. */
+    cop_future *(*wanted)(cop_future *future, cop_time timeout);
     /* The last hold is gone. Frees what is the source's, and the cell. */
     void (*free)(cop_future *future);
 };
@@ -109,8 +110,12 @@ void copi_future_subscribe(cop_future *future, cop_pid to, struct copi_message *
 /* Somebody will learn of its outcome, for track.c. */
 void copi_future_observed(cop_future *future);
 
-/* Tell what stands behind it that it is wanted: see `awaited`. */
-void copi_future_wanted(cop_future *future, cop_time timeout);
+/*
+ * Tell what stands behind it that it is wanted, before each wait. Returns the future to wait for, with a
+ * hold for the caller: this one, or another that stands in for it and has its outcome this time.
+ */
+__attribute__((warn_unused_result)) cop_future *copi_future_wanted(cop_future *future,
+                                                                   cop_time timeout);
 
 /* Wait until one of them, at least, is settled, in whatever way; all are held by the caller. Errors as
  * cop_await_first; an exit point. */

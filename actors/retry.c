@@ -443,13 +443,9 @@ cancel(cop_future *future, const cop_reason *why)
 }
 
 static cop_pid
-pid_of(const cop_future *future)
+pid_of(cop_future *future)
 {
-    union {
-        const cop_future *in;
-        cop_future *out;
-    } cell = {.in = future};
-    struct retry *retry = of(cell.out);
+    struct retry *retry = of(future);
     copi_lock_take(&retry->lock);
     cop_pid pid = retry->current ? cop_future_pid(retry->current->future) : COP_NOBODY;
     copi_lock_give(&retry->lock);

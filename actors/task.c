@@ -199,10 +199,9 @@ cancel(cop_future *future, const cop_reason *why)
 }
 
 static cop_pid
-pid_of(const cop_future *future)
+pid_of(cop_future *future)
 {
-    const struct copi_task *task = (const struct copi_task *)(const void *)future;
-    uint64_t id = copi_load_relaxed_64(&task->pid);
+    uint64_t id = copi_load_relaxed_64(&of(future)->pid);
     return (cop_pid){id > TO_BE_KILLED ? id : COP_NOBODY.id};
 }
 
@@ -215,8 +214,8 @@ set_deadline(struct copi_task *task, cop_time timeout)
     copi_context_tighten(task->context, deadline < context ? deadline : context);
 }
 
-static void
-awaited(cop_future *future, cop_time timeout)
+static cop_future *
+wanted(cop_future *future, cop_time timeout)
 {
     struct copi_task *task = of(future);
     if (task->awaiters_set_deadline && timeout >= 0) {
@@ -226,6 +225,7 @@ awaited(cop_future *future, cop_time timeout)
         cop_pid pid;
         copi_task_start(task, false, COP_NOBODY, &pid); /* an error is the rejection */
     }
+    return NULL;
 }
 
 static void
@@ -238,7 +238,7 @@ free_task(cop_future *future)
 static const struct copi_source source = {
     .cancel = cancel,
     .pid = pid_of,
-    .awaited = awaited,
+    .wanted = wanted,
     .free = free_task,
 };
 

@@ -20,7 +20,7 @@
  * does, which is under way.
  *
  * What is registered with the child must be done even when all handles are released: who registers
- * announces that (`awaited`, without a time), and from then on the child holds itself, until it is
+ * announces that (`wanted`, without a time), and from then on the child holds itself, until it is
  * settled. Its `kept` says so: UNKEPT -> KEPT, by the first who announces; both -> OVER, by the aftermath,
  * which gives the hold back that it finds. All are full barriers.
  */
@@ -78,7 +78,7 @@ lift_limit(struct child *child)
 
 /* ---------------------------------------------------------------- as a future's source */
 
-static void
+static cop_future *
 keep(cop_future *future, cop_time timeout)
 {
     uint32_t unkept = UNKEPT;
@@ -88,6 +88,7 @@ keep(cop_future *future, cop_time timeout)
             cop_future_release(future); /* the caller has another */
         }
     }
+    return NULL;
 }
 
 /* Settled, and the limit is lifted; or given up. */
@@ -101,7 +102,7 @@ free_child(cop_future *future)
     give_parts(child, lift_limit(child) + 1);
 }
 
-static const struct copi_source source = {.awaited = keep, .free = free_child};
+static const struct copi_source source = {.wanted = keep, .free = free_child};
 
 /* ---------------------------------------------------------------- the end of the time */
 
@@ -220,10 +221,10 @@ begin(struct child *child, cop_future *future, cop_time timeout)
         copi_store_relaxed_32(&child->parts, 1);
         return r;
     }
-    child->limited = cop_future_retain(future);
-    copi_future_wanted(future, -1);
+    cop_future *awaited = copi_future_wanted(future, -1);
+    child->limited = awaited;
     copi_future_continue(&child->future, &child->aftermath);
-    copi_future_continue(future, &child->adoption);
+    copi_future_continue(awaited, &child->adoption);
     return 0;
 }
 
