@@ -337,6 +337,15 @@ start_plain(cop_task_fn fn, const cop_task_opts *opts, cop_pid supervisor)
     return cop_async_with(fn, opts);
 }
 
+/* Each result is taken, and there is one environment for all: handlers have no place here. */
+static const char *
+what_is_refused(const cop_task_opts *task)
+{
+    return task->on_success || task->on_failure || task->env || task->drop_env
+               ? "the tasks of a stream have no handlers"
+               : NULL;
+}
+
 static bool
 is_valid(cop_task_fn fn, const cop_async_stream_opts *opts)
 {
@@ -351,6 +360,11 @@ copi_async_stream_new(cop_async_stream **out, cop_task_fn fn, const cop_async_st
 {
     if (!opts || !is_valid(fn, opts)) {
         return copi_fail(-EINVAL);
+    }
+    const char *refused = what_is_refused(&opts->task);
+    if (refused) {
+        const cop_reason why = cop_failed(-EINVAL, "%s", refused);
+        return copi_fail_why(&why, -EINVAL);
     }
     size_t limit = opts->limit ? opts->limit : copi_cores();
     cop_async_stream *stream = copi_zalloc(

@@ -21,7 +21,6 @@
 #include "actors/result.h"
 #include "runtime/alloc.h"
 #include "runtime/process.h"
-#include "runtime/report.h"
 #include "runtime/thread.h"
 
 #include <coppice/chain.h>
@@ -130,13 +129,6 @@ place(struct child *child)
 
 /* ---------------------------------------------------------------- the four */
 
-/* A value of any size is given as bytes are. */
-static const void *
-value_of(const cop_future *settled)
-{
-    return settled->value_size == COP_ANY ? (const void *)&settled->value : settled->value.data;
-}
-
 static void
 run_map(struct copi_continuation *continuation, cop_future *settled)
 {
@@ -147,7 +139,7 @@ run_map(struct copi_continuation *continuation, cop_future *settled)
     if (copi_future_outcome(settled) != 0) {
         reject(child, &settled->why);
     } else {
-        conclude(child, child->fn.map(value_of(settled), place(child), child->env));
+        conclude(child, child->fn.map(copi_future_given(settled), place(child), child->env));
     }
 }
 
@@ -229,7 +221,7 @@ run_then(struct copi_continuation *continuation, cop_future *settled)
     if (copi_future_outcome(settled) != 0) {
         reject(child, &settled->why);
     } else {
-        wait_for_made(child, child->fn.then(value_of(settled), child->env));
+        wait_for_made(child, child->fn.then(copi_future_given(settled), child->env));
     }
 }
 
@@ -373,68 +365,4 @@ cop_finally_with(cop_future *future, void (*fn)(void *env), const cop_chain_opts
 {
     static const struct copi_continuation_kind kind = {run_finally, failed, done};
     return make(future, &kind, (union function){.finally = fn}, or_none(opts), 0);
-}
-
-/* ---------------------------------------------------------------- fire and forget */
-
-struct handlers {
-    struct copi_continuation continuation;
-    void (*on_success)(const void *value, void *env);
-    void (*on_failure)(cop_reason reason, void *env);
-    void *env;
-};
-
-static struct handlers *
-handlers_of(struct copi_continuation *continuation)
-{
-    return (struct handlers *)(void *)continuation;
-}
-
-static void
-run_handlers(struct copi_continuation *continuation, cop_future *settled)
-{
-    const struct handlers *handlers = handlers_of(continuation);
-    if (copi_future_outcome(settled) == 0) {
-        if (handlers->on_success) {
-            handlers->on_success(value_of(settled), handlers->env);
-        }
-    } else if (handlers->on_failure) {
-        handlers->on_failure(settled->why, handlers->env);
-    }
-}
-
-/* Nobody awaits it: so it is said. */
-static void
-handlers_failed(struct copi_continuation *continuation, const cop_reason *why)
-{
-    (void)continuation;
-    if (cop_is_crash(*why)) {
-        char words[sizeof why->text];
-        copi_report(COPI_ERROR, "a handler of cop_on_settled crashed: %s",
-                    cop_reason_string(*why, words, sizeof words));
-    }
-}
-
-static void
-free_handlers(struct copi_continuation *continuation, const cop_future *settled)
-{
-    (void)settled;
-    free(handlers_of(continuation));
-}
-
-int
-cop_on_settled(cop_future *future, void (*on_success)(const void *value, void *env),
-               void (*on_failure)(cop_reason reason, void *env), void *env)
-{
-    static const struct copi_continuation_kind kind = {run_handlers, handlers_failed,
-                                                       free_handlers};
-    struct handlers *handlers = copi_alloc(sizeof *handlers);
-    if (!handlers) {
-        return copi_fail(-ENOMEM);
-    }
-    *handlers = (struct handlers){{.kind = &kind}, on_success, on_failure, env};
-    cop_future *awaited = copi_future_wanted(future, -1);
-    copi_future_continue(awaited, &handlers->continuation);
-    cop_future_release(awaited);
-    return 0;
 }

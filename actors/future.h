@@ -101,6 +101,13 @@ int copi_future_adopt(cop_future *future, cop_future *settled);
 /* -EINPROGRESS, 0, or a code. After anything else than -EINPROGRESS value or why may be read. */
 int copi_future_outcome(const cop_future *future);
 
+/* What functions get of the value of one that is resolved: of any size, it is given as bytes are. */
+static inline const void *
+copi_future_given(const cop_future *resolved)
+{
+    return resolved->value_size == COP_ANY ? (const void *)&resolved->value : resolved->value.data;
+}
+
 /*
  * Let a node be sent to `to` when the future is settled, or at once if it is: a COPI_NOTE, or a
  * COPI_SEND with a struct cop_settled as its body, whose code is then filled in. Takes the node.

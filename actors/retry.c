@@ -508,8 +508,9 @@ is_valid(const cop_retry_opts *opts)
     struct copi_backoff backoff = backoff_of(opts);
     bool goes_with_it =
         !task->link && !task->lazy && !task->awaiters_set_deadline && task->shutdown == 0;
-    return goes_with_it && (task->arg.size == 0 || task->arg.data) && opts->timeout >= 0
-           && backoff.min > 0 && backoff.max >= backoff.min;
+    bool has_handlers = task->on_success || task->on_failure || task->env || task->drop_env;
+    return goes_with_it && !has_handlers && (task->arg.size == 0 || task->arg.data)
+           && opts->timeout >= 0 && backoff.min > 0 && backoff.max >= backoff.min;
 }
 
 static struct retry *

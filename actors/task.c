@@ -16,10 +16,16 @@
  * it, too. It does not settle the future: the task does, by ending. But whatever it returns then, the
  * future is rejected. The word `cancelled` says how far a canceller is: the cause may be read when it
  * is CANCELLED (acquire, pairs with the store in cancel).
+ *
+ * The handlers of the options lie in the block, too, so that no memory can be missing when there is
+ * something to be told. They are registered once: when the task is started, or when that fails, or when
+ * it is abandoned. If none of these comes, because nobody has wanted a lazy task, their environment is
+ * dropped with the block.
  */
 #include "actors/task.h"
 
 #include "actors/future.h"
+#include "actors/handlers.h"
 #include "actors/result.h"
 #include "runtime/alloc.h"
 #include "runtime/context.h"
@@ -37,12 +43,16 @@ enum {
     CANCELLED,
 };
 
+enum {
+    LONGEST_NAME = 64 /* with its terminator */
+};
+
 struct copi_task {
     cop_future future;
     cop_task_fn fn;
     cop_context *context;
-    cop_bytes arg; /* in this block, behind the result */
-    char name[64]; /* empty: none */
+    cop_bytes arg;           /* in this block, behind the result */
+    char name[LONGEST_NAME]; /* empty: none */
     bool contain_faults;
     size_t stack_size;
     copi_atomic64 pid; /* noted by who starts it, and by itself; before that a wish, or 0 */
@@ -53,6 +63,10 @@ struct copi_task {
     cop_reason cause;
     bool returned; /* with a result */
     struct copi_result result;
+    struct copi_handlers handlers;
+    void (*drop_env)(void *env); /* theirs; NULL: nothing */
+    bool is_told;                /* they are registered, or there are none */
+    bool was_disowned;           /* it may still be in its function, and use what that knows */
     _Alignas(max_align_t) unsigned char room[];
 };
 
@@ -156,15 +170,26 @@ ended(struct copi_process *process, const cop_reason *reason, bool was_disowned)
         const void *in;
         struct copi_task *out;
     } what = {.in = process->what};
-    if (was_disowned) {
-        settle(what.out, reason, false);
-    } else {
-        settle(what.out, reason, what.out->returned);
-        cop_future_release(&what.out->future);
+    struct copi_task *task = what.out;
+    task->was_disowned = was_disowned;
+    settle(task, reason, task->returned && !was_disowned);
+    if (!was_disowned) {
+        cop_future_release(&task->future);
     }
 }
 
 static const struct copi_behaviour behaviour = {.kind = "task", .run = run, .ended = ended};
+
+/* The handlers have run, or never will. */
+static void
+drop_env(struct copi_handlers *handlers)
+{
+    struct copi_task *task =
+        (struct copi_task *)(void *)((char *)handlers - offsetof(struct copi_task, handlers));
+    if (task->drop_env && !task->was_disowned) {
+        copi_run_drop(task->drop_env, handlers->env);
+    }
+}
 
 /* ---------------------------------------------------------------- as a future's source */
 
@@ -174,9 +199,8 @@ take_start(struct copi_task *task)
 {
     uint32_t not_yet = 0;
     bool is_mine = task->is_lazy && copi_cas_32(&task->begun, &not_yet, 1);
-    if (is_mine) {
-        cop_future_retain(
-            &task->future); /* the start's hold: one that is never started needs none */
+    if (is_mine) { /* the start's hold: one that is never started needs none */
+        cop_future_retain(&task->future);
     }
     return is_mine;
 }
@@ -228,11 +252,51 @@ wanted(cop_future *future, cop_time timeout)
     return NULL;
 }
 
+static int
+ask(struct copi_task *task, enum wish wish)
+{
+    uint64_t id = copi_load_relaxed_64(&task->pid);
+    while (id <= TO_BE_KILLED) {
+        if (id >= wish || copi_cas_64(&task->pid, &id, wish)) { /* pairs with note_own_pid */
+            return 0;
+        }
+    }
+    return cop_exit_signal((cop_pid){id}, wished(wish));
+}
+
+static int
+ask_and_wait(cop_future *future, enum wish wish, cop_time timeout)
+{
+    cop_bytes value;
+    int r = ask(of(future), wish);
+    return r ? r : cop_await_bytes(future, &value, timeout);
+}
+
+static int
+shut_down(cop_future *future, cop_time timeout)
+{
+    const cop_reason never = {.kind = COP_SHUTDOWN, .code = -ECANCELED};
+    if (take_start(of(future))) {
+        copi_task_abandon(of(future), &never);
+    }
+    cop_unlink(pid_of(future)); /* how it ends now is no news to the caller */
+    bool asks = timeout >= 0 || copi_future_outcome(future) != -EINPROGRESS;
+    int r = asks ? ask_and_wait(future, TO_BE_ASKED, timeout) : -ETIMEDOUT;
+    if (r == -ETIMEDOUT && copi_future_outcome(future) == -EINPROGRESS) {
+        r = ask_and_wait(future, TO_BE_KILLED, COP_FOREVER);
+    }
+    return r;
+}
+
 static void
 free_task(cop_future *future)
 {
-    cop_context_free(of(future)->context);
-    free(of(future));
+    struct copi_task *task = of(future);
+    if (!task->is_told) {
+        drop_env(&task->handlers);
+    }
+    cop_context_free(task->context);
+    free(task);
 }
 
 static const struct copi_source source = {
@@ -242,7 +306,7 @@ static const struct copi_source source = {
     .free = free_task,
 };
 
-/* ---------------------------------------------------------------- starting */
+/* ---------------------------------------------------------------- making */
 
 static size_t
 size_of_result(const cop_task_opts *opts)
@@ -268,14 +332,26 @@ allocate(const cop_task_opts *opts)
     return task;
 }
 
-static int
-check(cop_task_fn fn, const cop_task_opts *opts)
+/* NULL: nothing is. */
+static const char *
+what_is_wrong(cop_task_fn fn, const cop_task_opts *opts)
 {
-    bool valid = fn && (opts->arg.size == 0 || opts->arg.data) && !(opts->lazy && opts->link)
-                 && (!opts->name || strlen(opts->name) < sizeof((struct copi_task *)0)->name);
-    return valid ? 0 : copi_fail(-EINVAL);
+    return !fn                                                ? "a task without a function"
+           : opts->arg.size > 0 && !opts->arg.data            ? "an argument without data"
+           : opts->lazy && opts->link                         ? "a lazy task with a link"
+           : opts->name && strlen(opts->name) >= LONGEST_NAME ? "a name that is too long"
+                                                              : NULL;
 }
 
+int
+copi_task_check(cop_task_fn fn, const cop_task_opts *opts)
+{
+    const char *wrong = what_is_wrong(fn, opts);
+    const cop_reason why = cop_failed(-EINVAL, "%s", wrong ? wrong : "");
+    return wrong ? copi_fail_why(&why, -EINVAL) : 0;
+}
+
+/* NULL: no memory; what is in the options is still whose it was. */
 static struct copi_task *
 make(cop_task_fn fn, const cop_task_opts *opts)
 {
@@ -289,6 +365,14 @@ make(cop_task_fn fn, const cop_task_opts *opts)
                                                                opts->file, opts->line});
     task->fn = fn;
     task->context = context;
+    task->handlers = (struct copi_handlers){
+        .on_success = opts->on_success,
+        .on_failure = opts->on_failure,
+        .env = opts->env,
+        .over = drop_env,
+        .whose = "a task",
+    };
+    task->drop_env = opts->drop_env;
     task->result = (struct copi_result){
         .drop = opts->drop,
         .inside = size_of_result(opts) ? task->room : NULL,
@@ -303,35 +387,84 @@ make(cop_task_fn fn, const cop_task_opts *opts)
     return task;
 }
 
-cop_future *
-copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts)
+/* The same, but the environment is dropped. */
+static struct copi_task *
+make_or_drop(cop_task_fn fn, const cop_task_opts *opts)
 {
     struct copi_task *task = make(fn, opts);
-    *out = NULL;
-    if (!task) {
-        return copi_future_no_memory();
+    if (!task && opts->drop_env) {
+        copi_run_drop(opts->drop_env, opts->env);
     }
-    if (check(fn, opts) != 0) {
-        cop_reason why = cop_why();
-        copi_future_reject(&task->future, &why);
-    } else {
-        if (!opts->lazy) {
-            cop_future_retain(&task->future); /* the start's */
-        }
-        *out = task;
-    }
-    return &task->future;
+    return task;
 }
 
-void
-copi_task_abandon(struct copi_task *task, const cop_reason *why)
+/* ---------------------------------------------------------------- starting */
+
+/* Its handlers are to be called. */
+static void
+tell(struct copi_task *task)
+{
+    const struct copi_handlers *handlers = &task->handlers;
+    task->is_told = true;
+    if (handlers->on_failure) {
+        copi_future_observed(&task->future);
+    }
+    if (handlers->on_success || handlers->on_failure || task->drop_env) {
+        copi_handlers_register(&task->future, &task->handlers);
+    }
+}
+
+static void
+reject(struct copi_task *task, const cop_reason *why)
 {
     copi_future_reject(&task->future, why);
     cop_future_release(&task->future);
 }
 
-int
-copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
+void
+copi_task_abandon(struct copi_task *task, const cop_reason *why)
+{
+    tell(task);
+    reject(task, why);
+}
+
+cop_future *
+copi_task_refused(const cop_task_opts *opts, const cop_reason *why)
+{
+    cop_task_opts bare = *opts; /* what is wrong may be with the rest */
+    bare.arg = (cop_bytes){0};
+    bare.name = NULL;
+    bare.lazy = false; /* nobody is to start it */
+    struct copi_task *task = make_or_drop(NULL, &bare);
+    if (!task) {
+        return copi_future_no_memory();
+    }
+    cop_future_retain(&task->future);
+    copi_task_abandon(task, why);
+    return &task->future;
+}
+
+cop_future *
+copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts)
+{
+    if (copi_task_check(fn, opts) != 0) {
+        const cop_reason why = cop_why();
+        *out = NULL;
+        return copi_task_refused(opts, &why);
+    }
+    struct copi_task *task = *out = make_or_drop(fn, opts);
+    if (!task) {
+        return copi_future_no_memory();
+    }
+    if (!opts->lazy) {
+        cop_future_retain(&task->future); /* the start's */
+    }
+    return &task->future;
+}
+
+/* An error is one of cop_spawn_with, and the start's hold is still there. */
+static int
+spawn(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
 {
     cop_start_opts opts = {
         .size = sizeof opts,
@@ -341,20 +474,29 @@ copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
         .contain_faults = task->contain_faults,
         .context = task->context,
     };
-    const struct copi_spawn spawn = {.behaviour = &behaviour, .what = task, .opts = &opts};
+    const struct copi_spawn how = {.behaviour = &behaviour, .what = task, .opts = &opts};
     cop_pid pid;
     task->owner = owner;
     cop_future_retain(&task->future); /* its pid is still to be noted */
-    int r = copi_spawn(&pid, NULL, &spawn);
+    int r = copi_spawn(&pid, NULL, &how);
     if (r == 0) {
         uint64_t nobody = NO_WISH;
         copi_cas_64(&task->pid, &nobody, pid.id); /* a wish is for the task to see */
         *out = pid;
-    } else {
-        cop_reason why = copi_here.is_library ? cop_failed(r, NULL) : cop_why();
-        copi_task_abandon(task, &why);
     }
     cop_future_release(&task->future);
+    return r;
+}
+
+int
+copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
+{
+    tell(task);
+    int r = spawn(task, link, owner, out);
+    if (r) {
+        const cop_reason why = copi_here.is_library ? cop_failed(r, NULL) : cop_why();
+        reject(task, &why);
+    }
     return r;
 }
 
@@ -374,47 +516,8 @@ cop_async_with(cop_task_fn fn, const cop_task_opts *opts)
 
 /* ---------------------------------------------------------------- stopping */
 
-static bool
-is_task(const cop_future *future)
-{
-    return future->source == &source;
-}
-
-static int
-ask(struct copi_task *task, enum wish wish)
-{
-    uint64_t id = copi_load_relaxed_64(&task->pid);
-    while (id <= TO_BE_KILLED) {
-        if (id >= wish || copi_cas_64(&task->pid, &id, wish)) { /* pairs with note_own_pid */
-            return 0;
-        }
-    }
-    return cop_exit_signal((cop_pid){id}, wished(wish));
-}
-
-static int
-ask_and_wait(cop_future *future, enum wish wish, cop_time timeout)
-{
-    cop_bytes value;
-    int r = ask(of(future), wish);
-    return r ? r : cop_await_bytes(future, &value, timeout);
-}
-
 int
 cop_task_shutdown(cop_future *future, cop_time timeout)
 {
-    if (!is_task(future)) {
-        return copi_fail(-EINVAL);
-    }
-    const cop_reason never = {.kind = COP_SHUTDOWN, .code = -ECANCELED};
-    if (take_start(of(future))) {
-        copi_task_abandon(of(future), &never);
-    }
-    cop_unlink(pid_of(future)); /* how it ends now is no news to the caller */
-    bool asks = timeout >= 0 || copi_future_outcome(future) != -EINPROGRESS;
-    int r = asks ? ask_and_wait(future, TO_BE_ASKED, timeout) : -ETIMEDOUT;
-    if (r == -ETIMEDOUT && copi_future_outcome(future) == -EINPROGRESS) {
-        r = ask_and_wait(future, TO_BE_KILLED, COP_FOREVER);
-    }
-    return r;
+    return future->source == &source ? shut_down(future, timeout) : copi_fail(-EINVAL);
 }

@@ -12,12 +12,18 @@
 
 struct copi_task;
 
+/* -EINVAL, with its reason in words: they say what no task can be. */
+int copi_task_check(cop_task_fn fn, const cop_task_opts *opts);
+
 /*
  * A task that has not started, and its future, of which the caller has one hold. Another is the
  * start's: copi_task_start or copi_task_abandon takes it. *out is NULL when there is nothing to be
- * started: the future is rejected already.
+ * started: the future is rejected already, and the handlers of the options have been seen to.
  */
 cop_future *copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts);
+
+/* There will be no task of these options: a future that is rejected so. */
+cop_future *copi_task_refused(const cop_task_opts *opts, const cop_reason *why);
 
 /*
  * Start it, linked to the caller if `link`, and to `owner`, if that is somebody, from its own side. An

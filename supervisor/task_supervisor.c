@@ -160,8 +160,12 @@ cop_async_under_with(cop_pid supervisor, cop_task_fn fn, const cop_task_opts *op
     const cop_task_opts *how = opts ? opts : &none;
     struct copi_task *task;
     cop_pid pid;
-    /* A lazy one would be started by who awaits it, and be no child. */
-    cop_future *future = copi_task_new(&task, how->lazy ? NULL : fn, how);
+    if (how->lazy) {
+        const cop_reason why =
+            cop_failed(-EINVAL, "a lazy task is started by who awaits it, and would be no child");
+        return copi_task_refused(how, &why);
+    }
+    cop_future *future = copi_task_new(&task, fn, how);
     if (task) {
         start_under(supervisor, task, future, how, &pid);
     }

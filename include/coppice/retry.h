@@ -20,7 +20,7 @@ extern "C" {
 
 typedef struct cop_retry_opts {
     cop_task_opts task; /* of each attempt: its arg is copied once, and drop is as a task's. Without
-                           link, lazy, awaiters_set_deadline and shutdown */
+                           link, lazy, awaiters_set_deadline, shutdown and handlers */
     uint32_t attempts;  /* at most; 0: three; COP_RETRY_FOREVER */
     /* The pause before the next attempt: of backoff_min (0: 100 ms) to a ceiling that is twice as long
      * at first and doubles with every attempt, up to backoff_max (0: one minute, or backoff_min if that

@@ -25,20 +25,22 @@ typedef int (*cop_task_fn)(cop_bytes arg, void *result);
 typedef struct cop_task_opts {
     cop_bytes arg;      /* copied */
     size_t result_size; /* or COP_ANY */
-    void (*drop)(
-        void *result); /* for a result that owns memory: once, with the last handle, or when
-                                   nobody gets it; on any thread, so it may not block */
-    bool link;         /* to the caller: a crash of the task is a crash of the caller: Task.async */
-    bool
-        lazy; /* started when it is first awaited, or told of by a message; not with .link, nor below a
-                  supervisor */
-    bool
-        awaiters_set_deadline; /* it ends with -ETIMEDOUT when the tightest wait for it does; a later,
-                                   looser wait changes nothing */
-    const char *name;          /* registered */
-    cop_time shutdown;         /* below a supervisor: as in cop_child_spec */
+    /* For a result that owns memory: once, with the last handle, or when nobody gets it; on any thread, so
+     * it may not block. */
+    void (*drop)(void *result);
+    bool link; /* to the caller: a crash of the task is a crash of the caller: Task.async */
+    /* Started when somebody wants it: see below. Not with .link, nor below a supervisor. */
+    bool lazy;
+    /* It ends with -ETIMEDOUT when the tightest wait for it does; a later, looser wait changes nothing. */
+    bool awaiters_set_deadline;
+    const char *name;  /* registered */
+    cop_time shutdown; /* below a supervisor: as in cop_child_spec */
     bool contain_faults;
     size_t stack_size;
+    void (*on_success)(const void *value, void *env); /* handlers: see below */
+    void (*on_failure)(cop_reason reason, void *env);
+    void *env;                   /* theirs */
+    void (*drop_env)(void *env); /* once, after them; NULL: nothing */
     void *reserved[4];
     const char *file; /* where it was made: set by the macros */
     int line;
@@ -54,7 +56,24 @@ typedef struct cop_task_opts {
  * process has ended, and not before: no two await each other's leavings.
  *
  * Never NULL: what cannot start is a future that is already rejected, with the codes of
- * cop_spawn_with. Give it back with cop_future_release; the task goes on without.
+ * cop_spawn_with; -EINVAL also for options that do not go together, and its reason says which. Give it
+ * back with cop_future_release; the task goes on without.
+ *
+ * Lazy. It is started by the first who wants it: who awaits it, in whatever way, asks to be told by a
+ * message, or chains something to it. All who want it meanwhile share that run, which is nobody's own: its
+ * context is below the one in which the task was made, not that of who began it. When he gives up, or
+ * ends, or his context does, nothing happens to the run, and the others get its outcome; only with
+ * .awaiters_set_deadline may who awaits it end it. Awaiting it in its own function is refused: -EDEADLK.
+ *
+ * Handlers. After the run one of them is called, once, whoever else awaits the task: .on_success with the
+ * value (borrowed; with COP_ANY a const cop_bytes *), or .on_failure, also when the task crashes, is
+ * cancelled or shut down, or cannot be started. Either may be NULL. They run as those of cop_on_settled do:
+ * in a worker of the library's, in the root context; they may block, and start more tasks; a crash in one
+ * is reported, and harms nobody.
+ *
+ * .env is taken over in any case. .drop_env is called when no handler will be called any more, also when
+ * nobody has wanted a lazy task. It may be on any thread, so it may not block. Without memory for the future (-ENOMEM) it is all that is called. It is not called at all when
+ * a run was disowned, whose thread may still use what it drops.
  *
  * Threads: any.  Does not block.  Exit point: no.
  */
@@ -68,7 +87,7 @@ COP_API cop_future *cop_async_with(cop_task_fn fn, const cop_task_opts *opts);
  * `timeout` (COP_BRUTAL_KILL: at once). The caller is no longer linked to it.
  *
  * 0: its result was there, or came meanwhile. Else how it ended, as from cop_await: -ECANCELED when it
- * did as it was asked, or was killed.
+ * did as it was asked, or was killed. A lazy one that nobody has wanted yet: -ECANCELED, and it never runs.
  *
  * -EINVAL   not a task
  * -EDEADLK  the caller itself, or who waits for it
@@ -101,15 +120,17 @@ typedef struct cop_async_stream_opts {
     bool unordered;       /* results as they come; else in the order of the input */
     cop_time timeout;     /* of each element; 0: 5 s */
     bool kill_on_timeout; /* a late element is stopped and fails; else the whole stream does */
-    cop_task_opts task; /* of each; its .arg is not used. With .link a failure is one of the process
-                             that takes the results, unless it traps exits; it gets no signal */
+    /* Of each; its .arg and .lazy are not used. With .link a failure is one of the process that takes the
+     * results, unless it traps exits; it gets no signal. */
+    cop_task_opts task;
     void *reserved[4];
 } cop_async_stream_opts;
 
 /*
  * The elements run as they are taken and cannot be suspended between two streams: there is no zip.
  *
- * -EINVAL   no function, items without a list, or both a list and a function
+ * -EINVAL   no function, items without a list, or both a list and a function; handlers or an environment
+ *           for the tasks: each result is taken, once
  * -ENOMEM
  *
  * Threads: any.  Does not block.  Exit point: no.

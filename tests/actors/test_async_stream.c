@@ -112,6 +112,22 @@ never(cop_bytes *item, void *env)
     return false;
 }
 
+static void
+handle_failure(cop_reason reason, void *env)
+{
+    (void)reason, (void)env;
+}
+
+TEST(the_tasks_of_a_stream_have_no_handlers)
+{
+    cop_async_stream *stream;
+    cop_async_stream_opts opts = {LIST, .task.on_failure = handle_failure};
+    ck_assert_int_eq(cop_async_stream_new(&stream, twice, &opts), -EINVAL);
+    ck_assert_str_eq(cop_why().text, "the tasks of a stream have no handlers");
+    opts.task = (cop_task_opts){.drop_env = free};
+    ck_assert_int_eq(cop_async_stream_new(&stream, twice, &opts), -EINVAL);
+}
+
 TEST(what_is_no_stream_is_refused) /* TSK-046 */
 {
     cop_async_stream *stream;

@@ -110,8 +110,66 @@ TEST(a_task_that_cannot_start_says_why)
     f = cop_async_under(pid, NULL);
     ck_assert_int_eq(cop_future_state(f, NULL), -EINVAL);
     cop_future_release(f);
+    cop_reason why;
     f = cop_async_under(pid, wait_to_be_asked, .lazy = true);
-    ck_assert_int_eq(cop_future_state(f, NULL), -EINVAL);
+    ck_assert_int_eq(cop_future_state(f, &why), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why.text, "a lazy task"));
+    cop_future_release(f);
+}
+
+/* ---------------------------------------------------------------- handlers */
+
+static atomic_int successes, failures, envs, code_seen;
+
+static void
+see_success(const void *value, void *env)
+{
+    (void)value, (void)env;
+    successes++;
+}
+
+static void
+see_failure(cop_reason reason, void *env)
+{
+    (void)env;
+    code_seen = cop_reason_error(reason);
+    failures++;
+}
+
+static void
+drop_env(void *env)
+{
+    (void)env;
+    envs++;
+}
+
+static cop_future *
+start_told(cop_pid supervisor, bool lazy)
+{
+    return cop_async_under(supervisor, wait_to_be_asked, .lazy = lazy, .on_success = see_success,
+                           .on_failure = see_failure, .drop_env = drop_env);
+}
+
+TEST_TIMES(2, a_task_that_cannot_start_has_its_failure_told)
+{
+    bool is_lazy = _i;
+    cop_future *f = start_told(is_lazy ? start_tasks(0) : cop_self(), is_lazy);
+    EVENTUALLY(envs == 1);
+    ck_assert_int_eq(failures, 1);
+    ck_assert_int_eq(code_seen, cop_future_state(f, NULL));
+    cop_future_release(f);
+}
+
+TEST(a_task_that_its_supervisor_stops_has_its_failure_told)
+{
+    cop_pid pid = start_tasks(0);
+    cop_future *f = start_told(pid, false);
+    EVENTUALLY(running == 1);
+    ck_assert_int_eq(cop_supervisor_terminate(pid, cop_future_pid(f)), 0);
+    EVENTUALLY(envs == 1);
+    ck_assert_int_eq(failures, 1);
+    ck_assert_int_eq(successes, 0);
+    ck_assert_int_eq(code_seen, -ECANCELED);
     cop_future_release(f);
 }
 
