@@ -500,6 +500,26 @@ copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
     return r;
 }
 
+int
+copi_task_fire(cop_task_fn fn, const cop_task_opts *opts)
+{
+    struct copi_task *task = make(fn, opts);
+    cop_pid pid;
+    if (!task) {
+        return copi_fail(-ENOMEM);
+    }
+    cop_future_retain(&task->future); /* the start's */
+    int r = spawn(task, opts->link, COP_NOBODY, &pid);
+    if (r == 0) {
+        tell(task);
+    } else {
+        task->is_told = true; /* of nothing: it has never been */
+        cop_future_release(&task->future);
+    }
+    cop_future_release(&task->future);
+    return r;
+}
+
 cop_future *
 cop_async_with(cop_task_fn fn, const cop_task_opts *opts)
 {

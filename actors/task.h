@@ -34,6 +34,10 @@ int copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *o
 /* It will not be started: its future is rejected, if it was not before. */
 void copi_task_abandon(struct copi_task *task, const cop_reason *why);
 
+/* Start a task of which nobody has a handle; the options were checked. After an error, one of
+ * cop_spawn_with or -ENOMEM, nothing of it is left, and its `env` is still the caller's. */
+int copi_task_fire(cop_task_fn fn, const cop_task_opts *opts);
+
 /* In its process: what a function has said by a code other than 0. */
 cop_reason copi_task_failure(struct copi_process *self, int code);
 

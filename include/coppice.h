@@ -23,6 +23,7 @@
 #include <coppice/context.h>
 #include <coppice/daemon.h>
 #include <coppice/dictionary.h>
+#include <coppice/fire.h>
 #include <coppice/flight.h>
 #include <coppice/future.h>
 #include <coppice/genserver.h>

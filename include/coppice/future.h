@@ -11,6 +11,8 @@
  *                                                                             its handle not released
  *   task          its function returns, or it     its process has ended, and  its handle is not released
  *                 is cancelled and sees that      not before
+ *   fired task    the same                        nobody awaits it            its function, or a
+ *                                                                             handler, never returns
  *   async call    the server answers, ends, or    the same, or it is          its handle is not released
  *                 the time is over                cancelled: at once
  *   chained       see coppice/chain.h

@@ -2,7 +2,7 @@
  * tests/actors/test_handlers.c - what is said beforehand of an outcome: one of two functions, once.
  *
  * Room: tests/. Handlers of tasks; those of any future (cop_on_settled) are the same, and are in
- * test_continuation.c, too.
+ * test_continuation.c, too. Of tasks that are fired: test_fire.c.
  */
 #include "runtime/alloc.h"
 #include "tests/support/support.h"
