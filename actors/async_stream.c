@@ -343,7 +343,8 @@ what_is_refused(const cop_task_opts *task)
 {
     return task->on_success || task->on_failure || task->env || task->drop_env
                ? "the tasks of a stream have no handlers"
-               : NULL;
+           : task->retry ? "the tasks of a stream are not tried again"
+                         : NULL;
 }
 
 static bool

@@ -65,7 +65,7 @@ copi_future_no_memory(void)
 }
 
 void
-copi_future_init(cop_future *future, const struct copi_future_init *how)
+copi_future_init_part(cop_future *future, const struct copi_future_init *how)
 {
     *future = (cop_future){
         .source = how->source,
@@ -77,6 +77,12 @@ copi_future_init(cop_future *future, const struct copi_future_init *how)
         .value_size = how->value_size,
     };
     copi_live_born(COPI_LIVE_FUTURE);
+}
+
+void
+copi_future_init(cop_future *future, const struct copi_future_init *how)
+{
+    copi_future_init_part(future, how);
     copi_track_begin(future);
 }
 

@@ -26,6 +26,8 @@ struct copi_source {
     /* Somebody is about to wait for it, for so long; -1: will be told of it, and does not wait. Returns
      * what is to be waited for in its place, held; NULL: it is this one itself. */
     cop_future *(*wanted)(cop_future *future, cop_time timeout);
+    /* cop_task_shutdown. NULL: it is not a task. */
+    int (*shutdown)(cop_future *future, cop_time timeout);
     /* The last hold is gone. Frees what is the source's, and the cell. */
     void (*free)(cop_future *future);
 };
@@ -67,6 +69,9 @@ void copi_future_init(cop_future *future, const struct copi_future_init *how);
 
 /* One more hold, for who knows that the memory is there, and not that anybody holds it: then false. */
 bool copi_future_retain_held(cop_future *future);
+
+/* The same, of one that is part of another: that one is tracked. */
+void copi_future_init_part(cop_future *future, const struct copi_future_init *how);
 
 /* The future that stands for "no memory for a future"; it is not counted. */
 cop_future *copi_future_no_memory(void);

@@ -43,16 +43,19 @@ copi_result_keep(struct copi_result *result, const cop_future *future)
     return 0;
 }
 
+cop_bytes
+copi_result_value(const struct copi_result *result, const cop_future *future)
+{
+    return has_any_size(future) ? result->any : (cop_bytes){result->inside, future->value_size};
+}
+
 void
 copi_result_publish(struct copi_result *result, cop_future *future)
 {
+    cop_bytes value = copi_result_value(result, future);
     future->drop = result->drop;
     future->outside = result->copy;
-    if (has_any_size(future)) {
-        copi_future_publish_value(future, result->any.data, result->any.size);
-    } else {
-        copi_future_publish_value(future, result->inside, future->value_size);
-    }
+    copi_future_publish_value(future, value.data, value.size);
 }
 
 void

@@ -21,6 +21,9 @@ void *copi_result_place(struct copi_result *result, const cop_future *future);
 /* The function has returned with one: what it points to may go. -ENOMEM. */
 int copi_result_keep(struct copi_result *result, const cop_future *future);
 
+/* It, where it will lie when the future has it. */
+cop_bytes copi_result_value(const struct copi_result *result, const cop_future *future);
+
 /* The future is claimed: it gets the result, which is then kept by the future. */
 void copi_result_publish(struct copi_result *result, cop_future *future);
 

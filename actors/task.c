@@ -21,11 +21,15 @@
  * something to be told. They are registered once: when the task is started, or when that fails, or when
  * it is abandoned. If none of these comes, because nobody has wanted a lazy task, their environment is
  * dropped with the block.
+ *
+ * A task may be an attempt for another future (actors/lazy.c), its origin. Then it settles that one with
+ * its value before itself: whoever hears of the value finds it there, too.
  */
 #include "actors/task.h"
 
 #include "actors/future.h"
 #include "actors/handlers.h"
+#include "actors/lazy.h"
 #include "actors/result.h"
 #include "runtime/alloc.h"
 #include "runtime/context.h"
@@ -67,6 +71,7 @@ struct copi_task {
     void (*drop_env)(void *env); /* theirs; NULL: nothing */
     bool is_told;                /* they are registered, or there are none */
     bool was_disowned;           /* it may still be in its function, and use what that knows */
+    cop_future *origin;          /* whose attempt it is, held while it runs; NULL: nobody's */
     _Alignas(max_align_t) unsigned char room[];
 };
 
@@ -146,6 +151,16 @@ run(struct copi_process *self)
 
 /* ---------------------------------------------------------------- when that has ended */
 
+/* The origin shows the value, of which this block stays the owner. */
+static void
+publish_in_origin(struct copi_task *task)
+{
+    if (task->origin && copi_future_claim(task->origin)) {
+        cop_bytes value = copi_result_value(&task->result, &task->future);
+        copi_future_publish_value(task->origin, value.data, value.size);
+    }
+}
+
 static void
 settle(struct copi_task *task, const cop_reason *reason, bool has_result)
 {
@@ -154,6 +169,7 @@ settle(struct copi_task *task, const cop_reason *reason, bool has_result)
         return;
     }
     if (has_result && !is_cancelled) {
+        publish_in_origin(task);
         copi_result_publish(&task->result, &task->future);
         return;
     }
@@ -173,6 +189,7 @@ ended(struct copi_process *process, const cop_reason *reason, bool was_disowned)
     struct copi_task *task = what.out;
     task->was_disowned = was_disowned;
     settle(task, reason, task->returned && !was_disowned);
+    cop_future_release(task->origin);
     if (!was_disowned) {
         cop_future_release(&task->future);
     }
@@ -199,8 +216,11 @@ take_start(struct copi_task *task)
 {
     uint32_t not_yet = 0;
     bool is_mine = task->is_lazy && copi_cas_32(&task->begun, &not_yet, 1);
-    if (is_mine) { /* the start's hold: one that is never started needs none */
+    if (is_mine) { /* the start's holds: one that is never started needs none */
         cop_future_retain(&task->future);
+        if (task->origin) {
+            cop_future_retain(task->origin);
+        }
     }
     return is_mine;
 }
@@ -303,6 +323,7 @@ static const struct copi_source source = {
     .cancel = cancel,
     .pid = pid_of,
     .wanted = wanted,
+    .shutdown = shut_down,
     .free = free_task,
 };
 
@@ -339,6 +360,7 @@ what_is_wrong(cop_task_fn fn, const cop_task_opts *opts)
     return !fn                                                ? "a task without a function"
            : opts->arg.size > 0 && !opts->arg.data            ? "an argument without data"
            : opts->lazy && opts->link                         ? "a lazy task with a link"
+           : opts->retry && !opts->lazy                       ? ".retry without .lazy"
            : opts->name && strlen(opts->name) >= LONGEST_NAME ? "a name that is too long"
                                                               : NULL;
 }
@@ -353,17 +375,18 @@ copi_task_check(cop_task_fn fn, const cop_task_opts *opts)
 
 /* NULL: no memory; what is in the options is still whose it was. */
 static struct copi_task *
-make(cop_task_fn fn, const cop_task_opts *opts)
+make(cop_task_fn fn, const cop_task_opts *opts, cop_context *above, cop_future *origin)
 {
     struct copi_task *task = allocate(opts);
-    cop_context *context = task ? cop_context_new(COP_FOREVER) : NULL;
+    cop_context *context = task ? copi_context_below(above) : NULL;
     if (!context) {
         free(task);
         return NULL;
     }
-    copi_future_init(&task->future, &(struct copi_future_init){&source, opts->result_size,
-                                                               opts->file, opts->line});
+    const struct copi_future_init how = {&source, opts->result_size, opts->file, opts->line};
+    (origin ? copi_future_init_part : copi_future_init)(&task->future, &how);
     task->fn = fn;
+    task->origin = origin;
     task->context = context;
     task->handlers = (struct copi_handlers){
         .on_success = opts->on_success,
@@ -389,13 +412,20 @@ make(cop_task_fn fn, const cop_task_opts *opts)
 
 /* The same, but the environment is dropped. */
 static struct copi_task *
-make_or_drop(cop_task_fn fn, const cop_task_opts *opts)
+make_or_drop(cop_task_fn fn, const cop_task_opts *opts, cop_context *above, cop_future *origin)
 {
-    struct copi_task *task = make(fn, opts);
+    struct copi_task *task = make(fn, opts, above, origin);
     if (!task && opts->drop_env) {
         copi_run_drop(opts->drop_env, opts->env);
     }
     return task;
+}
+
+cop_future *
+copi_task_attempt(cop_task_fn fn, const cop_task_opts *opts, cop_context *above, cop_future *origin)
+{
+    struct copi_task *task = make_or_drop(fn, opts, above, origin);
+    return task ? &task->future : NULL;
 }
 
 /* ---------------------------------------------------------------- starting */
@@ -418,6 +448,7 @@ static void
 reject(struct copi_task *task, const cop_reason *why)
 {
     copi_future_reject(&task->future, why);
+    cop_future_release(task->origin);
     cop_future_release(&task->future);
 }
 
@@ -435,7 +466,7 @@ copi_task_refused(const cop_task_opts *opts, const cop_reason *why)
     bare.arg = (cop_bytes){0};
     bare.name = NULL;
     bare.lazy = false; /* nobody is to start it */
-    struct copi_task *task = make_or_drop(NULL, &bare);
+    struct copi_task *task = make_or_drop(NULL, &bare, copi_context_current(), NULL);
     if (!task) {
         return copi_future_no_memory();
     }
@@ -452,7 +483,7 @@ copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task_opts *opts)
         *out = NULL;
         return copi_task_refused(opts, &why);
     }
-    struct copi_task *task = *out = make_or_drop(fn, opts);
+    struct copi_task *task = *out = make_or_drop(fn, opts, copi_context_current(), NULL);
     if (!task) {
         return copi_future_no_memory();
     }
@@ -503,7 +534,7 @@ copi_task_start(struct copi_task *task, bool link, cop_pid owner, cop_pid *out)
 int
 copi_task_fire(cop_task_fn fn, const cop_task_opts *opts)
 {
-    struct copi_task *task = make(fn, opts);
+    struct copi_task *task = make(fn, opts, copi_context_current(), NULL);
     cop_pid pid;
     if (!task) {
         return copi_fail(-ENOMEM);
@@ -527,6 +558,9 @@ cop_async_with(cop_task_fn fn, const cop_task_opts *opts)
     const cop_task_opts *how = opts ? opts : &none;
     struct copi_task *task;
     cop_pid pid;
+    if (how->retry && copi_task_check(fn, how) == 0) {
+        return copi_lazy_new(fn, how);
+    }
     cop_future *future = copi_task_new(&task, fn, how);
     if (task && !how->lazy) {
         copi_task_start(task, how->link, COP_NOBODY, &pid);
@@ -539,5 +573,6 @@ cop_async_with(cop_task_fn fn, const cop_task_opts *opts)
 int
 cop_task_shutdown(cop_future *future, cop_time timeout)
 {
-    return future->source == &source ? shut_down(future, timeout) : copi_fail(-EINVAL);
+    const struct copi_source *its = future->source;
+    return its && its->shutdown ? its->shutdown(future, timeout) : copi_fail(-EINVAL);
 }

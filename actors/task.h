@@ -26,6 +26,14 @@ cop_future *copi_task_new(struct copi_task **out, cop_task_fn fn, const cop_task
 cop_future *copi_task_refused(const cop_task_opts *opts, const cop_reason *why);
 
 /*
+ * A lazy task as an attempt for another future, its origin, which gets the value before anybody else
+ * hears of it. It runs in a context below `above`, and holds the origin while it does. The options were
+ * checked. NULL: no memory.
+ */
+cop_future *copi_task_attempt(cop_task_fn fn, const cop_task_opts *opts, cop_context *above,
+                              cop_future *origin);
+
+/*
  * Start it, linked to the caller if `link`, and to `owner`, if that is somebody, from its own side. An
  * error is one of cop_spawn_with, and the future is rejected with it.
  */

@@ -207,6 +207,12 @@ copi_context_cause(const cop_context *context)
     return is_cancelled ? &context->cause : NULL;
 }
 
+cop_context *
+copi_context_below(cop_context *parent)
+{
+    return make(parent, COP_FOREVER);
+}
+
 int
 copi_context_check(const cop_context *context)
 {

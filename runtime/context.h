@@ -33,6 +33,9 @@ void copi_context_tighten(cop_context *context, cop_time deadline);
 bool copi_context_wait_begin(struct copi_process *self);
 void copi_context_wait_end(struct copi_process *self);
 
+/* A context below `parent`, as cop_context_new's below the current one; NULL when out of memory. */
+cop_context *copi_context_below(cop_context *parent);
+
 /* One more hold on it; NULL stays NULL. */
 cop_context *copi_context_retain(cop_context *context);
 

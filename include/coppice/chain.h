@@ -8,6 +8,8 @@
  * or a failed cop_assert in one rejects its own future, and harms nobody else; a fault is one of the
  * program.
  *
+ * A lazy source is started; if it is one that is tried again, what comes of that run is what counts here.
+ *
  * Releasing a source, or a child, does not stop what was registered: it runs all the same, once. A
  * child that has been cancelled is settled; its function is not called any more, but cop_finally's is.
  *

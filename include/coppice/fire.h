@@ -26,7 +26,7 @@ extern "C" {
  *
  * 0, or a code; then nothing was started, no handler will run, and .env is still the caller's:
  *
- * -EINVAL   no function, an argument or a name that cannot be, or .lazy: nobody would begin it
+ * -EINVAL   no function, an argument or a name that cannot be, or .lazy, .retry: nobody would begin it
  * -EEXIST   the name is taken
  * -EAGAIN   the system's limit of threads is reached
  * -ENOMEM

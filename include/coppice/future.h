@@ -11,6 +11,8 @@
  *                                                                             its handle not released
  *   task          its function returns, or it     its process has ended, and  its handle is not released
  *                 is cancelled and sees that      not before
+ *   lazy task     the same; before somebody       the same, of the run that   the same, begun or not
+ *                 wants it there is none          it began or joined
  *   fired task    the same                        nobody awaits it            its function, or a
  *                                                                             handler, never returns
  *   async call    the server answers, ends, or    the same, or it is          its handle is not released
@@ -99,10 +101,12 @@ COP_API cop_future *cop_future_retain(cop_future *future);
 COP_API void cop_future_release(cop_future *future);
 
 /* -EINPROGRESS, 0 when resolved, or the rejection's code; *reason (NULL: not wanted) is the
- * rejection's. Does not wait, nor does it start anything. */
+ * rejection's. Does not wait, nor does it start anything. A lazy task that is tried again is never
+ * rejected: pending, until a run succeeds. */
 COP_API int cop_future_state(cop_future *future, cop_reason *reason);
 
-/* The process behind it, dead or alive, or COP_NOBODY. */
+/* The process behind it, dead or alive, or COP_NOBODY. Of a lazy task that is tried again: its latest
+ * run's. */
 COP_API cop_pid cop_future_pid(cop_future *future);
 
 /*
@@ -165,10 +169,14 @@ COP_API int cop_await_some(cop_future *const futures[], size_t n, size_t limit, 
  *
  * A promise is rejected with -ECANCELED and the cause's text, and its resolver's function is called.
  * A task is asked, through its context: its blocking calls return -ECANCELED, and the future is
- * rejected when the task has ended, whatever it returns; a value that it returns is dropped. An async
- * call is forgotten: rejected at once.
+ * rejected when the task has ended, whatever it returns; a value that it returns is dropped. A lazy task
+ * that nobody has wanted yet is rejected, and never runs. An async call is forgotten: rejected at once.
  *
- * -EALREADY   it is settled; nothing changed. Cancelling twice is safe
+ * Of a lazy task that is tried again it is the run under way that is cancelled: who awaits that gets
+ * -ECANCELED, and who awaits it later starts another.
+ *
+ * -EALREADY   it is settled, or no run is under way that could be cancelled; nothing changed. Cancelling
+ *             twice is safe
  *
  * Threads: any.  Does not block.  Exit point: no.
  */

@@ -31,6 +31,7 @@ typedef struct cop_task_opts {
     bool link; /* to the caller: a crash of the task is a crash of the caller: Task.async */
     /* Started when somebody wants it: see below. Not with .link, nor below a supervisor. */
     bool lazy;
+    bool retry; /* lazy: a failure is not kept, and who wants it next starts another run */
     /* It ends with -ETIMEDOUT when the tightest wait for it does; a later, looser wait changes nothing. */
     bool awaiters_set_deadline;
     const char *name;  /* registered */
@@ -65,14 +66,20 @@ typedef struct cop_task_opts {
  * ends, or his context does, nothing happens to the run, and the others get its outcome; only with
  * .awaiters_set_deadline may who awaits it end it. Awaiting it in its own function is refused: -EDEADLK.
  *
+ * Its outcome is kept; with .retry, only a value is. Then who wants it after a failure starts another run,
+ * which begins when the one before has ended; who had waited for that one has got its failure. A run that
+ * cannot be started has failed, with the code, and the next may not. The argument, and a value that was
+ * awaited, are there as long as the handle is held.
+ *
  * Handlers. After the run one of them is called, once, whoever else awaits the task: .on_success with the
  * value (borrowed; with COP_ANY a const cop_bytes *), or .on_failure, also when the task crashes, is
  * cancelled or shut down, or cannot be started. Either may be NULL. They run as those of cop_on_settled do:
  * in a worker of the library's, in the root context; they may block, and start more tasks; a crash in one
- * is reported, and harms nobody.
+ * is reported, and harms nobody. With .retry one is called after each run.
  *
- * .env is taken over in any case. .drop_env is called when no handler will be called any more, also when
- * nobody has wanted a lazy task. It may be on any thread, so it may not block. Without memory for the future (-ENOMEM) it is all that is called. It is not called at all when
+ * .env is taken over in any case. .drop_env is called when no handler will be called any more; with .retry
+ * that is when the last handle has gone and no run is under way. It may be on any thread, so it may not
+ * block. Without memory for the future (-ENOMEM) it is all that is called. It is not called at all when
  * a run was disowned, whose thread may still use what it drops.
  *
  * Threads: any.  Does not block.  Exit point: no.
@@ -88,9 +95,11 @@ COP_API cop_future *cop_async_with(cop_task_fn fn, const cop_task_opts *opts);
  *
  * 0: its result was there, or came meanwhile. Else how it ended, as from cop_await: -ECANCELED when it
  * did as it was asked, or was killed. A lazy one that nobody has wanted yet: -ECANCELED, and it never runs.
+ * With .retry it is the latest run that is stopped; who awaits the task later starts another.
  *
  * -EINVAL   not a task
  * -EDEADLK  the caller itself, or who waits for it
+ * -ENOMEM   with .retry: nothing was done
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */
@@ -129,8 +138,8 @@ typedef struct cop_async_stream_opts {
 /*
  * The elements run as they are taken and cannot be suspended between two streams: there is no zip.
  *
- * -EINVAL   no function, items without a list, or both a list and a function; handlers or an environment
- *           for the tasks: each result is taken, once
+ * -EINVAL   no function, items without a list, or both a list and a function; handlers, an environment
+ *           or .retry for the tasks: each result is taken, once
  * -ENOMEM
  *
  * Threads: any.  Does not block.  Exit point: no.

@@ -21,7 +21,7 @@ extern "C" {
 /*
  * Start a task below a supervisor; Task.Supervisor.async_nolink, and with .link, to the caller,
  * Task.Supervisor.async. All else is as with cop_async, the context and the handlers too; but .lazy is
- * refused: -EINVAL.
+ * refused, and .retry with it: -EINVAL.
  *
  * Never NULL. What cannot start is a future that is already rejected, with the codes of cop_async and
  * of cop_supervisor_start_child: -EAGAIN when max_children are running, -ESRCH when there is no such

@@ -118,7 +118,7 @@ handle_failure(cop_reason reason, void *env)
     (void)reason, (void)env;
 }
 
-TEST(the_tasks_of_a_stream_have_no_handlers)
+TEST(the_tasks_of_a_stream_have_no_handlers_and_are_not_tried_again)
 {
     cop_async_stream *stream;
     cop_async_stream_opts opts = {LIST, .task.on_failure = handle_failure};
@@ -126,6 +126,9 @@ TEST(the_tasks_of_a_stream_have_no_handlers)
     ck_assert_str_eq(cop_why().text, "the tasks of a stream have no handlers");
     opts.task = (cop_task_opts){.drop_env = free};
     ck_assert_int_eq(cop_async_stream_new(&stream, twice, &opts), -EINVAL);
+    opts.task = (cop_task_opts){.lazy = true, .retry = true};
+    ck_assert_int_eq(cop_async_stream_new(&stream, twice, &opts), -EINVAL);
+    ck_assert_str_eq(cop_why().text, "the tasks of a stream are not tried again");
 }
 
 TEST(what_is_no_stream_is_refused) /* TSK-046 */

@@ -91,6 +91,8 @@ TEST(what_cannot_be_fired_is_refused_and_its_environment_stays_the_callers)
     opts.arg.data = NULL;
     ck_assert_int_eq(cop_fire_with(answer, &opts), -EINVAL);
     opts = told();
+    opts.retry = true;
+    ck_assert_int_eq(cop_fire_with(answer, &opts), -EINVAL);
     opts.lazy = true;
     ck_assert_int_eq(cop_fire_with(answer, &opts), -EINVAL);
     ck_assert_str_eq(cop_why().text, "nobody would begin a lazy task that is fired");
