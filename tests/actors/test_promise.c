@@ -8,6 +8,7 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "runtime/timer.h"
 #include "tests/actors/full.h"
 #include "tests/support/support.h"
 
@@ -366,6 +367,71 @@ TEST(what_is_rejected_cannot_be_resolved_by_another_thread_later) /* PA05 */
     ck_assert_int_eq((int)(intptr_t)on_thread(resolve_later, &promise), -EALREADY);
     assert_rejected(promise, -EIO, "no");
     let_go(promise);
+}
+
+/* Both from one callback of a timer: on the timer thread itself, or in a process to which a timer has sent
+ * a message, which is what a program can have. */
+static struct {
+    struct promise promise;
+    bool resolves_first;
+    atomic_int first, second; /* what they have returned */
+} both;
+
+static void
+settle_twice(uint64_t arg)
+{
+    const cop_reason why = cop_failed(-EIO, "no");
+    (void)arg;
+    both.first =
+        both.resolves_first ? resolve(both.promise, 1) : cop_reject(both.promise.resolver, why);
+    both.second =
+        both.resolves_first ? cop_reject(both.promise.resolver, why) : resolve(both.promise, 1);
+}
+
+static int
+settle_twice_when_it_is_time(cop_bytes arg)
+{
+    cop_msg msg;
+    (void)arg;
+    ck_assert_uint_ne(cop_send_after(cop_self(), COP_TAG(OUTCOME), COP_MS(2)).id, 0);
+    ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    settle_twice(0);
+    return 0;
+}
+
+static void
+settle_twice_later(bool resolves_first, bool on_timer_thread)
+{
+    both.promise = promise_of_number();
+    both.resolves_first = resolves_first;
+    both.first = both.second = 1;
+    start_waiter(both.promise);
+    if (on_timer_thread) {
+        ck_assert_int_eq(copi_timer_call(cop_now() + COP_MS(2), settle_twice, 0), 0);
+    } else {
+        ck_assert_int_eq(cop_spawn(NULL, settle_twice_when_it_is_time), 0);
+    }
+    EVENTUALLY(both.second != 1);
+    ck_assert_int_eq(both.first, 0);
+    ck_assert_int_eq(both.second, -EALREADY);
+}
+
+TEST_TIMES(2, what_a_timer_resolves_and_rejects_at_once_is_resolved) /* PA03 */
+{
+    settle_twice_later(true, _i == 0);
+    assert_resolved(both.promise, 1);
+    struct outcome got = outcome();
+    ck_assert_int_eq(got.code, 0);
+    ck_assert_uint_eq(got.number, 1);
+    let_go(both.promise);
+}
+
+TEST_TIMES(2, what_a_timer_rejects_and_resolves_at_once_is_rejected) /* PA06 */
+{
+    settle_twice_later(false, _i == 0);
+    assert_rejected(both.promise, -EIO, "no");
+    ck_assert_int_eq(outcome().code, -EIO);
+    let_go(both.promise);
 }
 
 TEST(of_two_values_the_first_one_stays) /* PA16 */

@@ -147,6 +147,63 @@ TEST(a_lazy_task_does_not_run_in_the_context_of_who_wants_it_first)
     cop_future_release(f);
 }
 
+static atomic_bool gate;
+
+static int
+answer_at_gate(cop_bytes arg, void *result)
+{
+    int r = 0;
+    while (r == 0 && !gate) {
+        r = cop_sleep(COP_US(200));
+    }
+    return r ? r : answer(arg, result);
+}
+
+/* In two ways: its context is cancelled, or it is killed. */
+TEST_TIMES(2, when_who_began_a_lazy_task_gives_up_the_others_get_its_value)
+{
+    cop_future *f = make_lazy(answer_at_gate);
+    cop_context *context = cop_context_new(COP_FOREVER);
+    cop_ref first, others[4];
+    cop_pid pid;
+    cop_spawn(&pid, await_lazy, .arg = COP_BYTES(f), .context = context, .monitor = &first);
+    EVENTUALLY(cop_alive(cop_future_pid(f)));
+    for (int i = 0; i < 4; i++) {
+        cop_spawn(NULL, await_lazy, .arg = COP_BYTES(f), .monitor = &others[i]);
+    }
+    if (_i == 0) {
+        cop_context_cancel(context, cop_failed(-EIO, NULL));
+    } else {
+        cop_exit_signal(pid, COP_REASON_KILLED);
+    }
+    ck_assert_int_eq(cop_reason_error(test_down(first)), -ECANCELED);
+    cop_context_free(context);
+    gate = true;
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(test_down(others[i]).kind, COP_NORMAL);
+    }
+    ck_assert_int_eq(calls, 1);
+    cop_future_release(f);
+}
+
+static _Atomic(cop_future *) own;
+
+static int
+force_oneself(cop_bytes arg, void *result)
+{
+    (void)arg;
+    EVENTUALLY(own);
+    return cop_await(own, result, sizeof(int), SOON);
+}
+
+TEST(a_lazy_task_that_forces_itself_is_refused)
+{
+    own = make_lazy(force_oneself);
+    int n;
+    ck_assert_int_eq(cop_await(own, COP_OUT(n), SOON), -EDEADLK);
+    cop_future_release(own);
+}
+
 static int
 begin_and_leave(cop_bytes arg)
 {
