@@ -296,6 +296,9 @@ static int
 shut_down(cop_future *future, cop_time timeout)
 {
     const cop_reason never = {.kind = COP_SHUTDOWN, .code = -ECANCELED};
+    if (cop_pid_eq(pid_of(future), cop_self())) {
+        return copi_fail(-EDEADLK);
+    }
     if (take_start(of(future))) {
         copi_task_abandon(of(future), &never);
     }

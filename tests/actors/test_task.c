@@ -583,6 +583,22 @@ TEST(a_task_that_is_shut_down_may_still_answer) /* TSK-025 */
     release(f);
 }
 
+static int
+shut_oneself_down(cop_bytes arg, void *result)
+{
+    (void)arg, (void)result;
+    EVENTUALLY(own);
+    int r = cop_task_shutdown(own, SOON);
+    return r == -EDEADLK ? cop_sleep(COP_US(1)) : -ENOTRECOVERABLE; /* it was not asked to stop */
+}
+
+TEST(a_task_that_shuts_itself_down_is_refused_and_goes_on)
+{
+    own = cop_async(shut_oneself_down);
+    ck_assert_int_eq(cop_await(own, NULL, 0, SOON), 0);
+    release(own);
+}
+
 TEST(a_task_that_had_ended_by_itself_says_how_when_it_is_shut_down) /* TSK-026 */
 {
     cop_reason reasons[] = {COP_REASON_NORMAL, cop_failed(-EIO, "lost")};
