@@ -139,11 +139,19 @@ assert_value_comes(uint64_t number)
     ck_assert_uint_eq(got.number, number);
 }
 
-/* The word that it is settled, with this reference: its code. */
+static bool
+is_settled(const cop_msg *msg, void *env)
+{
+    (void)env;
+    return msg->tag == SETTLED;
+}
+
+/* The word that it is settled, with this reference: its code. What waiters tell may come before it. */
 static int
 settled(cop_ref ref)
 {
-    cop_msg msg = test_receive(SETTLED);
+    cop_msg msg;
+    ck_assert_int_eq(cop_receive_match(&msg, is_settled, NULL, SOON), 0);
     ck_assert_uint_eq(msg.from.id, COP_NOBODY.id);
     const struct cop_settled *body = COP_BODY(msg, struct cop_settled);
     ck_assert_uint_eq(body->ref.id, ref.id);
