@@ -39,7 +39,7 @@ ARCHIVE := $(BUILD)/libcoppice.a
 SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
 PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
-BENCH   := $(if $(BENCH_SRC),$(BUILD)/bench)
+BENCH   := $(BUILD)/bench $(BUILD)/bench-count
 SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
@@ -148,6 +148,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(ARCHIVE) -lck $(CHECK_LIBS)
 
+# Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
+wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
+
 # Tests of the demos' parts stand on all of them but their main().
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
     $(call object,$(filter-out %/main.c,$(DEMO_SRC)))
@@ -183,15 +186,20 @@ $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	$(Q)$(LINK) -o $@ $^ -lck
 
 .PHONY: bench
-bench: $(BENCH) ## measure; ARGS= is passed on
+bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
 	@$< $(ARGS)
 
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(COMPILE) $(INSIDE) -c -o $@ $<
 
-$(BUILD)/bench: $(call object,$(BENCH_SRC)) $(ARCHIVE)
+COUNTER = tests/bench/count.c
+
+$(BUILD)/bench: $(call object,$(filter-out $(COUNTER),$(BENCH_SRC))) $(ARCHIVE)
 	$(Q)$(LINK) -o $@ $^ -lck
+
+$(BUILD)/bench-count: $(call object,$(BENCH_SRC)) $(ARCHIVE)
+	$(Q)$(LINK) $(call wrapped,$(COUNTER)) -o $@ $^ -lck
 
 $(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
 	$(Q)$(LINK) -o $@ $^ -lck

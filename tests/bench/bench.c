@@ -1,62 +1,102 @@
 /*
- * tests/bench/bench.c - measure: `bench [--json] [--runs N] [NAME [SCALE]]`.
+ * tests/bench/bench.c - one run of one bench: what it says, and what it checks.
  *
  * Room: tests/.
- *
- * Each run is a child of this program, which never enters the library itself. On a machine that
- * others use, too, the smallest of several runs says most about the library, and the distance to the
- * median how far to trust it; so both are shown.
  */
 #include "tests/bench/bench.h"
 
-#include <errno.h>
+#include "tests/bench/count.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    DEFAULT_RUNS = 3,
-    MOST_RUNS = 100,
-    MOST_FIGURES = 4, /* of one bench */
-};
+static struct {
+    const struct bench *bench;
+    double scale;
+    bool told[BENCH_FIGURES];
+    FILE *results, *complaints; /* complaints: standard error, also when reports are silenced */
+    int64_t too_many;           /* what bench_miscount adds */
+} run;
 
-static FILE *results;    /* to the parent */
-static FILE *complaints; /* standard error, also when the library's reports are silenced */
-
-/* ---------------------------------------------------------------- in a bench */
-
-int64_t
-bench_count(int64_t base, double scale)
-{
-    int64_t count = (int64_t)((double)base * scale + 0.5);
-    return count > 0 ? count : 1;
-}
-
-int64_t
-bench_warmup(int64_t count)
-{
-    return count >= 10 ? count / 10 : 1;
-}
-
-void
-bench_result(const char *name, const char *unit, double value)
-{
-    (void)fprintf(results, "%s %s %.2f\n", name, unit, value);
-}
+/* ---------------------------------------------------------------- what it says */
 
 static void __attribute__((noreturn)) fail(const char *what)
 {
-    (void)fprintf(complaints, "bench: %s\n", what);
-    (void)fflush(complaints);
+    (void)fprintf(run.complaints, "bench: %s: %s\n", run.bench->name, what);
+    (void)fflush(run.complaints);
     _exit(EXIT_FAILURE);
+}
+
+static const struct bench_figure *
+to_tell(const char *name)
+{
+    for (size_t i = 0; i < BENCH_FIGURES && run.bench->figures[i].name; i++) {
+        if (strcmp(run.bench->figures[i].name, name) == 0 && !run.told[i]) {
+            run.told[i] = true;
+            return &run.bench->figures[i];
+        }
+    }
+    fail("a figure that it should not tell");
+}
+
+static void
+tell(const char *name, const char *unit, double value)
+{
+    (void)fprintf(run.results,
+                  "{\"bench\":\"%s\",\"peer\":\"coppice\",\"unit\":\"%s\",\"value\":%.2f}\n", name,
+                  unit, value);
+}
+
+void
+bench_result(const char *figure, double value)
+{
+    const struct bench_figure *it = to_tell(figure);
+    tell(it->name, it->unit, value);
+}
+
+void
+bench_result_per(const char *figure, cop_time wall, int64_t operations)
+{
+    bench_result(figure, (double)wall / (double)operations);
+}
+
+static void
+check_that_all_is_told(void)
+{
+    for (size_t i = 0; i < BENCH_FIGURES && run.bench->figures[i].name; i++) {
+        if (!run.told[i]) {
+            fail("a figure is missing");
+        }
+    }
+}
+
+/* There are actors everywhere, and nothing to wait for. */
+static void __attribute__((noreturn)) give_up(const char *why)
+{
+    for (size_t i = 0; i < BENCH_FIGURES && run.bench->figures[i].name; i++) {
+        (void)fprintf(run.results,
+                      "{\"bench\":\"%s\",\"peer\":\"coppice\",\"unit\":\"%s\",\"value\":null,"
+                      "\"note\":\"%s\"}\n",
+                      run.bench->figures[i].name, run.bench->figures[i].unit, why);
+    }
+    (void)fflush(run.results);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---------------------------------------------------------------- what it checks */
+
+void
+bench_miscount(void)
+{
+    run.too_many = 1;
 }
 
 void
 bench_check(const char *what, int64_t got, int64_t want)
 {
+    got += run.too_many;
     if (got != want) {
         char text[200];
         (void)snprintf(text, sizeof text, "%s is %lld and should be %lld", what, (long long)got,
@@ -76,6 +116,67 @@ bench_must(const char *what, int code)
     }
 }
 
+void
+bench_must_start(const char *what, int code)
+{
+    if (code == -EAGAIN) {
+        give_up("a thread for every actor: the system refuses more");
+    }
+    bench_must(what, code);
+}
+
+void
+bench_must_fit(int64_t processes)
+{
+    char line[32] = "";
+    FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+    if (file) {
+        (void)!fgets(line, sizeof line, file);
+        (void)fclose(file);
+    }
+    int64_t most = strtoll(line, NULL, 10);
+    if (most > 0 && processes > most / 2) {
+        char text[100];
+        (void)snprintf(text, sizeof text, "a thread for every actor: kernel.pid_max is %lld",
+                       (long long)most);
+        give_up(text);
+    }
+}
+
+/* ---------------------------------------------------------------- helpers */
+
+int64_t
+bench_count(int64_t base, double scale)
+{
+    int64_t count = (int64_t)((double)base * scale + 0.5);
+    return count > 0 ? count : 1;
+}
+
+int64_t
+bench_warmup(int64_t count)
+{
+    return count >= 10 ? count / 10 : 1;
+}
+
+cop_time
+bench_begin(void)
+{
+    if (count_begin) {
+        count_begin();
+    }
+    return cop_now();
+}
+
+cop_time
+bench_end(cop_time begin, int64_t operations)
+{
+    cop_time wall = cop_now() - begin;
+    if (count_end) {
+        count_end(operations);
+    }
+    return wall;
+}
+
 void *
 bench_array(size_t count, size_t size)
 {
@@ -84,6 +185,28 @@ bench_array(size_t count, size_t size)
         fail("no memory for the samples");
     }
     return array;
+}
+
+static int
+by_length(const void *a, const void *b)
+{
+    cop_time x = *(const cop_time *)a, y = *(const cop_time *)b;
+    return (x > y) - (x < y);
+}
+
+double
+bench_median(cop_time *times, int64_t count)
+{
+    qsort(times, (size_t)count, sizeof *times, by_length);
+    size_t lower = (size_t)(count - 1) / 2, upper = (size_t)count / 2;
+    return (double)(times[lower] + times[upper]) / 2;
+}
+
+cop_time
+bench_percentile(cop_time *times, int64_t count, int percent)
+{
+    qsort(times, (size_t)count, sizeof *times, by_length);
+    return times[(count * percent + 99) / 100 - 1];
 }
 
 void
@@ -96,192 +219,62 @@ bench_silence_reports(void)
     close(nowhere);
 }
 
-struct task {
-    const struct bench *bench;
-    double scale;
-};
+/* ---------------------------------------------------------------- the run */
 
 static int
-client(cop_bytes arg)
+client(cop_bytes unused)
 {
-    const struct task *task = arg.data;
-    task->bench->run(task->scale);
+    (void)unused;
+    run.bench->run(run.scale);
     return 0;
 }
 
 static void
-run_here(const struct bench *bench, double scale)
+wait_for_client(void)
 {
-    struct task task = {bench, scale};
     cop_ref ended;
     cop_msg msg;
-    bench_must("starting the client", cop_spawn(NULL, client, .name = "client",
-                                                .arg = COP_BYTES(task), .monitor = &ended));
+    bench_must("starting the client", cop_spawn(NULL, client, .name = "client", .monitor = &ended));
     bench_must("waiting for the client", cop_receive(&msg, COP_FOREVER));
-    bench_check("the tag of the client's last message", msg.tag, COP_MSG_DOWN);
-    bench_check("the kind of the client's end", COP_BODY(msg, struct cop_down)->reason.kind,
-                COP_NORMAL);
-    bench_must("the shutdown", cop_shutdown(COP_SEC(60)));
-    bench_check("the number of disowned threads", cop_disowned(), 0);
-}
-
-/* ---------------------------------------------------------------- one run */
-
-struct figure {
-    char name[32], unit[32];
-    double values[MOST_RUNS];
-};
-
-static bool
-read_figures(FILE *from, struct figure figures[MOST_FIGURES], int run)
-{
-    char line[128];
-    int count = 0;
-    while (count < MOST_FIGURES && fgets(line, sizeof line, from)) {
-        struct figure *figure = &figures[count++];
-        char value[32] = "";
-        if (sscanf(line, "%31s %31s %31s", figure->name, figure->unit, value) != 3) {
-            return false;
-        }
-        figure->values[run] = strtod(value, NULL);
+    if (msg.tag != COP_MSG_DOWN || COP_BODY(msg, struct cop_down)->reason.kind != COP_NORMAL) {
+        fail("the client has not ended normally");
     }
-    return count > 0;
-}
-
-static bool
-run_once(const struct bench *bench, double scale, struct figure figures[MOST_FIGURES], int run)
-{
-    int ends[2], status;
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return false;
-    }
-    (void)fflush(NULL);
-    pid_t child = fork();
-    if (child < 0) {
-        return false;
-    }
-    if (child == 0) {
-        close(ends[0]);
-        results = fdopen(ends[1], "w");
-        run_here(bench, scale);
-        (void)fflush(results);
-        _exit(EXIT_SUCCESS);
-    }
-    close(ends[1]);
-    FILE *from = fdopen(ends[0], "r");
-    bool read = from && read_figures(from, figures, run);
-    if (from) {
-        (void)fclose(from);
-    }
-    return waitpid(child, &status, 0) == child && status == 0 && read;
-}
-
-/* ---------------------------------------------------------------- all runs */
-
-static int
-by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void
-show(struct figure *figure, int runs, bool json)
+tell_counter(const char *what, double count)
 {
-    if (json) {
-        for (int i = 0; i < runs; i++) {
-            printf("{\"bench\":\"%s\",\"peer\":\"coppice\",\"unit\":\"%s\",\"value\":%.2f}\n",
-                   figure->name, figure->unit, figure->values[i]);
-        }
-        return;
-    }
-    qsort(figure->values, (size_t)runs, sizeof *figure->values, by_value);
-    double middle = (figure->values[(runs - 1) / 2] + figure->values[runs / 2]) / 2;
-    printf("%-14s %-12s %12.1f %12.1f %12.1f\n", figure->name, figure->unit, figure->values[0],
-           middle, figure->values[runs - 1]);
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s:%s", run.bench->name, what);
+    tell(name, "per_op", count);
 }
 
-static bool
-measure(const struct bench *bench, double scale, int runs, bool json)
+static FILE *
+stream_to(int file)
 {
-    static struct figure figures[MOST_FIGURES];
-    memset(figures, 0, sizeof figures);
-    for (int run = 0; run < runs; run++) {
-        if (!run_once(bench, scale, figures, run)) {
-            (void)fprintf(complaints, "bench: %s failed\n", bench->name);
-            return false;
-        }
-    }
-    for (int i = 0; i < MOST_FIGURES && figures[i].name[0]; i++) {
-        show(&figures[i], runs, json);
-    }
-    (void)fflush(stdout);
-    return true;
+    int own = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    FILE *stream = own >= 0 ? fdopen(own, "w") : NULL;
+    return stream ? stream : stderr;
 }
 
-static const struct bench *const tables[] = {bench_messages, bench_processes, NULL};
-
-static bool
-is_known(const char *name)
+void
+bench_run(const struct bench *bench, double scale, int file)
 {
-    for (const struct bench *const *table = tables; *table; table++) {
-        for (const struct bench *bench = *table; bench->name; bench++) {
-            if (!name || strcmp(name, bench->name) == 0) {
-                return true;
-            }
-        }
+    run.bench = bench;
+    run.scale = scale;
+    run.results = stream_to(file);
+    run.complaints = stream_to(STDERR_FILENO);
+    wait_for_client();
+    check_that_all_is_told();
+    if (count_tell) {
+        count_tell(tell_counter);
     }
-    return false;
-}
-
-static int
-usage(void)
-{
-    (void)fprintf(complaints, "usage: bench [--json] [--runs N] [NAME [SCALE]]\n");
-    for (const struct bench *const *table = tables; *table; table++) {
-        for (const struct bench *bench = *table; bench->name; bench++) {
-            (void)fprintf(complaints, "  %-14s %s\n", bench->name, bench->what);
-        }
+    bench_must("the shutdown", cop_shutdown(COP_SEC(60)));
+    if (cop_disowned() != 0) {
+        fail("threads had to be disowned");
     }
-    return 2;
-}
-
-int
-main(int argc, char **argv)
-{
-    const char *name = NULL;
-    double scale = 1;
-    int runs = DEFAULT_RUNS;
-    bool json = false, fine = true;
-
-    int kept = dup(STDERR_FILENO);
-    complaints = kept >= 0 ? fdopen(kept, "w") : stderr;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            json = true;
-        } else if (strcmp(argv[i], "--runs") == 0 && i + 1 < argc) {
-            runs = (int)strtol(argv[++i], NULL, 10);
-        } else if (!name && argv[i][0] != '-') {
-            name = argv[i];
-        } else if (name && argv[i][0] != '-') {
-            scale = strtod(argv[i], NULL);
-        } else {
-            return usage();
-        }
+    if (fclose(run.results) != 0) {
+        fail("the results cannot be written");
     }
-    if (runs < 1 || runs > MOST_RUNS || !(scale > 0) || !is_known(name)) {
-        return usage();
-    }
-    if (!json) {
-        printf("%-14s %-12s %12s %12s %12s   of %d runs\n", "bench", "unit", "least", "median",
-               "most", runs);
-    }
-    for (const struct bench *const *table = tables; *table; table++) {
-        for (const struct bench *bench = *table; bench->name; bench++) {
-            if (!name || strcmp(name, bench->name) == 0) {
-                fine = measure(bench, scale, runs, json) && fine;
-            }
-        }
-    }
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    (void)fclose(run.complaints);
 }
