@@ -133,7 +133,7 @@ FORCE:
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) $(BUILD)/bench ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -185,9 +185,12 @@ $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ -lck
 
-.PHONY: bench
+.PHONY: bench bench-peers
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
 	@$< $(ARGS)
+
+bench-peers: $(BUILD)/bench ## measure side by side with Erlang, Elixir, Go and CAF; ARGS="-n 5 call cast"
+	@BUILD=$(BUILD) tests/bench/peers.sh $(ARGS)
 
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
