@@ -150,6 +150,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 
 # Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
+$(BUILD)/tests/stress/test_steady: private LDFLAGS += $(call wrapped,tests/stress/test_steady.c)
 
 # Tests of the demos' parts stand on all of them but their main().
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
