@@ -9,21 +9,16 @@
  * group, and so has the handle. A member that was disowned may be in its function still: its block is
  * never freed.
  *
- * Who waits leaves a node in one of two lists: for a place, or for the end of all. Waiting for a place
- * is a race on purpose: a member that ends wakes one who waits, who then has to find the place free.
- * What if the one who is woken has gone meanwhile, because its time was over, or because it was killed?
- * The node owns a word for that: wherever it ends up, its drop function looks whether there is still
- * room, and wakes the next. So a wake-up is never lost, and needs no cleaning up by who waits.
- *
- * Nodes of waits that have ended lie in the list until their turn comes; those at its beginning are
- * dropped when another is added.
+ * Who waits leaves a node in one of two lists (waiters.c): for a place, or for the end of all. A member that
+ * ends wakes one who waits for a place; whose node, wherever it ends up, looks whether there is still room,
+ * and wakes the next.
  */
 #include "actors/task.h"
+#include "actors/waiters.h"
 #include "runtime/alloc.h"
 #include "runtime/context.h"
 #include "runtime/inbox.h"
 #include "runtime/live.h"
-#include "runtime/notice.h"
 #include "runtime/process.h"
 
 #include <coppice/context.h>
@@ -53,60 +48,27 @@ struct member {
 /* ---------------------------------------------------------------- holds */
 
 static void
-free_all(struct copi_list *nodes)
-{
-    while (nodes->count > 0) {
-        copi_message_free(copi_list_remove(nodes, &nodes->first));
-    }
-}
-
-static void
 release(void *arg)
 {
     cop_group *group = arg;
     if (copi_fetch_add_32(&group->holds, (uint32_t)-1) == 1) {
-        free_all(&group->for_place);
-        free_all(&group->for_end);
+        copi_waiters_free(&group->for_place);
+        copi_waiters_free(&group->for_end);
         cop_context_free(group->context);
         copi_live_gone(COPI_LIVE_GROUP);
         free(group);
     }
 }
 
-static cop_group *
-hold(cop_group *group)
+static void *
+hold(void *arg)
 {
+    cop_group *group = arg;
     copi_fetch_add_32(&group->holds, 1);
     return group;
 }
 
 /* ---------------------------------------------------------------- waking */
-
-static bool
-is_stale(const struct copi_message *node)
-{
-    return !copi_notice_is_wanted(node->from, node->ref);
-}
-
-static void
-drop_stale_locked(struct copi_list *nodes)
-{
-    while (nodes->count > 0 && is_stale(nodes->first)) {
-        copi_message_free(copi_list_remove(nodes, &nodes->first));
-    }
-}
-
-/* Nodes that were taken out under the lock are sent without. */
-static void
-send(cop_group *group, struct copi_message *node, void (*drop)(void *group))
-{
-    cop_pid to = node->from;
-    node->from = COP_NOBODY;
-    node->flags |= COPI_OUTSIDE;
-    *(struct copi_outside *)(void *)node->body =
-        (struct copi_outside){.data = hold(group), .drop = drop};
-    copi_notice_post(to, node);
-}
 
 static bool
 has_room_locked(const cop_group *group)
@@ -119,16 +81,11 @@ static void pass_on(void *arg);
 static void
 wake_one(cop_group *group)
 {
-    struct copi_message *node = NULL;
     copi_lock_take(&group->lock);
-    drop_stale_locked(&group->for_place);
-    if (group->for_place.count > 0 && has_room_locked(group)) {
-        node = copi_list_remove(&group->for_place, &group->for_place.first);
-    }
+    struct copi_message *node =
+        has_room_locked(group) ? copi_waiters_take_one(&group->for_place) : NULL;
     copi_lock_give(&group->lock);
-    if (node) {
-        send(group, node, pass_on);
-    }
+    copi_waiters_tell(node, hold, pass_on, group);
 }
 
 /* The node of somebody who was woken, and has taken the place or has not. */
@@ -139,25 +96,6 @@ pass_on(void *arg)
     release(arg);
 }
 
-/* Take all nodes out; the first of a chain. */
-static struct copi_message *
-take_all_locked(struct copi_list *nodes)
-{
-    struct copi_message *first = nodes->first;
-    copi_list_init(nodes);
-    return first;
-}
-
-static void
-send_all(cop_group *group, struct copi_message *node)
-{
-    while (node) {
-        struct copi_message *next = node->next;
-        send(group, node, release);
-        node = next;
-    }
-}
-
 /* --------------------------------------------------------------- cancelling */
 
 static void
@@ -166,9 +104,9 @@ cancel(cop_group *group, const cop_reason *why)
     cop_context_cancel(group->context, *why);
     copi_lock_take(&group->lock);
     struct copi_message *waiting =
-        take_all_locked(&group->for_place); /* there will be none for them */
+        copi_waiters_take_all(&group->for_place); /* there will be none for them */
     copi_lock_give(&group->lock);
-    send_all(group, waiting);
+    copi_waiters_tell(waiting, hold, release, group);
 }
 
 /* ---------------------------------------------------------------- a member */
@@ -194,11 +132,11 @@ give_place(cop_group *group)
     struct copi_message *waiting = NULL;
     copi_lock_take(&group->lock);
     if (--group->running == 0) {
-        waiting = take_all_locked(&group->for_end);
+        waiting = copi_waiters_take_all(&group->for_end);
     }
     copi_lock_give(&group->lock);
     wake_one(group);
-    send_all(group, waiting);
+    copi_waiters_tell(waiting, hold, release, group);
 }
 
 static cop_reason
@@ -239,25 +177,11 @@ static const struct copi_behaviour behaviour = {.kind = "member", .run = run, .e
 
 /* ---------------------------------------------------------------- adding one */
 
-/* Leave a node. */
-static int
-wait_in_locked(struct copi_process *self, struct copi_list *nodes, cop_ref ref)
-{
-    struct copi_message *node = copi_message_new(COPI_NOTE, 0, sizeof(struct copi_outside));
-    if (!node) {
-        return -ENOMEM;
-    }
-    node->from = self->pid;
-    node->ref = ref;
-    drop_stale_locked(nodes);
-    copi_list_append(nodes, node);
-    return 0;
-}
-
 /* 0: the place is taken. -EAGAIN: it is not, and a node waits for it under `ref` ({0}: none). */
 static int
-try_place(struct copi_process *self, cop_group *group, cop_ref ref)
+try_place(struct copi_process *self, void *arg, cop_ref ref)
 {
+    cop_group *group = arg;
     int r = copi_context_check(group->context);
     if (r) {
         return r;
@@ -266,27 +190,9 @@ try_place(struct copi_process *self, cop_group *group, cop_ref ref)
     if (has_room_locked(group)) {
         group->running++;
     } else {
-        r = ref.id ? wait_in_locked(self, &group->for_place, ref) : 0;
-        r = r ? r : -EAGAIN;
+        r = ref.id ? copi_waiters_add(&group->for_place, self, ref) : -EAGAIN;
     }
     copi_lock_give(&group->lock);
-    return r;
-}
-
-static int
-await_place(struct copi_process *self, cop_group *group)
-{
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
-    struct copi_message *notice = NULL;
-    cop_ref ref = copi_make_ref(self, self->index);
-    copi_notices_begin(self, ref);
-    int r;
-    while ((r = try_place(self, group, ref)) == -EAGAIN) {
-        if ((r = copi_notices_next(self, &wait, &notice)) != 0) {
-            break;
-        }
-    }
-    copi_notices_end(self);
     return r;
 }
 
@@ -325,7 +231,8 @@ go(cop_group *group, cop_task_fn fn, cop_bytes arg, bool waits)
         r = fn ? cop_cancelled() : copi_fail(-EINVAL);
     }
     if (r == 0) {
-        r = waits ? await_place(self, group) : try_place(self, group, (cop_ref){0});
+        r = waits ? copi_waiters_wait(self, COP_FOREVER, try_place, group)
+                  : try_place(self, group, (cop_ref){0});
     }
     if (r) {
         return r == -EAGAIN || r == -ENOMEM ? copi_fail(r) : r;
@@ -369,32 +276,12 @@ cop_group_try_go(cop_group *group, cop_task_fn fn, cop_bytes arg)
 
 /* 0: all have ended. -EAGAIN: they have not, and a node waits under `ref`. */
 static int
-all_have_ended(struct copi_process *self, cop_group *group, cop_ref ref)
+all_have_ended(struct copi_process *self, void *arg, cop_ref ref)
 {
-    int r = 0;
+    cop_group *group = arg;
     copi_lock_take(&group->lock);
-    if (group->running > 0) {
-        r = wait_in_locked(self, &group->for_end, ref);
-        r = r ? r : -EAGAIN;
-    }
+    int r = group->running > 0 ? copi_waiters_add(&group->for_end, self, ref) : 0;
     copi_lock_give(&group->lock);
-    return r;
-}
-
-static int
-await_end(struct copi_process *self, cop_group *group)
-{
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
-    struct copi_message *notice = NULL;
-    cop_ref ref = copi_make_ref(self, self->index);
-    copi_notices_begin(self, ref);
-    int r;
-    while ((r = all_have_ended(self, group, ref)) == -EAGAIN) {
-        if ((r = copi_notices_next(self, &wait, &notice)) != 0) {
-            break;
-        }
-    }
-    copi_notices_end(self);
     return r;
 }
 
@@ -405,7 +292,7 @@ cop_group_wait(cop_group *group, cop_reason *first_failure)
     int r = copi_enter_exit_point(&self);
     if (r == 0) {
         copi_take_in(self);
-        r = await_end(self, group);
+        r = copi_waiters_wait(self, COP_FOREVER, all_have_ended, group);
     }
     if (r) {
         return r == -ENOMEM ? copi_fail(r) : r;
