@@ -34,6 +34,7 @@
 #include <coppice/name.h>
 #include <coppice/partition.h>
 #include <coppice/pg.h>
+#include <coppice/pipeline.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
 #include <coppice/registry.h>

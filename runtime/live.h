@@ -23,7 +23,9 @@
  XX(GROUP, "groups")                                                   \
  XX(FLIGHT, "flights")                                                 \
  XX(COMPUTATION, "computations") /* of a flight's keys */              \
- XX(ASYNC_STREAM, "async streams")
+ XX(ASYNC_STREAM, "async streams")                                     \
+ XX(PIPELINE, "pipelines")                                             \
+ XX(PIPELINE_ITEM, "pipeline items")
 
 enum copi_live_kind {
 #define XX(name, words) COPI_LIVE_##name,

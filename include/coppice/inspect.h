@@ -66,7 +66,8 @@ typedef struct cop_live_count {
  *   futures         while a handle is held, or what stands behind them works
  *   resolvers       that have not been freed
  *   continuations   registered, and not through
- *   groups, flights, computations (for a flight's keys), async streams
+ *   groups, flights, computations (for a flight's keys), async streams, pipelines
+ *   pipeline items  submitted, and not through
  *
  *   out, capacity   where they go, as many kinds as fit; later versions may know more
  *
