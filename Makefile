@@ -177,6 +177,7 @@ $(PAGES): %: $(BUILD)/demos/%
 	@$< $(or $(ARGS),$(args_$@))
 
 args_wordfreq = README.md LICENSE $(FORMATTED)
+args_pipeline = $(BUILD)/pipeline.svg
 
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
