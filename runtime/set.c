@@ -6,6 +6,10 @@
  *
  * Concurrency Kit's hash set, in its delete-heavy mode. It could be read without a lock, but then what
  * is removed would have to outlive its readers; those who use it here have a lock anyway.
+ *
+ * A member that is removed leaves a mark, which every search passes on its way. So when as many have been
+ * removed as there were at most, the next that is added has the table made anew: then, and not at the
+ * removal, because a cursor may be on its way through it. Without memory for it the old one goes on.
  */
 #include "runtime/set.h"
 
@@ -83,13 +87,23 @@ copi_set_find(struct copi_set *set, uint64_t hash, cop_bytes key)
     return set->count > 0 ? ck_hs_get(&set->table, hash, &wanted) : NULL;
 }
 
+static bool
+begin(struct copi_set *set)
+{
+    set->most = set->removed = 0;
+    return ck_hs_init(&set->table, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT | CK_HS_MODE_DELETE, hash_of,
+                      is_same, &table_allocator, FIRST_CAPACITY, 0);
+}
+
 int
 copi_set_add(struct copi_set *set, struct copi_set_member *member)
 {
-    if (set->count == 0
-        && !ck_hs_init(&set->table, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT | CK_HS_MODE_DELETE,
-                       hash_of, is_same, &table_allocator, FIRST_CAPACITY, 0)) {
+    if (set->count == 0 && !begin(set)) {
         return -ENOMEM;
+    }
+    if (set->removed > set->most + FIRST_CAPACITY) {
+        set->removed = 0;
+        ck_hs_rebuild(&set->table);
     }
     if (!ck_hs_put(&set->table, member->hash, member)) {
         if (set->count == 0) {
@@ -98,6 +112,7 @@ copi_set_add(struct copi_set *set, struct copi_set_member *member)
         return -ENOMEM;
     }
     set->count++;
+    set->most = set->count > set->most ? set->count : set->most;
     return 0;
 }
 
@@ -105,6 +120,7 @@ void
 copi_set_remove(struct copi_set *set, struct copi_set_member *member)
 {
     ck_hs_remove(&set->table, member->hash, member);
+    set->removed++;
     if (--set->count == 0) {
         ck_hs_destroy(&set->table);
     }

@@ -20,7 +20,8 @@ struct copi_set_member {
 
 struct copi_set {
     ck_hs_t table;
-    size_t count;
+    size_t count, most; /* members; and how many there were at most, since it was empty */
+    size_t removed;     /* since the table was made, or made anew */
 };
 
 struct copi_set_cursor {

@@ -91,4 +91,48 @@ TEST(many_come_and_go)
     copi_map_clear(&map);
 }
 
+TEST(what_was_large_gives_its_memory_back_when_its_keys_have_gone)
+{
+    enum {
+        MOST = 50000
+    };
+    for (uint64_t key = 1; key < MOST; key++) {
+        ck_assert(copi_map_put(&map, key << 20, &things[key]));
+    }
+    size_t large = test_allocated();
+    for (uint64_t key = 1; key < MOST - 1; key++) {
+        copi_map_remove(&map, key << 20);
+    }
+    for (uint64_t key = 1; key < 100; key++) { /* as many as there were have been removed */
+        ck_assert(copi_map_put(&map, key << 20, &things[key]));
+        copi_map_remove(&map, key << 20);
+    }
+    ck_assert_ptr_eq(copi_map_get(&map, (uint64_t)(MOST - 1) << 20), &things[MOST - 1]);
+    if (!TEST_SANITIZED) {
+        ck_assert_uint_lt(test_allocated(), large / 2);
+    }
+    copi_map_clear(&map);
+}
+
+TEST(without_memory_to_be_made_anew_it_goes_on_as_it_is)
+{
+    enum {
+        LEFT = 100
+    };
+    for (uint64_t key = 1; key <= LEFT; key++) {
+        ck_assert(copi_map_put(&map, key, &things[key]));
+    }
+    copi_alloc_fail_after(0);
+    for (uint64_t key = LEFT + 1; key < 10000; key++) {
+        copi_map_remove(&map, LEFT);
+        ck_assert(copi_map_put(&map, LEFT, &things[key]));
+        ck_assert_ptr_eq(copi_map_get(&map, LEFT), &things[key]);
+    }
+    copi_alloc_fail_after(-1);
+    for (uint64_t key = 1; key < LEFT; key++) {
+        ck_assert_ptr_eq(copi_map_get(&map, key), &things[key]);
+    }
+    copi_map_clear(&map);
+}
+
 SUITE("map")

@@ -146,6 +146,25 @@ TEST(a_set_in_which_much_comes_and_goes_does_not_grow)
     copi_set_clear(&set);
 }
 
+TEST(a_search_does_not_pass_all_that_was_ever_removed)
+{
+    enum {
+        LIVE = 2000
+    };
+    copi_set_init(&set);
+    for (int i = 0; i < 200000; i++) {
+        ck_assert_int_eq(copi_set_add(&set, &make(i % MANY)->member), 0);
+        if (i >= LIVE) {
+            copi_set_remove(&set, &objects[(i - LIVE) % MANY].member);
+        }
+    }
+    struct ck_hs_stat stat;
+    ck_hs_stat(&set.table, &stat);
+    ck_assert_uint_eq(stat.n_entries, LIVE);
+    ck_assert_uint_le(stat.probe_maximum, 24); /* 30, were it not made anew */
+    copi_set_clear(&set);
+}
+
 TEST(another_seed_is_another_hash)
 {
     ck_assert_uint_eq(copi_hash(COP_STR("k"), 1), copi_hash(COP_STR("k"), 1));
