@@ -28,15 +28,27 @@
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
 #include "runtime/live.h"
-#include "runtime/memory.h"
 #include "runtime/process.h"
+
+static void run_all(struct copi_work *work);
+static void give_up(struct copi_work *work, cop_pid worker, const cop_reason *why);
+
+/* With a hold, which the worker gives back. */
+static void
+submit(cop_future *future)
+{
+    static const struct copi_work_kind kind = {run_all, give_up};
+    cop_future_retain(future);
+    future->work.kind = &kind;
+    copi_workers_submit(&future->work);
+}
 
 static void
 hand_over(cop_future *future)
 {
     uint32_t not_yet = 0;
     if (copi_cas_32(&future->is_scheduled, &not_yet, 1)) {
-        copi_workers_submit(future);
+        submit(future);
     }
 }
 
@@ -89,31 +101,6 @@ run_step(void *arg)
     step->continuation->kind->run(step->continuation, step->settled);
 }
 
-static bool
-is_to_end(const struct copi_process *self)
-{
-    return self->pending == COPI_KILLED_BY
-           || copi_load_relaxed_64(&self->asked_to_end) == self->pid.id;
-}
-
-/* What it has done to its process is no affair of the next one: contexts that it has not left, memory,
- * a shield, signals to it. */
-static void
-begin_anew(struct copi_process *self)
-{
-    while (self->entered) {
-        cop_context_leave(self->context);
-    }
-    copi_memory_free_all(self);
-    self->shielded = false;
-    if (copi_load_relaxed_32(&self->signals)) {
-        copi_take_in_signals(self);
-    }
-    if (!is_to_end(self)) {
-        self->pending = COPI_NONE;
-    }
-}
-
 /* It has run, or never will; it may be gone when this returns. */
 static void
 finish(struct copi_continuation *continuation, const cop_future *settled)
@@ -143,15 +130,13 @@ run(struct copi_process *self, struct copi_continuation *continuation, cop_futur
     struct step step = {continuation, settled};
     cop_reason why;
     copi_store_release_ptr(&settled->running, continuation);
-    copi_callback_begin(self, "continuation");
-    bool returned = copi_run_caught(self, run_step, &step, &why);
-    copi_callback_end(self);
+    bool returned = copi_worker_call(self, "continuation", run_step, &step, &why);
     void *mine = continuation;
-    if (!copi_cas_ptr(&settled->running, &mine, NULL)) { /* pairs with copi_continuations_give_up */
+    if (!copi_cas_ptr(&settled->running, &mine, NULL)) { /* pairs with give_up */
         leave(continuation, settled);
         copi_exit_disowned(self);
     }
-    begin_anew(self);
+    copi_worker_begin_anew(self);
     if (!returned) {
         continuation->kind->failed(continuation, &why);
     }
@@ -169,9 +154,16 @@ next_due(cop_future *future)
     return continuation;
 }
 
-void
-copi_continuations_run(cop_future *future)
+static cop_future *
+of(struct copi_work *work)
 {
+    return (cop_future *)(void *)((char *)work - offsetof(cop_future, work));
+}
+
+static void
+run_all(struct copi_work *work)
+{
+    cop_future *future = of(work);
     struct copi_process *self = copi_here.process;
     uint32_t not_yet;
     do {
@@ -183,15 +175,20 @@ copi_continuations_run(cop_future *future)
         not_yet = 0;
     } while (copi_load_acquire_ptr(&future->continuations)
              && copi_cas_32(&future->is_scheduled, &not_yet, 1));
+    cop_future_release(future);
 }
 
-void
-copi_continuations_give_up(cop_future *future, const cop_reason *why)
+/* The worker that is at it will not come back: the continuation that does not end has failed, and the
+ * others are for another worker. */
+static void
+give_up(struct copi_work *work, cop_pid worker, const cop_reason *why)
 {
+    (void)worker;
+    cop_future *future = of(work);
     struct copi_continuation *stuck = copi_exchange_ptr(&future->running, NULL);
     if (stuck) {
         stuck->kind->failed(stuck, why);
-        copi_workers_submit(future);
+        submit(future);
         leave(stuck, future);
     }
 }

@@ -28,11 +28,4 @@ void copi_future_continue(cop_future *future, struct copi_continuation *continua
 /* The future is settled, and others see that: let what waits for that run. */
 void copi_continuations_due(cop_future *future);
 
-/* In a worker: run all that are due. */
-void copi_continuations_run(cop_future *future);
-
-/* The worker that is at it will not come back: the continuation that does not end has failed, and the
- * others are for another worker. By whoever disowns it. */
-void copi_continuations_give_up(cop_future *future, const cop_reason *why);
-
 #endif

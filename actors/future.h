@@ -6,6 +6,7 @@
 #ifndef COPI_ACTORS_FUTURE_H
 #define COPI_ACTORS_FUTURE_H
 
+#include "actors/workers.h"
 #include "runtime/atomic.h"
 #include "runtime/message.h"
 
@@ -46,7 +47,7 @@ struct cop_future {
     copi_atomic_ptr running;       /* by a worker */
     copi_atomic32 is_scheduled;    /* a worker has it, or will */
     struct copi_continuation *due; /* the worker's, oldest first */
-    cop_future *next_due;          /* in the workers' queue */
+    struct copi_work work;         /* to run them */
     /* constant */
     size_t value_size;            /* or COP_ANY */
     struct copi_account *account; /* track.c's; NULL: not tracked */

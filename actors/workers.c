@@ -1,11 +1,12 @@
 /*
- * actors/workers.c - the library's own processes that run continuations: as many as are needed.
+ * actors/workers.c - the library's own processes that run what is due: as many as are needed.
  *
  * Room: actors/.
  * Touch freely: the figures. Ask first: who wakes whom.
  *
- * There is one queue of futures that are due, under a lock, and a set of workers. A worker takes the
- * oldest, runs what is due, and takes the next; when there is none it waits, and ends after a second.
+ * There is one queue of work, under a lock, and a set of workers. A worker takes the
+ * oldest, runs it, and takes the next; when there is none it waits, and ends after a second. What work is,
+ * it does not know: the continuations of a future, say.
  *
  * How many: as many as there are processors may be at work at once. One that waits inside the library
  * does not count while it does, and if the queue is not empty then, another takes its place, so that a
@@ -23,8 +24,9 @@
  */
 #include "actors/workers.h"
 
-#include "actors/continuation.h"
+#include "runtime/exit.h"
 #include "runtime/inbox.h"
+#include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/timer.h"
 #include "runtime/wait.h"
@@ -39,7 +41,7 @@ enum {
 struct worker {
     struct copi_process *process;
     /* guarded by the pool's lock */
-    cop_future *future; /* that it is at, and has a hold on */
+    struct copi_work *work; /* that it is at */
     struct worker *next_idle;
     bool is_idle;
     bool is_gone; /* disowned: it counts no more, whatever its thread does */
@@ -48,7 +50,7 @@ struct worker {
 static struct {
     copi_lock lock;
     /* guarded by it */
-    cop_future *first, **end;
+    struct copi_work *first, **end;
     struct worker *idle;
     unsigned workers, at_work; /* not idle, and not waiting */
     cop_time moved;            /* when the queue last became shorter, or was empty */
@@ -161,17 +163,16 @@ meet(enum need need, struct copi_process *wake)
 }
 
 void
-copi_workers_submit(cop_future *future)
+copi_workers_submit(struct copi_work *work)
 {
     struct copi_process *wake = NULL;
-    cop_future_retain(future);
-    future->next_due = NULL;
+    work->next = NULL;
     copi_lock_take(&pool.lock);
     if (!pool.first) {
         pool.moved = copi_clock();
     }
-    *pool.end = future;
-    pool.end = &future->next_due;
+    *pool.end = work;
+    pool.end = &work->next;
     enum need need = need_locked(&wake);
     copi_lock_give(&pool.lock);
     meet(need, wake);
@@ -179,20 +180,20 @@ copi_workers_submit(cop_future *future)
 
 /* ---------------------------------------------------------------- a worker */
 
-static cop_future *
+static struct copi_work *
 take_locked(struct worker *worker)
 {
-    cop_future *future = pool.first;
-    if (future) {
-        pool.first = future->next_due;
+    struct copi_work *work = pool.first;
+    if (work) {
+        pool.first = work->next;
         pool.end = pool.first ? pool.end : &pool.first;
         pool.moved = copi_clock();
         if (worker->is_idle) {
             set_at_work_locked(worker);
         }
-        worker->future = future;
+        worker->work = work;
     }
-    return future;
+    return work;
 }
 
 static void
@@ -210,51 +211,87 @@ retire_locked(struct worker *worker)
 }
 
 /* The next that is due; NULL: there has been none for a while, or it is to end. */
-static cop_future *
+static struct copi_work *
 next(struct copi_process *self, struct worker *worker)
 {
     struct copi_wait wait = COPI_WAIT(PATIENCE);
     for (int r = 0;; r = copi_pause(self, &wait)) {
         copi_lock_take(&pool.lock);
-        worker->future = NULL;
+        worker->work = NULL;
         bool is_over = r != 0 || worker->is_gone;
-        cop_future *future = worker->is_gone ? NULL : take_locked(worker);
-        if (!future && is_over) {
+        struct copi_work *work = worker->is_gone ? NULL : take_locked(worker);
+        if (!work && is_over) {
             retire_locked(worker);
-        } else if (!future && !worker->is_idle) {
+        } else if (!work && !worker->is_idle) {
             set_idle_locked(worker);
         }
         copi_lock_give(&pool.lock);
-        if (future || is_over) {
-            return future;
+        if (work || is_over) {
+            return work;
         }
         copi_take_in(self);
     }
 }
 
-/* It does not end but here: not at a signal, nor by the exit of a continuation. */
+/* It does not end but here: not at a signal, nor by the exit of what it runs. */
 static cop_reason
 run(struct copi_process *self)
 {
     struct worker me = {.process = self};
-    cop_future *future;
+    struct copi_work *work;
     self->held++;
     self->state = &me;
-    while ((future = next(self, &me))) {
-        copi_continuations_run(future);
-        cop_future_release(future);
+    while ((work = next(self, &me))) {
+        work->kind->run(work);
     }
     self->state = NULL;
     return COP_REASON_NORMAL;
 }
 
-/* A continuation waits in the library, or goes on. */
+/* ---------------------------------------------------------------- what it runs */
+
+bool
+copi_worker_call(struct copi_process *self, const char *what, void (*fn)(void *arg), void *arg,
+                 cop_reason *why)
+{
+    copi_callback_begin(self, what);
+    bool returned = copi_run_caught(self, fn, arg, why);
+    copi_callback_end(self);
+    return returned;
+}
+
+static bool
+is_to_end(const struct copi_process *self)
+{
+    return self->pending == COPI_KILLED_BY
+           || copi_load_relaxed_64(&self->asked_to_end) == self->pid.id;
+}
+
+void
+copi_worker_begin_anew(struct copi_process *self)
+{
+    while (self->entered) {
+        cop_context_leave(self->context);
+    }
+    copi_memory_free_all(self);
+    self->shielded = false;
+    if (copi_load_relaxed_32(&self->signals)) {
+        copi_take_in_signals(self);
+    }
+    if (!is_to_end(self)) {
+        self->pending = COPI_NONE;
+    }
+}
+
+/* ---------------------------------------------------------------- as a process */
+
+/* What it runs waits in the library, or goes on. */
 static void
 waits(struct copi_process *self, bool begins)
 {
     const struct worker *me = self->state;
     struct copi_process *wake = NULL;
-    if (!me || !me->future) {
+    if (!me || !me->work) {
         return; /* it waits for work */
     }
     copi_lock_take(&pool.lock);
@@ -264,8 +301,8 @@ waits(struct copi_process *self, bool begins)
     meet(need, wake);
 }
 
-/* A continuation does not end, and somebody has killed its worker: another goes on behind it. The
- * thread may be in it still, so that nothing is freed. */
+/* What it runs does not end, and somebody has killed the worker: another goes on behind it. The thread
+ * may be in it still, so that nothing is freed. */
 static void
 ended(struct copi_process *process, const cop_reason *reason, bool was_disowned)
 {
@@ -274,16 +311,24 @@ ended(struct copi_process *process, const cop_reason *reason, bool was_disowned)
         return;
     }
     copi_lock_take(&pool.lock);
-    cop_future *future = worker->future;
+    struct copi_work *work = worker->work;
     retire_locked(worker);
     copi_lock_give(&pool.lock);
-    if (future) {
-        copi_continuations_give_up(future, reason);
+    if (work) {
+        work->kind->give_up(work, process->pid, reason);
     }
 }
 
 static const struct copi_behaviour behaviour = {
     .kind = "worker", .run = run, .ended = ended, .waits = waits};
+
+struct copi_work *
+copi_worker_current(void)
+{
+    const struct copi_process *self = copi_here.process;
+    const struct worker *me = self && self->behaviour == &behaviour ? self->state : NULL;
+    return me ? me->work : NULL;
+}
 
 static void
 start_worker(void)
