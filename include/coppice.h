@@ -42,6 +42,7 @@
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
 #include <coppice/statem.h>
+#include <coppice/stream.h>
 #include <coppice/supervisor.h>
 #include <coppice/sys.h>
 #include <coppice/task.h>
