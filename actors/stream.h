@@ -132,8 +132,8 @@ struct cop_subscription {
     cop_resolver *resolver; /* of `ended` */
     cop_future *ended;
     cop_context *context;
-    cop_subscription *feeds; /* held; NULL: none, or it has closed */
     /* any thread, atomic */
+    copi_atomic_ptr feeds; /* the subscription that does not end before it; held */
     copi_atomic32 holds;
     copi_atomic32 wakes; /* what it has not looked at yet; > 0: a worker has it */
     copi_atomic64 demand;
@@ -162,6 +162,10 @@ struct cop_subscription {
 int copi_subscription_init(cop_subscription *self, const struct copi_sink *sink,
                            cop_stream *claimed, const char *file, int line);
 
+/* The same for one that is not the caller's alone: not below the caller's context. */
+int copi_subscription_init_detached(cop_subscription *self, const struct copi_sink *sink,
+                                    cop_stream *claimed, const char *file, int line);
+
 /* Let it run. */
 void copi_subscription_start(cop_subscription *self);
 
@@ -176,8 +180,8 @@ cop_subscription *copi_subscription_retain(cop_subscription *self);
 /* Any thread: so many more are wanted. */
 void copi_subscription_ask(cop_subscription *self, uint64_t n);
 
-/* `branch`, which has not started, feeds `self`, which does not end before it: until
- * copi_subscription_branch_closed, which is called in the branch, by its sink. */
+/* `branch`, whose sink has not been told that it is closed, feeds `self`, which does not end before it:
+ * until copi_subscription_branch_closed, which is called by that sink. */
 void copi_subscription_branch(cop_subscription *branch, cop_subscription *self);
 void copi_subscription_branch_closed(cop_subscription *branch);
 

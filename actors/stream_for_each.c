@@ -124,7 +124,7 @@ stop(void *arg)
 static int
 run(struct each *each, cop_time timeout)
 {
-    copi_reader_start(each->reader);
+    copi_reader_start(each->reader, NULL);
     int r = take_all(each, timeout);
     cop_reason why = cop_why();
     cop_undefer(stop, each, true);
@@ -196,7 +196,7 @@ find_reader(cop_stream *stream, struct copi_reader **out)
     int r = read_from(out, copi_stream_claim(cop_stream_retain(stream)));
     if (r == 0) {
         copi_store_release_ptr(&stream->reader, *out);
-        copi_reader_start(*out);
+        copi_reader_start(*out, NULL);
     }
     return r;
 }
@@ -218,7 +218,8 @@ cop_stream_next(cop_stream *stream, void *out, size_t size, cop_time timeout)
     if (size != copi_room_size(&stream->elements)) {
         return copi_fail(-EMSGSIZE);
     }
+    char nothing; /* a room for elements of no bytes */
     r = find_reader(stream, &reader);
-    r = r ? r : copi_reader_next(reader, out, &wait);
+    r = r ? r : copi_reader_next(reader, size > 0 ? out : &nothing, &wait);
     return copi_wait_failed(r);
 }

@@ -64,10 +64,8 @@ pull(cop_stream *stage, void *room, cop_reason *why)
 static void
 close_source(cop_stream *stage)
 {
-    struct generator *generator = of(stage);
-    bool was_open = generator->is_open;
-    generator->is_open = false;
-    if (was_open && generator->close) {
+    const struct generator *generator = of(stage);
+    if (generator->is_open && generator->close) {
         generator->close(stage->env);
     }
 }

@@ -30,8 +30,8 @@ struct copi_reader {
     cop_subscription subscription;
     /* constant */
     size_t least;
-    cop_subscription *feeds;
     bool eager_error;
+    cop_subscription *feeds; /* held as long as the subscription runs */
     copi_lock lock;
     /* guarded by it */
     struct copi_queue queue;
@@ -199,6 +199,15 @@ copi_reader_take(struct copi_reader *reader, void *room, cop_reason *why)
     return there_is;
 }
 
+bool
+copi_reader_has_element(struct copi_reader *reader)
+{
+    copi_lock_take(&reader->lock);
+    bool has = has_element(reader);
+    copi_lock_give(&reader->lock);
+    return has;
+}
+
 static bool
 is_there(const void *env)
 {
@@ -283,17 +292,17 @@ copi_reader_new(struct copi_reader **out, cop_stream *claimed, const struct copi
     }
     copi_lock_init(&reader->lock);
     reader->least = how->least;
-    reader->feeds = how->feeds;
     reader->eager_error = how->eager_error;
     *out = reader;
     return 0;
 }
 
 void
-copi_reader_start(struct copi_reader *reader)
+copi_reader_start(struct copi_reader *reader, cop_subscription *feeds)
 {
-    if (reader->feeds) {
-        copi_subscription_branch(&reader->subscription, reader->feeds);
+    reader->feeds = feeds;
+    if (feeds) {
+        copi_subscription_branch(&reader->subscription, feeds);
     }
     copi_subscription_start(&reader->subscription);
 }

@@ -12,10 +12,9 @@ struct copi_reader;
 struct copi_wait;
 
 struct copi_reader_init {
-    size_t most;             /* elements that are asked for ahead */
-    size_t least;            /* more are asked for when so many are used */
-    cop_subscription *feeds; /* whom it wakes; NULL: processes that wait */
-    bool eager_error;        /* an error drops what is queued */
+    size_t most;      /* elements that are asked for ahead */
+    size_t least;     /* more are asked for when so many are used */
+    bool eager_error; /* an error drops what is queued */
     const char *file;
     int line;
 };
@@ -26,10 +25,10 @@ enum {
 };
 
 /* A reader of a stage that has been claimed, which it takes over, also when it fails; -ENOMEM, -EINVAL. It
- * does not run before copi_reader_start. */
+ * does not run before copi_reader_start, which says whom it wakes; NULL: processes that wait. */
 int copi_reader_new(struct copi_reader **out, cop_stream *claimed,
                     const struct copi_reader_init *how);
-void copi_reader_start(struct copi_reader *reader);
+void copi_reader_start(struct copi_reader *reader, cop_subscription *feeds);
 
 /* The next element, as a stage's pull. One process or subscription at a time. */
 enum copi_pulled copi_reader_take(struct copi_reader *reader, void *room, cop_reason *why);
@@ -37,6 +36,9 @@ enum copi_pulled copi_reader_take(struct copi_reader *reader, void *room, cop_re
 /* The same for a process: waits for it. 0; -ENODATA: complete; the error's code, and it is in cop_why; or
  * as copi_pause. An exit point. */
 int copi_reader_next(struct copi_reader *reader, void *room, struct copi_wait *wait);
+
+/* Whether there is one to be taken. */
+bool copi_reader_has_element(struct copi_reader *reader);
 
 /* Nothing is wanted any more: cancel, drop what is queued. The reader itself is let go of by
  * copi_reader_release. */

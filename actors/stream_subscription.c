@@ -189,9 +189,9 @@ static bool
 is_inside(const cop_subscription *self)
 {
     struct copi_work *work = copi_worker_current();
-    const cop_subscription *at = work && work->kind == &work_kind ? of(work) : NULL;
+    cop_subscription *at = work && work->kind == &work_kind ? of(work) : NULL;
     while (at && at != self) {
-        at = at->feeds;
+        at = copi_load_acquire_ptr(&at->feeds);
     }
     return at != NULL;
 }
@@ -260,21 +260,30 @@ fail(cop_subscription *self, const cop_reason *why)
     self->phase = CLOSING;
 }
 
+/* All of them first: one may lie in the memory of a stage further down. */
+static void
+drop_in_hand(cop_subscription *self)
+{
+    if (self->in_hand) {
+        self->in_hand = NULL;
+        copi_element_drop(&self->top->elements, self->room);
+    }
+    for (cop_stream *stage = self->to_close; stage; stage = stage->up) {
+        void *room = stage->in_hand;
+        if (room) {
+            stage->in_hand = NULL;
+            copi_element_drop(&stage->up->elements, room);
+        }
+    }
+}
+
 static void
 close_stages(cop_subscription *self)
 {
-    if (self->in_hand) {
-        void *room = self->in_hand;
-        self->in_hand = NULL;
-        copi_element_drop(&self->top->elements, room);
-    }
+    drop_in_hand(self);
     while (self->to_close) {
         cop_stream *stage = self->to_close;
         self->to_close = stage->up;
-        if (stage->in_hand) {
-            copi_element_drop(&stage->up->elements, stage->in_hand);
-            stage->in_hand = NULL;
-        }
         if (stage->kind->close) {
             stage->kind->close(stage);
         }
@@ -298,8 +307,8 @@ tell(cop_subscription *self)
 static void
 linger(cop_subscription *self)
 {
-    if (copi_load_acquire_32(&self->branches)
-        == 0) { /* pairs with copi_subscription_branch_closed */
+    uint32_t left = copi_load_acquire_32(&self->branches); /* pairs with _branch_closed */
+    if (left == 0) { /* pairs with copi_subscription_branch_closed */
         self->phase = OVER;
     }
 }
@@ -601,15 +610,15 @@ leave(cop_subscription *self)
 void
 copi_subscription_branch(cop_subscription *branch, cop_subscription *self)
 {
-    branch->feeds = copi_subscription_retain(self);
+    copi_subscription_retain(self);
     copi_fetch_add_32(&self->branches, 1);
+    copi_store_release_ptr(&branch->feeds, self); /* pairs with is_inside's, and with _closed */
 }
 
 void
 copi_subscription_branch_closed(cop_subscription *branch)
 {
-    cop_subscription *self = branch->feeds;
-    branch->feeds = NULL;
+    cop_subscription *self = copi_exchange_ptr(&branch->feeds, NULL);
     copi_fetch_add_32(&self->branches, (uint32_t)-1); /* pairs with linger */
     copi_subscription_wake(self);
     cop_subscription_release(self);
@@ -617,9 +626,9 @@ copi_subscription_branch_closed(cop_subscription *branch)
 
 /* ---------------------------------------------------------------- made */
 
-int
-copi_subscription_init(cop_subscription *self, const struct copi_sink *sink, cop_stream *claimed,
-                       const char *file, int line)
+static int
+init(cop_subscription *self, const struct copi_sink *sink, cop_stream *claimed, const char *file,
+     int line)
 {
     const char *place = file ? file : claimed->file;
     self->work.kind = &work_kind;
@@ -627,7 +636,6 @@ copi_subscription_init(cop_subscription *self, const struct copi_sink *sink, cop
     self->top = self->to_close = claimed;
     size_t size = copi_room_size(&claimed->elements);
     self->room = copi_alloc(size ? size : 1);
-    self->context = cop_context_new(COP_FOREVER);
     bool is_made = self->room && self->context
                    && cop_promise_new_at(&self->ended, &self->resolver, 0, place ? place : "?",
                                          file ? line : claimed->line)
@@ -640,6 +648,22 @@ copi_subscription_init(cop_subscription *self, const struct copi_sink *sink, cop
     copi_future_observed(self->ended); /* its failure: who subscribes is told */
     copi_store_relaxed_32(&self->holds, 1);
     return 0;
+}
+
+int
+copi_subscription_init(cop_subscription *self, const struct copi_sink *sink, cop_stream *claimed,
+                       const char *file, int line)
+{
+    self->context = cop_context_new(COP_FOREVER);
+    return init(self, sink, claimed, file, line);
+}
+
+int
+copi_subscription_init_detached(cop_subscription *self, const struct copi_sink *sink,
+                                cop_stream *claimed, const char *file, int line)
+{
+    self->context = cop_context_detached(COP_FOREVER);
+    return init(self, sink, claimed, file, line);
 }
 
 void

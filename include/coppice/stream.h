@@ -11,14 +11,16 @@
  * after a cancellation. On an error the elements that are queued come first.
  *
  * A stream has one consumer. Whatever takes a stream, another stage or a consumer, takes its handle over,
- * also when it fails: so calls nest. One that is consumed by another already fails with -EBUSY. No function
- * that gives a stream returns NULL: what could not be made is a stream that fails, with -ENOMEM say.
+ * also when it fails: so calls nest. One that is consumed by another already fails with -EBUSY; for many
+ * there is cop_stream_share. No function that gives a stream returns NULL: what could not be made is a
+ * stream that fails, with -ENOMEM say.
  *
- * Stages have no threads. All functions of a stream, from its source to its consumer, are called in the
+ * Stages have no threads. All functions of a stream, but that of cop_stream_for_each, are called in the
  * library's own processes, one at a time; they may block, and hold up only this stream. A crash in one
  * (cop_exit, a failed cop_assert) is the stream's error, and harms nobody else; a positive return is one
- * with -EINVAL. They run in a context below the subscriber's, which a cancellation of the stream cancels:
- * calls in which they block return -ECANCELED then.
+ * with -EINVAL. They run in a context below the consumer's (what is shared, below the root), which a
+ * cancellation of the stream cancels: calls in which they block return -ECANCELED then. What is before
+ * cop_stream_buffer, _merge and _share runs beside what is behind.
  *
  * Elements are blocks of a fixed size, or of any (COP_ANY): then functions get a cop_bytes *. Those that
  * own memory have a drop function, which gets the block, or the bytes' data: whoever holds an element
@@ -161,6 +163,7 @@ typedef struct cop_stream_opts {
     bool
         takes; /* cop_stream_map, cop_stream_for_each: the function takes each element over, also when
                    it fails, and drops it itself. Only with a drop function there is something to take */
+    bool eager_error; /* cop_stream_merge, cop_stream_batch: an error drops what is queued */
     void *reserved[4];
     const char *file;
     int line;
@@ -194,6 +197,74 @@ COP_API cop_stream *cop_stream_filter_with(cop_stream *stream, cop_stream_filter
 /* The first n. It completes with the n-th, and cancels what is before it; with 0 at once. */
 COP_API cop_stream *cop_stream_take_at(cop_stream *stream, uint64_t n, const char *file, int line);
 #define cop_stream_take(stream, n) cop_stream_take_at((stream), (n), __FILE__, __LINE__)
+
+/*
+ * n elements at a time, as one: a struct cop_batch. The last may have fewer; so has the one before an error.
+ * 0: a stream that fails with -EINVAL.
+ *
+ *   items   n elements, one behind the other; cop_bytes with COP_ANY. They are the batch's, to which
+ *           cop_batch_drop belongs, as its drop function
+ */
+typedef struct cop_batch {
+    void *items;
+    size_t count;
+    void (*drop_item)(void *item);
+    size_t item_size; /* as the stream's, COP_ANY too */
+} cop_batch;
+COP_API void cop_batch_drop(void *batch);
+COP_API cop_stream *cop_stream_batch_with(cop_stream *stream, size_t n,
+                                          const cop_stream_opts *opts);
+#define cop_stream_batch(stream, n) cop_stream_batch_with((stream), (n), COP_STREAM_OPTS_(NULL, 0))
+
+/*
+ * The elements of several streams, as they come; those of each in their order. It completes when all have,
+ * and fails when one does: the others are cancelled then. Each is asked for up to 64 elements ahead.
+ *
+ * Elements must be of the same size, with the same drop function; else a stream that fails with -EINVAL.
+ * None: one that completes.
+ */
+COP_API cop_stream *cop_stream_merge_with(cop_stream *const streams[], size_t n,
+                                          const cop_stream_opts *opts);
+#define cop_stream_merge(streams, n) \
+ cop_stream_merge_with((streams), (n), COP_STREAM_OPTS_(NULL, 0))
+
+/*
+ * The same elements; but up to `most` are asked for ahead, and more as soon as `least` of them are used:
+ * what is before it works on while what is behind it is busy. GenStage's max_demand and min_demand.
+ *
+ *   most, least   0: 64, and half of `most`. least > most: a stream that fails with -EINVAL
+ */
+COP_API cop_stream *cop_stream_buffer_at(cop_stream *stream, size_t most, size_t least,
+                                         const char *file, int line);
+#define cop_stream_buffer(stream, most, least) \
+ cop_stream_buffer_at((stream), (most), (least), __FILE__, __LINE__)
+
+typedef struct cop_share_opts {
+    size_t bound; /* elements that wait for each consumer; 0: 64 */
+    cop_stream_full
+        when_full;    /* of a consumer that is slower than others by more than that: all wait for
+                                  it; elements are dropped for it; or it fails with -EOVERFLOW, alone */
+    size_t consumers; /* it begins when so many consume it; 0: with the first */
+    /* Elements with a drop function: makes another of the same, 0 or a code, with which the stream fails.
+     * Called in the library's processes. */
+    int (*share)(const void *element, void *out);
+    void *reserved[4];
+    const char *file;
+    int line;
+} cop_share_opts;
+
+/*
+ * A stream that may be consumed by many, each by a handle of its own (cop_stream_retain): all elements from
+ * when it begins to consume, in the same order. It ends for all; and when the last consumer has left.
+ * Who comes after that gets its end at once; -EPIPE, when it was cancelled.
+ *
+ * Elements with a drop function, and no share(): a stream that fails with -EINVAL.
+ */
+COP_API cop_stream *cop_stream_share_with(cop_stream *stream, const cop_share_opts *opts);
+/* cop_stream_share(stream, .bound = 16) */
+#define cop_stream_share(...) COP_STREAM_SHARE_(__VA_ARGS__, .line = __LINE__)
+#define COP_STREAM_SHARE_(stream, ...) \
+ cop_stream_share_with((stream), &(cop_share_opts){.file = __FILE__, __VA_ARGS__})
 
 /* ------------------------------------------------------------------ consumers */
 

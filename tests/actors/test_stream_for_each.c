@@ -31,6 +31,14 @@ see(void *element, void *env)
     return ++seen->count == seen->stop_at ? seen->code : 0;
 }
 
+static int
+count_tick(void *element, void *env)
+{
+    (void)element;
+    ((struct seen *)env)->count++;
+    return 0;
+}
+
 /* ---------------------------------------------------------------- each */
 
 TEST(without_a_function_it_is_refused_and_the_stream_let_go_of)
@@ -293,6 +301,29 @@ TEST(the_next_comes_until_there_is_none)
     ck_assert_int_eq(cop_stream_next(stream, COP_OUT(n), SOON), -ENODATA);
     cop_stream_release(stream);
     EVENTUALLY(source.env_dropped == 1);
+}
+
+TEST(elements_may_have_no_bytes)
+{
+    struct seen seen = {0};
+    for (int round = 0; round < 2; round++) {
+        ck_assert_int_eq(cop_stream_new(&stream, &sender, .size = 0), 0);
+        for (int i = 0; i < 3; i++) {
+            ck_assert_int_eq(cop_stream_try_send(sender, (cop_bytes){NULL, 0}), 0);
+        }
+        cop_stream_close(sender);
+        cop_sender_free(sender);
+        if (round == 0) {
+            for (int i = 0; i < 3; i++) {
+                ck_assert_int_eq(cop_stream_next(stream, NULL, 0, SOON), 0);
+            }
+            ck_assert_int_eq(cop_stream_next(stream, NULL, 0, SOON), -ENODATA);
+            cop_stream_release(stream);
+        } else {
+            ck_assert_int_eq(cop_stream_for_each(stream, count_tick, &seen, SOON), 0);
+            ck_assert_uint_eq(seen.count, 3);
+        }
+    }
 }
 
 TEST(the_next_of_another_size_is_refused_and_nothing_begins)

@@ -19,7 +19,7 @@ read_owners(cop_stream *stream, size_t most, size_t least)
     ck_assert_int_eq(copi_reader_new(&reader, copi_stream_claim(stream),
                                      &(struct copi_reader_init){.most = most, .least = least}),
                      0);
-    copi_reader_start(reader);
+    copi_reader_start(reader, NULL);
     return reader;
 }
 
@@ -143,8 +143,7 @@ TEST_TIMES(2, elements_that_wait_come_before_an_error_unless_that_is_eager)
     cop_self();
     copi_reader_new(&reader, copi_stream_claim(owner_stream(&source)),
                     &(struct copi_reader_init){.most = 10, .least = 5, .eager_error = _i == 1});
-    copi_reader_start(reader);
-    EVENTUALLY(source.closed == 1 && is_resting(reader) == false);
+    copi_reader_start(reader, NULL);
     cop_future *ended = cop_subscription_ended(copi_reader_subscription(reader));
     EVENTUALLY(cop_future_state(ended, NULL) == -EIO);
     cop_future_release(ended);
