@@ -19,6 +19,7 @@
 
 #include "actors/stream_reader.h"
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 
@@ -190,6 +191,7 @@ copi_stage_new(size_t size, const struct copi_stage_init *how)
     stage->line = how->line;
     copi_store_relaxed_32(&stage->handles, 1);
     copi_store_relaxed_32(&stage->holds, 1);
+    copi_live_born(COPI_LIVE_STREAM);
     return stage;
 }
 
@@ -207,6 +209,7 @@ copi_stage_let_go(cop_stream *stage)
         cop_stream *up = stage->up;
         drop_env(stage->drop_env, stage->env);
         stage->kind->free(stage);
+        copi_live_gone(COPI_LIVE_STREAM);
         stage = up;
     }
 }

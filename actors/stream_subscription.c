@@ -58,6 +58,7 @@
 #include "runtime/alloc.h"
 #include "runtime/context.h"
 #include "runtime/exit.h"
+#include "runtime/live.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
 
@@ -124,6 +125,7 @@ cop_subscription_release(cop_subscription *self)
         cop_context_free(self->context);
         cop_resolver_free(self->resolver);
         self->sink->free(self);
+        copi_live_gone(COPI_LIVE_SUBSCRIPTION);
     }
 }
 
@@ -307,8 +309,8 @@ tell(cop_subscription *self)
 static void
 linger(cop_subscription *self)
 {
-    uint32_t left = copi_load_acquire_32(&self->branches); /* pairs with _branch_closed */
-    if (left == 0) { /* pairs with copi_subscription_branch_closed */
+    uint32_t left = copi_load_acquire_32(&self->branches); /* pairs with branch_closed */
+    if (left == 0) {
         self->phase = OVER;
     }
 }
@@ -647,6 +649,7 @@ init(cop_subscription *self, const struct copi_sink *sink, cop_stream *claimed, 
     }
     copi_future_observed(self->ended); /* its failure: who subscribes is told */
     copi_store_relaxed_32(&self->holds, 1);
+    copi_live_born(COPI_LIVE_SUBSCRIPTION);
     return 0;
 }
 

@@ -25,7 +25,9 @@
  XX(COMPUTATION, "computations") /* of a flight's keys */              \
  XX(ASYNC_STREAM, "async streams")                                     \
  XX(PIPELINE, "pipelines")                                             \
- XX(PIPELINE_ITEM, "pipeline items")
+ XX(PIPELINE_ITEM, "pipeline items")                                   \
+ XX(STREAM, "streams") /* stages, each of them */                      \
+ XX(SUBSCRIPTION, "subscriptions")
 
 enum copi_live_kind {
 #define XX(name, words) COPI_LIVE_##name,

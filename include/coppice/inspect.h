@@ -68,6 +68,8 @@ typedef struct cop_live_count {
  *   continuations   registered, and not through
  *   groups, flights, computations (for a flight's keys), async streams, pipelines
  *   pipeline items  submitted, and not through
+ *   streams         each stage of them, until nobody holds it
+ *   subscriptions   that are not over, or of which a handle is held
  *
  *   out, capacity   where they go, as many kinds as fit; later versions may know more
  *
