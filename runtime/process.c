@@ -12,7 +12,7 @@
  *   1. terminate, if the process left by its own cop_exit and the behaviour has one
  *   2. the deferred calls of the process, what is in its dictionary
  *   3. its memory, its contexts
- *   4. its pid, name and timers: nobody finds it any more
+ *   4. its pid, name and timers: nobody finds it any more; descriptors that the library has for it
  *   5. its requests are refused, its mailbox is closed
  *   6. the observer sees the exit
  *   7. who watches it is told, then who waits for its start
@@ -29,6 +29,7 @@
 #include "runtime/process.h"
 
 #include "runtime/alloc.h"
+#include "runtime/belonging.h"
 #include "runtime/context.h"
 #include "runtime/cycle.h"
 #include "runtime/dictionary.h"
@@ -254,6 +255,7 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     copi_table_withdraw(process);
     copi_name_release(process);
     copi_timer_process_ends(process);
+    copi_belongings_process_ends(process, reason);
     if (by_itself) {
         copi_request_refuse_in_hand(process);
         copi_refuse_all(process->inbox.first, -ESRCH, reason);

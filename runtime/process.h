@@ -26,6 +26,7 @@
 struct copi_process;
 struct copi_watch;
 struct copi_timer;
+struct copi_belonging;
 struct copi_memory;
 struct copi_dictionary;
 struct copi_entered;
@@ -169,7 +170,8 @@ struct copi_process {
     cop_pid starter;
     unsigned stop_phase; /* ladder.c's */
     cop_time stop_deadline, stop_step;
-    struct copi_process *blocked; /* senders that wait for room: send.c's */
+    struct copi_process *blocked;      /* senders that wait for room: send.c's */
+    struct copi_belonging *belongings; /* what ends with it */
     char label
         [COPI_LABEL_ITSELF]; /* constant while it lives, and terminated always: fault.c peeks */
 
