@@ -29,6 +29,7 @@
 #include <coppice/genserver.h>
 #include <coppice/group.h>
 #include <coppice/inspect.h>
+#include <coppice/io.h>
 #include <coppice/memory.h>
 #include <coppice/message.h>
 #include <coppice/name.h>

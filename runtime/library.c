@@ -11,6 +11,7 @@
 #include "runtime/live.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
+#include "runtime/reactor.h"
 #include "runtime/report.h"
 #include "runtime/spawner.h"
 #include "runtime/stop.h"
@@ -204,6 +205,7 @@ cop_shutdown(cop_time timeout)
     while (!copi_thread_drained(cop_disowned(), copi_deadline(COP_MS(50)))) {
     }
     copi_timer_stop();
+    copi_reactor_stop();
     copi_lock_give(&library.ending);
     return orderly ? 0 : copi_fail(-ETIMEDOUT);
 }

@@ -96,6 +96,11 @@ int copi_park_fd(struct copi_parker *parker, int fd, short events, cop_time dead
 /* Whether it is ready now: 1, 0 or a negative errno value. */
 int copi_poll_fd(int fd, short events);
 
+/* What is ready of an epoll set, at most `most`; waits until something is. How many: 0 if it was
+ * interrupted. */
+struct epoll_event;
+int copi_park_set(int epoll_fd, struct epoll_event *ready, int most);
+
 /* Whether somebody has unparked it since it last parked. */
 static inline bool
 copi_parker_notified(const struct copi_parker *parker)

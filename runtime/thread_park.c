@@ -28,6 +28,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -251,4 +252,15 @@ copi_poll_fd(int fd, short events)
     int ready = n < 0 ? (errno == EINTR ? 0 : -errno) : (polled.revents & POLLNVAL) ? -EBADF : n;
     errno = kept;
     return ready;
+}
+
+int
+copi_park_set(int epoll_fd, struct epoll_event *ready, int most)
+{
+    int kept = errno;
+    copi_blocking_begin();
+    int n = epoll_wait(epoll_fd, ready, most, -1);
+    copi_blocking_end();
+    errno = kept;
+    return n > 0 ? n : 0;
 }
