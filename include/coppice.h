@@ -42,6 +42,7 @@
 #include <coppice/retry.h>
 #include <coppice/runtime.h>
 #include <coppice/signal.h>
+#include <coppice/socket.h>
 #include <coppice/statem.h>
 #include <coppice/stream.h>
 #include <coppice/supervisor.h>

@@ -1,0 +1,152 @@
+/*
+ * actors/wire.h - a descriptor that the library reads and writes for a process.
+ *
+ * Room: actors/. Any thread. How it lives: wire.c; what comes: wire_in.c; what goes: wire_out.c.
+ */
+#ifndef COPI_ACTORS_WIRE_H
+#define COPI_ACTORS_WIRE_H
+
+#include "actors/bytes.h"
+#include "actors/framing.h"
+#include "runtime/belonging.h"
+#include "runtime/reactor.h"
+#include "runtime/thread.h"
+
+#include <sys/stat.h>
+
+struct copi_message;
+struct copi_wire;
+
+/* What a wire is. Everything here is called with its lock held. */
+struct copi_wire_kind {
+    /* Answer its owner's request if that can be done now, or see to it that it will be. An error: neither,
+     * and the request still stands. It may let go of the lock meanwhile. */
+    int (*look)(struct copi_wire *wire);
+    /* Its descriptor is about to be closed. NULL: nothing. */
+    void (*closes)(struct copi_wire *wire);
+    bool listens; /* it carries nothing itself */
+};
+extern const struct copi_wire_kind copi_wire_stream, copi_wire_listener;
+
+struct copi_wire_options {
+    struct copi_framing framing;
+    size_t send_limit;
+    cop_time linger; /* 0: none */
+    int backlog;
+    bool delay;
+};
+
+struct copi_wire {
+    copi_lock lock;
+    uint32_t index; /* constant */
+    struct copi_belonging belonging;
+    struct copi_interest readable, writable; /* the reactor's, but for arming */
+
+    /* --- guarded by lock */
+    uint64_t id;  /* of this life, or the last */
+    bool is_open; /* the id finds it. Else it is free, or lingers */
+    bool lingers; /* it is nobody's, and sends what is left; */
+    bool drains;  /* and then hears the peer out */
+    const struct copi_wire_kind *kind;
+    struct copi_wire_options options;
+    cop_pid owner;
+    int fd;
+
+    /* what comes */
+    bool is_wanted;              /* the owner waits for a message */
+    struct copi_message *answer; /* that needs no memory: made with the request, and kept */
+    struct copi_waiting_bytes in;
+    int in_error; /* nothing more will come: why */
+    bool at_end;
+
+    /* what goes */
+    struct copi_waiting_bytes out;
+    bool is_flushing; /* `writable` is armed, or was and has not been heard of */
+    bool shuts_out, is_shut_out;
+    int out_error;
+    struct copi_message *room;    /* tells the owner of room; NULL: not asked */
+    struct copi_message *blocked; /* notices for who waits for room */
+
+    /* a listener's */
+    bool has_reported; /* that it had to pause */
+    dev_t device;      /* of its path in the file system; inode 0: none */
+    ino_t inode;
+
+    /* --- guarded by the table's lock */
+    uint32_t next_free;
+};
+
+/* ---------------------------------------------------------------- wire.c */
+
+struct copi_wire_start {
+    const struct copi_wire_kind *kind;
+    const struct copi_wire_options *options;
+    int fd; /* taken on 0 */
+    cop_pid owner;
+    const struct stat *path; /* of a listener's path; NULL: none */
+};
+
+/* -ENOMEM; -EAGAIN: there are 1,048,576 of them; -ECANCELED: the owner has ended. */
+int copi_wire_open(uint64_t *id, const struct copi_wire_start *start);
+
+/* The wire, and its lock. NULL: closed. */
+struct copi_wire *copi_wire_lock(uint64_t id);
+void copi_wire_unlock(struct copi_wire *wire);
+
+/* Let go of the lock, and take it again: whether it is the same wire still, and open. */
+bool copi_wire_relock(struct copi_wire *wire, uint64_t id);
+
+/* Close what is the caller's to close; -EBADF: its owner's end does just that. The lock is given. */
+int copi_wire_close(struct copi_wire *wire);
+
+/* -ESRCH, -EBADF. */
+int copi_wire_give(struct copi_wire *wire, cop_pid to);
+
+/* It may be that it lingers no longer: nothing is left to do. */
+void copi_wire_settle(struct copi_wire *wire);
+
+/* It lingers no longer, whatever is left. */
+void copi_wire_linger_ends(struct copi_wire *wire);
+
+/* ---------------------------------------------------------------- wire_in.c */
+
+/* -EALREADY, -ENOMEM, and those of copi_reactor_arm. */
+int copi_wire_want(struct copi_wire *wire);
+
+/* Nothing is wanted any more. */
+void copi_wire_unwant(struct copi_wire *wire);
+
+/* Answer it if that can be done now. */
+void copi_wire_look(struct copi_wire *wire);
+
+/* It lingers: read what nobody wants, until the peer's end. */
+void copi_wire_drain(struct copi_wire *wire);
+
+/* Answer the request: nothing more will come. */
+void copi_wire_tell_closed(struct copi_wire *wire, int error);
+
+/* The reactor's calls. */
+void copi_wire_be_readable(struct copi_interest *interest, int events);
+
+/* ---------------------------------------------------------------- wire_out.c */
+
+/* -EAGAIN: no room; else as cop_send_bytes. */
+int copi_wire_send(struct copi_wire *wire, cop_bytes bytes);
+
+/* Send what waits, as far as it goes. */
+void copi_wire_flush(struct copi_wire *wire);
+
+/* Post the notice when there is room, or never will be. */
+void copi_wire_await_room(struct copi_wire *wire, struct copi_message *notice);
+
+/* -EALREADY, -ENOMEM. */
+int copi_wire_tell_room(struct copi_wire *wire);
+
+void copi_wire_shut_out(struct copi_wire *wire);
+
+/* Who waits for room looks again. */
+void copi_wire_wake_blocked(struct copi_wire *wire);
+
+void copi_wire_be_writable(struct copi_interest *interest, int events);
+
+#endif

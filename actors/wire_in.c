@@ -1,0 +1,203 @@
+/*
+ * actors/wire_in.c - what comes: bytes, cut into messages, one for each request.
+ *
+ * Room: actors/. Any thread; the reactor's.
+ * Touch freely: how much is read at a time. Ask first: reading what nobody has asked for.
+ *
+ * Whoever asks looks for himself first, and reads: so on a busy connection the work is done by its
+ * owner's thread, and the reactor's has to do with the quiet ones. What was read beyond the message that
+ * was asked for waits here: less than one read and one frame.
+ */
+#include "actors/wire.h"
+#include "runtime/message.h"
+#include "runtime/send.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    READ_SIZE = 16 * 1024,
+    READS_AT_A_TIME = 8, /* others wait for the reactor, too */
+};
+
+static struct copi_wire *
+of_interest(struct copi_interest *interest)
+{
+    return (struct copi_wire *)(void *)((char *)interest - offsetof(struct copi_wire, readable));
+}
+
+/* ---------------------------------------------------------------- telling */
+
+void
+copi_wire_tell_closed(struct copi_wire *wire, int error)
+{
+    struct cop_closed closed = {.socket.id = wire->id, .error = error};
+    struct copi_message *message = wire->answer;
+    message->tag = COP_MSG_CLOSED;
+    message->size = sizeof closed;
+    memcpy(message->body, &closed, sizeof closed);
+    wire->answer = NULL;
+    wire->is_wanted = false;
+    copi_post(wire->owner, message);
+}
+
+/* The handle, the bytes, and a 0. -ENOMEM. */
+static int
+tell_data(struct copi_wire *wire, const unsigned char *bytes, size_t size)
+{
+    void *body;
+    struct copi_message *message =
+        copi_message_blank(COPI_SEND, COP_MSG_DATA, sizeof(cop_socket) + size + 1, &body);
+    if (!message) {
+        return -ENOMEM;
+    }
+    char *at = body;
+    memcpy(at, &wire->id, sizeof wire->id);
+    at += sizeof(cop_socket);
+    if (bytes && size > 0) {
+        memcpy(at, bytes, size);
+    }
+    at[size] = '\0';
+    wire->is_wanted = false;
+    copi_post(wire->owner, message);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- reading */
+
+/* -EAGAIN: there is nothing. */
+static int
+read_some(struct copi_wire *wire)
+{
+    unsigned char *end = copi_bytes_reserve(&wire->in, READ_SIZE);
+    if (!end) {
+        return -ENOMEM;
+    }
+    ssize_t size;
+    do {
+        size = recv(wire->fd, end, READ_SIZE, MSG_DONTWAIT);
+    } while (size < 0 && errno == EINTR);
+    if (size < 0) {
+        return -errno;
+    }
+    copi_bytes_added(&wire->in, (size_t)size);
+    wire->at_end = size == 0;
+    return 0;
+}
+
+/* -EAGAIN: what is here is not a whole one. */
+static int
+tell_next(struct copi_wire *wire)
+{
+    struct copi_frame frame;
+    cop_bytes bytes = copi_bytes_view(&wire->in);
+    int r = copi_framing_next(&wire->options.framing, bytes, wire->at_end, &frame);
+    if (r == 0) {
+        r = tell_data(wire, (const unsigned char *)bytes.data + frame.header, frame.size);
+    }
+    if (r == 0) {
+        copi_bytes_remove(&wire->in, frame.header + frame.size);
+    }
+    return r;
+}
+
+/* 0: the request is answered; -EAGAIN: it cannot be yet. */
+static int
+answer(struct copi_wire *wire)
+{
+    int r = wire->in_error ? wire->in_error : tell_next(wire);
+    for (int i = 0; r == -EAGAIN && !wire->at_end && i < READS_AT_A_TIME; i++) {
+        r = read_some(wire);
+        if (r) {
+            break;
+        }
+        r = tell_next(wire);
+    }
+    if (r && (r != -EAGAIN || wire->at_end)) {
+        wire->in_error = r == -EAGAIN ? 0 : r;
+        copi_bytes_clear(&wire->in);
+        copi_wire_tell_closed(wire, wire->in_error);
+        r = 0;
+    }
+    copi_bytes_fit(&wire->in);
+    return r;
+}
+
+static int
+look(struct copi_wire *wire)
+{
+    int r = wire->is_wanted ? answer(wire) : 0;
+    return r == -EAGAIN ? copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ) : r;
+}
+
+const struct copi_wire_kind copi_wire_stream = {.look = look};
+
+/* ---------------------------------------------------------------- requests */
+
+int
+copi_wire_want(struct copi_wire *wire)
+{
+    if (wire->is_wanted) {
+        return -EALREADY;
+    }
+    if (!wire->answer) {
+        wire->answer = copi_message_new(COPI_SEND, COP_MSG_CLOSED, sizeof(struct cop_closed));
+    }
+    if (!wire->answer) {
+        return -ENOMEM;
+    }
+    wire->is_wanted = true;
+    int r = wire->kind->look(wire);
+    if (r) {
+        copi_wire_unwant(wire);
+    }
+    return r;
+}
+
+void
+copi_wire_unwant(struct copi_wire *wire)
+{
+    wire->is_wanted = false;
+}
+
+void
+copi_wire_look(struct copi_wire *wire)
+{
+    int r = wire->is_open && wire->is_wanted ? wire->kind->look(wire) : 0;
+    if (r) {
+        wire->in_error = r;
+        copi_wire_tell_closed(wire, r);
+    }
+}
+
+void
+copi_wire_drain(struct copi_wire *wire)
+{
+    char unread[4096];
+    ssize_t size = 1;
+    for (int i = 0; wire->drains && size > 0 && i < READS_AT_A_TIME; i++) {
+        size = recv(wire->fd, unread, sizeof unread, MSG_DONTWAIT);
+    }
+    bool goes_on = size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
+    wire->drains =
+        wire->drains && goes_on && copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ) == 0;
+    copi_wire_settle(wire);
+}
+
+/* It may come late, and to another life: then it is a reason to look, and no more. */
+void
+copi_wire_be_readable(struct copi_interest *interest, int events)
+{
+    struct copi_wire *wire = of_interest(interest);
+    copi_lock_take(&wire->lock);
+    if (events == -ECANCELED) {
+        copi_wire_unwant(wire); /* of a thread that goes on after cop_shutdown, and can ask again */
+        copi_wire_linger_ends(wire);
+    } else if (wire->lingers) {
+        copi_wire_drain(wire);
+    } else {
+        copi_wire_look(wire);
+    }
+    copi_lock_give(&wire->lock);
+}

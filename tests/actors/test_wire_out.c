@@ -1,0 +1,323 @@
+/*
+ * tests/actors/test_wire_out.c - what goes: as much as the system takes, and the rest later.
+ *
+ * Room: tests/.
+ */
+#include "runtime/alloc.h"
+#include "runtime/table.h"
+#include "tests/actors/sockets.h"
+
+#include <pthread.h>
+
+enum {
+    GO = 1,
+    DONE,
+    LIMIT = 20000,
+};
+
+static bool
+waits_for_room(cop_pid pid)
+{
+    const struct copi_process *process = copi_table_find(pid);
+    return process && copi_load_relaxed_64(&process->noticed) != 0;
+}
+
+static void *
+hear_everything(void *arg)
+{
+    const struct ends *ends = arg;
+    static _Thread_local char block[65536];
+    size_t total = 0;
+    ssize_t n;
+    while ((n = recv(ends->peer, block, sizeof block, 0)) > 0) {
+        total += (size_t)n;
+    }
+    return (void *)total; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* ---------------------------------------------------------------- what is refused */
+
+TEST(what_can_never_be_sent_is_refused)
+{
+    struct ends ends = CONNECTED_LOCALLY(.framing = COP_FRAME_SIZE_1, .send_limit = 100);
+    static const char bytes[256];
+    ck_assert_int_eq(cop_send_bytes(ends.ours, (cop_bytes){bytes, 100}, 0), -EMSGSIZE);
+    ck_assert_int_eq(cop_why().code, -EMSGSIZE);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, (cop_bytes){bytes, SIZE_MAX}, 0), -EMSGSIZE);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, (cop_bytes){bytes, 256}, COP_FOREVER), -EMSGSIZE);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, (cop_bytes){NULL, 1}, 0), -EINVAL);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, (cop_bytes){bytes, 1}, -1), -EINVAL);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, (cop_bytes){bytes, 99}, 0), 0);
+    close_ends(ends);
+}
+
+TEST(to_a_peer_that_has_left_nothing_can_be_sent)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    close(ends.peer);
+    EVENTUALLY(cop_send_bytes(ends.ours, TEXT("a"), 0) != 0);
+    int r = cop_send_bytes(ends.ours, TEXT("a"), COP_FOREVER);
+    ck_assert(r == -EPIPE || r == -ECONNRESET);
+    ck_assert_int_eq(cop_socket_close(ends.ours), 0);
+}
+
+TEST(after_shutting_down_nothing_can_be_sent)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("last words"), 0), 0);
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("more"), 0), -EPIPE);
+    peer_hears_text(ends, "last words");
+    peer_hears_the_end(ends);
+    peer_says(ends, "I see", 5); /* the other direction goes on */
+    next_text(ends.ours, "I see");
+    close_ends(ends);
+}
+
+TEST(without_memory_what_does_not_go_at_once_is_not_sent_at_all)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    size_t sent = fill(ends.ours);
+    char c;
+    ck_assert_uint_eq(peer_hears(ends, &c, 1), 1);
+    copi_alloc_fail_after(0);
+    int r;
+    char block[4096] = {0};
+    cop_time until = cop_now() + SOON;
+    while ((r = cop_send_bytes(ends.ours, COP_BYTES(block), 0)) == -EAGAIN && cop_now() < until) {
+        char heard[1024];
+        recv(ends.peer, heard, sizeof heard, MSG_DONTWAIT);
+    }
+    copi_alloc_fail_after(-1);
+    ck_assert(r == 0 || r == -ENOMEM); /* it may have found room in what it has */
+    (void)sent;
+    close_ends(ends);
+}
+
+/* ---------------------------------------------------------------- sending */
+
+TEST_TIMES(3, what_is_sent_goes_with_its_size_before_it)
+{
+    const cop_framing framings[] = {COP_FRAME_SIZE_1, COP_FRAME_SIZE_2, COP_FRAME_SIZE_4};
+    struct ends ends = CONNECTED(.framing = framings[_i]);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("abc"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT(""), 0), 0);
+    const char *expected[] = {"\3abc\0", "\0\3abc\0\0", "\0\0\0\3abc\0\0\0\0"};
+    const size_t sizes[] = {5, 7, 11};
+    char heard[16];
+    ck_assert_uint_eq(peer_hears(ends, heard, sizes[_i]), sizes[_i]);
+    ck_assert_mem_eq(heard, expected[_i], sizes[_i]);
+    close_ends(ends);
+}
+
+TEST(lines_and_raw_bytes_go_as_they_are)
+{
+    struct ends ends = CONNECTED(.framing = COP_FRAME_LINE);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("a line\n"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT(""), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("none"), 0), 0);
+    peer_hears_text(ends, "a line\nnone");
+    close_ends(ends);
+}
+
+TEST(a_slow_reader_costs_its_bound_and_no_more)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    fill(ends.ours);
+    size_t before = test_allocated();
+    static const char block[4096];
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(cop_send_bytes(ends.ours, COP_BYTES(block), 0), -EAGAIN);
+        ck_assert_int_eq(cop_why().code, -EAGAIN);
+        ck_assert_int_eq(cop_send_bytes(ends.ours, COP_BYTES(block), 1), -ETIMEDOUT);
+    }
+    ck_assert_uint_lt(test_allocated(), before + 2 * LIMIT);
+    close_ends(ends);
+}
+
+TEST(all_that_was_taken_arrives_in_order)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    struct {
+        uint32_t number, filler[250];
+    } block = {0}, heard;
+    int r;
+    while ((r = cop_send_bytes(ends.ours, COP_BYTES(block), 0)) == 0) {
+        block.number++;
+    }
+    ck_assert_int_eq(r, -EAGAIN);
+    for (uint32_t i = 0; i < block.number; i++) {
+        ck_assert_uint_eq(peer_hears(ends, &heard, sizeof heard), sizeof heard);
+        ck_assert_uint_eq(heard.number, i);
+    }
+    close_ends(ends);
+}
+
+TEST(who_waits_for_room_is_woken_when_there_is_some)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    pthread_t thread;
+    void *heard;
+    size_t sent = fill(ends.ours);
+    ck_assert_int_eq(pthread_create(&thread, NULL, hear_everything, &ends), 0);
+    static const char block[LIMIT];
+    for (int i = 0; i < 50; i++) {
+        ck_assert_int_eq(cop_send_bytes(ends.ours, COP_BYTES(block), SOON), 0);
+        sent += sizeof block;
+    }
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    pthread_join(thread, &heard);
+    ck_assert_uint_eq((size_t)heard, sent);
+    close_ends(ends);
+}
+
+static int
+send_much(cop_bytes arg)
+{
+    static const char block[1000];
+    for (int i = 0; i < 200; i++) {
+        int r = cop_send_bytes(*(const cop_socket *)arg.data, COP_BYTES(block), COP_FOREVER);
+        if (r) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+TEST(many_may_wait_for_room_at_once)
+{
+    enum {
+        SENDERS = 8
+    };
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    cop_ref monitors[SENDERS];
+    pthread_t thread;
+    void *heard;
+    for (int i = 0; i < SENDERS; i++) {
+        ck_assert_int_eq(
+            cop_spawn(NULL, send_much, .arg = COP_BYTES(ends.ours), .monitor = &monitors[i]), 0);
+    }
+    ck_assert_int_eq(pthread_create(&thread, NULL, hear_everything, &ends), 0);
+    for (int i = 0; i < SENDERS; i++) {
+        ck_assert_int_eq(test_down(monitors[i]).kind, COP_NORMAL);
+    }
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    pthread_join(thread, &heard);
+    ck_assert_uint_eq((size_t)heard, SENDERS * 200 * 1000);
+    close_ends(ends);
+}
+
+static int
+send_for_ever(cop_bytes arg)
+{
+    int r = 0;
+    while (r == 0) {
+        r = send_much(arg);
+    }
+    return r;
+}
+
+TEST_TIMES(2, who_waits_for_room_can_be_ended)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    fill(ends.ours);
+    cop_ref monitor;
+    cop_pid pid;
+    ck_assert_int_eq(
+        cop_spawn(&pid, send_for_ever, .arg = COP_BYTES(ends.ours), .monitor = &monitor), 0);
+    EVENTUALLY(waits_for_room(pid));
+    cop_exit_signal(pid, _i ? COP_REASON_KILLED : COP_REASON_SHUTDOWN);
+    ck_assert_int_eq(test_down(monitor).kind, _i ? COP_KILLED : COP_SHUTDOWN);
+    close_ends(ends);
+}
+
+TEST(who_waits_for_room_learns_that_the_socket_was_closed)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT, .linger = -1);
+    fill(ends.ours);
+    cop_ref monitor;
+    cop_pid pid;
+    ck_assert_int_eq(
+        cop_spawn(&pid, send_for_ever, .arg = COP_BYTES(ends.ours), .monitor = &monitor), 0);
+    EVENTUALLY(waits_for_room(pid));
+    ck_assert_int_eq(cop_socket_close(ends.ours), 0);
+    ck_assert_int_eq(test_down(monitor).code, -EBADF);
+    close(ends.peer);
+}
+
+TEST(who_waits_for_room_learns_that_the_peer_has_left)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    fill(ends.ours);
+    cop_ref monitor;
+    cop_pid pid;
+    ck_assert_int_eq(
+        cop_spawn(&pid, send_for_ever, .arg = COP_BYTES(ends.ours), .monitor = &monitor), 0);
+    EVENTUALLY(waits_for_room(pid));
+    close(ends.peer);
+    int code = test_down(monitor).code;
+    ck_assert(code == -EPIPE || code == -ECONNRESET);
+    ck_assert_int_eq(cop_socket_close(ends.ours), 0);
+}
+
+/* ---------------------------------------------------------------- room as a message */
+
+TEST(room_that_is_there_is_told_at_once)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0);
+        cop_socket socket = *COP_BODY(test_receive(COP_MSG_WRITABLE), cop_socket);
+        ck_assert_uint_eq(socket.id, ends.ours.id);
+    }
+    close_ends(ends);
+}
+
+TEST(room_is_told_once_when_half_has_gone)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    pthread_t thread;
+    fill(ends.ours);
+    ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0);
+    ck_assert_int_eq(cop_socket_writable_once(ends.ours), -EALREADY);
+    cop_msg msg;
+    ck_assert_int_eq(cop_receive(&msg, COP_MS(5)), -ETIMEDOUT);
+    ck_assert_int_eq(pthread_create(&thread, NULL, hear_everything, &ends), 0);
+    test_receive(COP_MSG_WRITABLE);
+    static const char half[LIMIT / 2];
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_BYTES(half), 0), 0);
+    ck_assert_int_eq(cop_receive(&msg, COP_MS(5)), -ETIMEDOUT);
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    pthread_join(thread, NULL);
+    close_ends(ends);
+}
+
+TEST(a_connection_that_breaks_has_room)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    fill(ends.ours);
+    ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0);
+    close(ends.peer);
+    test_receive(COP_MSG_WRITABLE);
+    ck_assert_int_lt(cop_send_bytes(ends.ours, TEXT("a"), 0), 0);
+    ck_assert_int_eq(cop_socket_close(ends.ours), 0);
+}
+
+TEST(after_a_shutdown_of_the_library_what_waited_goes_on_to_be_sent)
+{
+    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
+    size_t sent = fill(ends.ours);
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    static const char block[LIMIT];
+    pthread_t thread;
+    void *heard;
+    ck_assert_int_eq(pthread_create(&thread, NULL, hear_everything, &ends), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_BYTES(block), SOON), 0);
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    pthread_join(thread, &heard);
+    ck_assert_uint_eq((size_t)heard, sent + sizeof block);
+    close_ends(ends);
+}
+
+SUITE("wire_out")
