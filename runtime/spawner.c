@@ -45,6 +45,7 @@ enum {
 struct request {
     const char *path;
     const char *const *argv;
+    struct copi_program_io io;
     struct copi_parker parker;
     /* guarded by the spawner's lock */
     struct request *next;
@@ -78,6 +79,7 @@ static struct {
 struct birth {
     const char *path;
     char *const *argv;
+    struct copi_program_io io;
     pid_t parent;
     int report; /* the end of the pipe that it writes to: FIRST_PRIVATE_FD or above */
     /* written by the child, between the two returns of vfork, unseen by the compiler */
@@ -111,6 +113,22 @@ take_empty_input(void)
     }
 }
 
+/* 0: it has what it has. */
+static bool
+take_as(int fd, int number)
+{
+    return fd == 0 || dup2(fd, number) >= 0;
+}
+
+static int
+take_given(const struct copi_program_io *io)
+{
+    return take_as(io->input, STDIN_FILENO) && take_as(io->output, STDOUT_FILENO)
+                   && take_as(io->error, STDERR_FILENO)
+               ? 0
+               : -1;
+}
+
 /* All but the report, which exec closes. */
 static int
 close_private(int report)
@@ -138,8 +156,11 @@ static _Noreturn void
 be_born(struct birth *birth)
 {
     birth->shares_memory = true;
-    if (die_with_parent(birth->parent) == 0 && close_private(birth->report) == 0) {
-        take_empty_input();
+    if (die_with_parent(birth->parent) == 0 && take_given(&birth->io) == 0
+        && close_private(birth->report) == 0) {
+        if (birth->io.input == 0) {
+            take_empty_input();
+        }
         reset_signals();
         execve(birth->path, birth->argv, environ);
     }
@@ -259,6 +280,7 @@ serve(struct request *request)
     struct birth birth = {
         .path = request->path,
         .argv = argv.out,
+        .io = request->io,
         .parent = getpid(),
         .report = report[1],
     };
@@ -410,6 +432,13 @@ find_program(const char *name, char path[PATH_MAX])
 int
 copi_spawner_run(const char *const argv[], struct copi_program *program)
 {
+    return copi_spawner_run_with(argv, &(struct copi_program_io){0}, program);
+}
+
+int
+copi_spawner_run_with(const char *const argv[], const struct copi_program_io *io,
+                      struct copi_program *program)
+{
     if (copi_is_forked()) {
         return -EPERM;
     }
@@ -421,7 +450,7 @@ copi_spawner_run(const char *const argv[], struct copi_program *program)
     if (r) {
         return r;
     }
-    struct request request = {.path = path, .argv = argv};
+    struct request request = {.path = path, .argv = argv, .io = *io};
     copi_parker_init(&request.parker);
     submit(&request);
     await(&request);

@@ -22,6 +22,12 @@ struct copi_program_end {
     int signal; /* not 0: this ended it, and status says nothing */
 };
 
+/* What a program has as its standard input, output and error: descriptors of the caller's, above 2 and
+ * closed by exec; 0: /dev/null, and ours. */
+struct copi_program_io {
+    int input, output, error;
+};
+
 /*
  * Start a program. It inherits standard output and standard error, the environment and the working
  * directory; its standard input is /dev/null, signals are as in a fresh process, and everything else
@@ -42,6 +48,10 @@ struct copi_program_end {
  * Threads: any.  Blocks until the program runs or could not.  Exit point: no.
  */
 int copi_spawner_run(const char *const argv[], struct copi_program *program);
+
+/* The same, with other descriptors. */
+int copi_spawner_run_with(const char *const argv[], const struct copi_program_io *io,
+                          struct copi_program *program);
 
 /* A signal to the whole group. */
 void copi_spawner_signal(const struct copi_program *program, int signal);

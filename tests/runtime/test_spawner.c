@@ -377,6 +377,36 @@ TEST(gives_it_an_empty_standard_input)
     ck_assert_int_eq(status_of(SH("read line")), 1);
 }
 
+TEST(gives_it_the_descriptors_that_it_is_to_have)
+{
+    int in[2], out[2];
+    struct copi_program program;
+    char text[16] = {0};
+    copi_library_begin();
+    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    const struct copi_program_io io = {.input = in[0], .output = out[1], .error = out[1]};
+    ck_assert_int_eq(copi_spawner_run_with(SH("cat; echo end >&2; exit 3"), &io, &program), 0);
+    close(in[0]);
+    close(out[1]);
+    ck_assert_int_eq(write(in[1], "words ", 6), 6);
+    close(in[1]);
+    ck_assert_int_eq(end_of(&program).status, 3);
+    ck_assert_int_gt(read(out[0], text, sizeof text - 1), 0);
+    ck_assert_str_eq(text, "words end\n");
+    close(out[0]);
+    copi_spawner_bury(&program);
+}
+
+TEST(says_that_it_cannot_have_what_is_no_descriptor)
+{
+    struct copi_program program;
+    const struct copi_program_io io = {.output = 900};
+    copi_library_begin();
+    ck_assert_int_eq(copi_spawner_run_with(ARGV("true"), &io, &program), -EBADF);
+    ck_assert(!has_children());
+}
+
 /* Then a pipe of the spawner's own gets their numbers. */
 TEST(works_when_the_standard_descriptors_are_closed)
 {
