@@ -167,6 +167,13 @@ look(struct copi_wire *wire)
     return is_shortage(r) ? pause_listening(wire, r) : r;
 }
 
+static void
+tell_broken(struct copi_wire *wire)
+{
+    const struct cop_closed closed = {.socket.id = wire->id, .error = wire->in_error};
+    copi_wire_tell(wire, COP_MSG_CLOSED, COP_BYTES(closed));
+}
+
 /* ---------------------------------------------------------------- Unix paths */
 
 /* The path that a socket has in the file system; false: none. */
@@ -193,6 +200,7 @@ remove_path(struct copi_wire *wire)
 
 const struct copi_wire_kind copi_wire_listener = {
     .look = look,
+    .tell_end = tell_broken,
     .closes = remove_path,
     .listens = true,
 };

@@ -8,9 +8,7 @@
 #include "actors/socket.h"
 
 #include "actors/address.h"
-#include "runtime/inbox.h"
-#include "runtime/message.h"
-#include "runtime/notice.h"
+#include "runtime/process.h"
 #include "runtime/table.h"
 
 #include <coppice/process.h>
@@ -207,169 +205,59 @@ cop_connect_with(cop_socket *out, const char *address, cop_time timeout,
 
 /* ---------------------------------------------------------------- what is the owner's */
 
-/* The caller's own wire, locked. -EBADF, -EPERM. */
-static int
-lock_own(struct copi_wire **wire, cop_socket socket)
-{
-    struct copi_process *self;
-    int r = copi_enter(&self);
-    if (r) {
-        return r;
-    }
-    *wire = copi_wire_lock(socket.id);
-    if (!*wire) {
-        return copi_fail(-EBADF);
-    }
-    if (!cop_pid_eq((*wire)->owner, self->pid)) {
-        copi_wire_unlock(*wire);
-        return copi_fail(-EPERM);
-    }
-    return 0;
-}
-
-/* The same of anybody's. */
-static int
-lock_any(struct copi_wire **wire, cop_socket socket)
-{
-    struct copi_process *self;
-    int r = copi_enter(&self);
-    if (r) {
-        return r;
-    }
-    *wire = copi_wire_lock(socket.id);
-    return *wire ? 0 : copi_fail(-EBADF);
-}
-
-static int
-unlock_with(struct copi_wire *wire, int r)
-{
-    copi_wire_unlock(wire);
-    return r ? copi_fail(r) : 0;
-}
-
 int
 cop_socket_active_once(cop_socket socket)
 {
     struct copi_wire *wire;
-    int r = lock_own(&wire, socket);
-    return r ? r : unlock_with(wire, copi_wire_want(wire));
+    int r = copi_wire_enter_own(&wire, socket.id, false);
+    return r ? r : copi_wire_leave(wire, copi_wire_want(wire));
 }
 
 int
 cop_socket_set_framing(cop_socket socket, cop_framing framing, size_t max_frame)
 {
     struct copi_wire *wire;
-    int r = lock_own(&wire, socket);
+    int r = copi_wire_enter_own(&wire, socket.id, false);
     if (r) {
         return r;
     }
     r = wire->kind->listens ? -EOPNOTSUPP
                             : copi_framing_set(&wire->options.framing, framing, max_frame);
-    return unlock_with(wire, r);
+    return copi_wire_leave(wire, r);
 }
 
 int
 cop_socket_give(cop_socket socket, cop_pid to)
 {
     struct copi_wire *wire;
-    int r = lock_own(&wire, socket);
-    return r ? r : unlock_with(wire, copi_wire_give(wire, copi_resolve(to)));
+    int r = copi_wire_enter_own(&wire, socket.id, false);
+    return r ? r : copi_wire_leave(wire, copi_wire_give(wire, copi_resolve(to)));
 }
 
 int
 cop_socket_writable_once(cop_socket socket)
 {
     struct copi_wire *wire;
-    int r = lock_own(&wire, socket);
+    int r = copi_wire_enter_own(&wire, socket.id, false);
     if (r) {
         return r;
     }
-    return unlock_with(wire, wire->kind->listens ? -EOPNOTSUPP : copi_wire_tell_room(wire));
+    return copi_wire_leave(wire, wire->kind->listens ? -EOPNOTSUPP : copi_wire_tell_room(wire));
 }
 
 /* ---------------------------------------------------------------- sending */
 
-/* With `notice`, which is taken then: told when it may try again. */
-static int
-try_to_send(cop_socket socket, cop_bytes bytes, struct copi_message **notice)
-{
-    struct copi_wire *wire = copi_wire_lock(socket.id);
-    if (!wire) {
-        return -EBADF;
-    }
-    int r = wire->kind->listens ? -EOPNOTSUPP : copi_wire_send(wire, bytes);
-    if (r == -EAGAIN && notice) {
-        copi_wire_await_room(wire, *notice);
-        *notice = NULL;
-    }
-    copi_wire_unlock(wire);
-    return r;
-}
-
-static struct copi_message *
-new_notice(const struct copi_process *self, cop_ref ref)
-{
-    struct copi_message *notice = copi_message_new(COPI_NOTE, 0, 0);
-    if (notice) {
-        notice->from = self->pid;
-        notice->ref = ref;
-    }
-    return notice;
-}
-
-/* Each time that there is room, others may be first. */
-static int
-send_when_there_is_room(struct copi_process *self, cop_socket socket, cop_bytes bytes,
-                        cop_time timeout)
-{
-    struct copi_wait wait = COPI_WAIT(timeout);
-    cop_ref ref = copi_make_ref(self, self->index);
-    struct copi_message *last = NULL;
-    int r;
-    copi_notices_begin(self, ref);
-    do {
-        struct copi_message *notice = new_notice(self, ref);
-        if (!notice) {
-            r = -ENOMEM;
-            break;
-        }
-        r = try_to_send(socket, bytes, &notice);
-        if (notice) {
-            copi_message_free(notice);
-        }
-        if (r != -EAGAIN) {
-            break;
-        }
-        r = copi_notices_next(self, &wait, &last);
-    } while (r == 0);
-    copi_notices_end(self);
-    return r;
-}
-
 int
 cop_send_bytes(cop_socket socket, cop_bytes bytes, cop_time timeout)
 {
-    struct copi_process *self;
-    int r = copi_enter(&self);
-    if (r) {
-        return r;
-    }
-    if (timeout < 0 || (!bytes.data && bytes.size > 0)) {
-        return copi_fail(-EINVAL);
-    }
-    r = try_to_send(socket, bytes, NULL);
-    if (r == -EAGAIN && timeout > 0) {
-        r = copi_enter_exit_point(&self);
-        r = r ? r : send_when_there_is_room(self, socket, bytes, timeout);
-    }
-    return r && r != -ECANCELED ? copi_fail(r) : r;
+    return copi_wire_send_or_wait(socket.id, false, bytes, timeout);
 }
 
 int
 cop_socket_shutdown_write(cop_socket socket)
 {
     struct copi_wire *wire;
-    int r = lock_any(&wire, socket);
+    int r = copi_wire_enter(&wire, socket.id, false);
     if (r) {
         return r;
     }
@@ -378,7 +266,7 @@ cop_socket_shutdown_write(cop_socket socket)
     } else {
         copi_wire_shut_out(wire);
     }
-    return unlock_with(wire, r);
+    return copi_wire_leave(wire, r);
 }
 
 /* ---------------------------------------------------------------- the rest */
@@ -387,7 +275,7 @@ int
 cop_socket_close(cop_socket socket)
 {
     struct copi_wire *wire;
-    int r = lock_any(&wire, socket);
+    int r = copi_wire_enter(&wire, socket.id, false);
     if (r == 0 && (r = copi_wire_close(wire))) {
         copi_fail(r);
     }
@@ -401,7 +289,7 @@ address_of(cop_socket socket, int (*which)(int fd, struct sockaddr *address, soc
     struct copi_wire *wire;
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
-    int r = lock_any(&wire, socket);
+    int r = copi_wire_enter(&wire, socket.id, false);
     if (r) {
         return r;
     }

@@ -123,6 +123,7 @@ begin_life(struct copi_wire *wire, const struct copi_wire_start *start)
     wire->has_reported = false;
     wire->device = start->path ? start->path->st_dev : 0;
     wire->inode = start->path ? start->path->st_ino : 0;
+    wire->port = start->port;
 }
 
 int
@@ -169,6 +170,17 @@ copi_wire_lock(uint64_t id)
     return wire;
 }
 
+struct copi_wire *
+copi_wire_lock_lingering(uint64_t id)
+{
+    struct copi_wire *wire = lock_record(id);
+    if (wire && !((wire->is_open || wire->lingers) && wire->id == id)) {
+        copi_lock_give(&wire->lock);
+        wire = NULL;
+    }
+    return wire;
+}
+
 void
 copi_wire_unlock(struct copi_wire *wire)
 {
@@ -180,6 +192,38 @@ copi_wire_relock(struct copi_wire *wire, uint64_t id)
 {
     copi_lock_take(&wire->lock);
     return wire->is_open && wire->id == id;
+}
+
+int
+copi_wire_enter(struct copi_wire **wire, uint64_t id, bool is_port)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    *wire = copi_wire_lock(id);
+    if (!*wire) {
+        return copi_fail(-EBADF);
+    }
+    return (*wire)->kind->is_port == is_port ? 0 : copi_wire_leave(*wire, -EBADF);
+}
+
+int
+copi_wire_enter_own(struct copi_wire **wire, uint64_t id, bool is_port)
+{
+    int r = copi_wire_enter(wire, id, is_port);
+    if (r == 0 && !cop_pid_eq((*wire)->owner, copi_here.process->pid)) {
+        r = copi_wire_leave(*wire, -EPERM);
+    }
+    return r;
+}
+
+int
+copi_wire_leave(struct copi_wire *wire, int result)
+{
+    copi_wire_unlock(wire);
+    return result ? copi_fail(result) : 0;
 }
 
 /* ---------------------------------------------------------------- closing */

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 
 struct copi_message;
+struct copi_port;
+struct copi_process;
 struct copi_wire;
 
 /* What a wire is. Everything here is called with its lock held. */
@@ -22,11 +24,19 @@ struct copi_wire_kind {
     /* Answer its owner's request if that can be done now, or see to it that it will be. An error: neither,
      * and the request still stands. It may let go of the lock meanwhile. */
     int (*look)(struct copi_wire *wire);
+    /* Nothing more will come, as in_error says: answer the request, or see to it that it will be. */
+    void (*tell_end)(struct copi_wire *wire);
     /* Its descriptor is about to be closed. NULL: nothing. */
     void (*closes)(struct copi_wire *wire);
-    bool listens; /* it carries nothing itself */
+    uint32_t data_tag, room_tag; /* of its messages */
+    bool listens;                /* it carries nothing itself */
+    bool is_port;                /* its handle is a cop_port, and not a cop_socket */
 };
-extern const struct copi_wire_kind copi_wire_stream, copi_wire_listener;
+extern const struct copi_wire_kind copi_wire_stream, copi_wire_listener, copi_wire_port;
+
+enum {
+    COPI_WIRE_ANSWER = 24 /* bytes of an answer that needs no memory, at most */
+};
 
 struct copi_wire_options {
     struct copi_framing framing;
@@ -72,6 +82,9 @@ struct copi_wire {
     dev_t device;      /* of its path in the file system; inode 0: none */
     ino_t inode;
 
+    /* a port's */
+    struct copi_port *port;
+
     /* --- guarded by the table's lock */
     uint32_t next_free;
 };
@@ -84,6 +97,7 @@ struct copi_wire_start {
     int fd; /* taken on 0 */
     cop_pid owner;
     const struct stat *path; /* of a listener's path; NULL: none */
+    struct copi_port *port;  /* taken on 0 */
 };
 
 /* -ENOMEM; -EAGAIN: there are 1,048,576 of them; -ECANCELED: the owner has ended. */
@@ -91,6 +105,16 @@ int copi_wire_open(uint64_t *id, const struct copi_wire_start *start);
 
 /* The wire, and its lock. NULL: closed. */
 struct copi_wire *copi_wire_lock(uint64_t id);
+
+/* The same, also of one that lingers. */
+struct copi_wire *copi_wire_lock_lingering(uint64_t id);
+
+/* For public functions, which fail with what these return. Anybody's: -EBADF; the caller's own: -EPERM, too.
+ * And their end, with what they have come to. */
+int copi_wire_enter(struct copi_wire **wire, uint64_t id, bool is_port);
+int copi_wire_enter_own(struct copi_wire **wire, uint64_t id, bool is_port);
+int copi_wire_leave(struct copi_wire *wire, int result);
+
 void copi_wire_unlock(struct copi_wire *wire);
 
 /* Let go of the lock, and take it again: whether it is the same wire still, and open. */
@@ -122,22 +146,22 @@ void copi_wire_look(struct copi_wire *wire);
 /* It lingers: read what nobody wants, until the peer's end. */
 void copi_wire_drain(struct copi_wire *wire);
 
-/* Answer the request: nothing more will come. */
-void copi_wire_tell_closed(struct copi_wire *wire, int error);
+/* Answer the request with the message that was made with it. */
+void copi_wire_tell(struct copi_wire *wire, uint32_t tag, cop_bytes body);
+
+/* What a stream's look does; -EAGAIN: it has to be told when there is more. */
+int copi_wire_answer(struct copi_wire *wire);
 
 /* The reactor's calls. */
 void copi_wire_be_readable(struct copi_interest *interest, int events);
 
 /* ---------------------------------------------------------------- wire_out.c */
 
-/* -EAGAIN: no room; else as cop_send_bytes. */
-int copi_wire_send(struct copi_wire *wire, cop_bytes bytes);
+/* The whole of cop_send_bytes. */
+int copi_wire_send_or_wait(uint64_t id, bool is_port, cop_bytes bytes, cop_time timeout);
 
 /* Send what waits, as far as it goes. */
 void copi_wire_flush(struct copi_wire *wire);
-
-/* Post the notice when there is room, or never will be. */
-void copi_wire_await_room(struct copi_wire *wire, struct copi_message *notice);
 
 /* -EALREADY, -ENOMEM. */
 int copi_wire_tell_room(struct copi_wire *wire);

@@ -30,13 +30,12 @@ of_interest(struct copi_interest *interest)
 /* ---------------------------------------------------------------- telling */
 
 void
-copi_wire_tell_closed(struct copi_wire *wire, int error)
+copi_wire_tell(struct copi_wire *wire, uint32_t tag, cop_bytes body)
 {
-    struct cop_closed closed = {.socket.id = wire->id, .error = error};
     struct copi_message *message = wire->answer;
-    message->tag = COP_MSG_CLOSED;
-    message->size = sizeof closed;
-    memcpy(message->body, &closed, sizeof closed);
+    message->tag = tag;
+    message->size = (uint16_t)body.size;
+    memcpy(message->body, body.data, body.size);
     wire->answer = NULL;
     wire->is_wanted = false;
     copi_post(wire->owner, message);
@@ -48,13 +47,13 @@ tell_data(struct copi_wire *wire, const unsigned char *bytes, size_t size)
 {
     void *body;
     struct copi_message *message =
-        copi_message_blank(COPI_SEND, COP_MSG_DATA, sizeof(cop_socket) + size + 1, &body);
+        copi_message_blank(COPI_SEND, wire->kind->data_tag, sizeof wire->id + size + 1, &body);
     if (!message) {
         return -ENOMEM;
     }
     char *at = body;
     memcpy(at, &wire->id, sizeof wire->id);
-    at += sizeof(cop_socket);
+    at += sizeof wire->id;
     if (bytes && size > 0) {
         memcpy(at, bytes, size);
     }
@@ -78,6 +77,9 @@ read_some(struct copi_wire *wire)
     do {
         size = recv(wire->fd, end, READ_SIZE, MSG_DONTWAIT);
     } while (size < 0 && errno == EINTR);
+    if (size < 0 && errno == ECONNRESET && wire->kind->is_port) {
+        size = 0; /* it has ended before it had read everything, as a program may */
+    }
     if (size < 0) {
         return -errno;
     }
@@ -102,9 +104,8 @@ tell_next(struct copi_wire *wire)
     return r;
 }
 
-/* 0: the request is answered; -EAGAIN: it cannot be yet. */
-static int
-answer(struct copi_wire *wire)
+int
+copi_wire_answer(struct copi_wire *wire)
 {
     int r = wire->in_error ? wire->in_error : tell_next(wire);
     for (int i = 0; r == -EAGAIN && !wire->at_end && i < READS_AT_A_TIME; i++) {
@@ -117,7 +118,7 @@ answer(struct copi_wire *wire)
     if (r && (r != -EAGAIN || wire->at_end)) {
         wire->in_error = r == -EAGAIN ? 0 : r;
         copi_bytes_clear(&wire->in);
-        copi_wire_tell_closed(wire, wire->in_error);
+        wire->kind->tell_end(wire);
         r = 0;
     }
     copi_bytes_fit(&wire->in);
@@ -127,11 +128,23 @@ answer(struct copi_wire *wire)
 static int
 look(struct copi_wire *wire)
 {
-    int r = wire->is_wanted ? answer(wire) : 0;
+    int r = wire->is_wanted ? copi_wire_answer(wire) : 0;
     return r == -EAGAIN ? copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ) : r;
 }
 
-const struct copi_wire_kind copi_wire_stream = {.look = look};
+static void
+tell_closed(struct copi_wire *wire)
+{
+    const struct cop_closed closed = {.socket.id = wire->id, .error = wire->in_error};
+    copi_wire_tell(wire, COP_MSG_CLOSED, COP_BYTES(closed));
+}
+
+const struct copi_wire_kind copi_wire_stream = {
+    .look = look,
+    .tell_end = tell_closed,
+    .data_tag = COP_MSG_DATA,
+    .room_tag = COP_MSG_WRITABLE,
+};
 
 /* ---------------------------------------------------------------- requests */
 
@@ -142,7 +155,7 @@ copi_wire_want(struct copi_wire *wire)
         return -EALREADY;
     }
     if (!wire->answer) {
-        wire->answer = copi_message_new(COPI_SEND, COP_MSG_CLOSED, sizeof(struct cop_closed));
+        wire->answer = copi_message_new(COPI_SEND, 0, COPI_WIRE_ANSWER);
     }
     if (!wire->answer) {
         return -ENOMEM;
@@ -167,7 +180,7 @@ copi_wire_look(struct copi_wire *wire)
     int r = wire->is_open && wire->is_wanted ? wire->kind->look(wire) : 0;
     if (r) {
         wire->in_error = r;
-        copi_wire_tell_closed(wire, r);
+        wire->kind->tell_end(wire);
     }
 }
 

@@ -8,8 +8,10 @@
  * thread as there is room. While something waits, all that is sent waits behind it.
  */
 #include "actors/wire.h"
+#include "runtime/inbox.h"
 #include "runtime/message.h"
 #include "runtime/notice.h"
+#include "runtime/process.h"
 #include "runtime/send.h"
 
 #include <errno.h>
@@ -26,7 +28,7 @@ of_interest(struct copi_interest *interest)
 static bool
 has_room(const struct copi_wire *wire)
 {
-    return wire->out.used <= wire->options.send_limit / 2 || wire->out_error;
+    return wire->out.used <= wire->options.send_limit / 2; /* none, if it is broken */
 }
 
 void
@@ -179,8 +181,9 @@ send_later(struct copi_wire *wire, const struct iovec parts[2], size_t total)
     return keep_rest(wire, parts, 0);
 }
 
-int
-copi_wire_send(struct copi_wire *wire, cop_bytes bytes)
+/* -EAGAIN: no room. */
+static int
+send_all(struct copi_wire *wire, cop_bytes bytes)
 {
     unsigned char header[COPI_FRAME_HEADER];
     int length = copi_framing_header(&wire->options.framing, bytes.size, header);
@@ -207,8 +210,8 @@ copi_wire_send(struct copi_wire *wire, cop_bytes bytes)
 
 /* Those that nobody looks for any more are left out, so that a peer that never reads does not gather
  * them. */
-void
-copi_wire_await_room(struct copi_wire *wire, struct copi_message *notice)
+static void
+await_room(struct copi_wire *wire, struct copi_message *notice)
 {
     struct copi_message **link = &wire->blocked;
     while (*link) {
@@ -224,13 +227,93 @@ copi_wire_await_room(struct copi_wire *wire, struct copi_message *notice)
     *link = notice;
 }
 
+/* With `notice`, which is taken then: told when it may try again. */
+static int
+try_to_send(uint64_t id, bool is_port, cop_bytes bytes, struct copi_message **notice)
+{
+    struct copi_wire *wire = copi_wire_lock(id);
+    if (!wire) {
+        return -EBADF;
+    }
+    int r = wire->kind->is_port != is_port ? -EBADF
+            : wire->kind->listens          ? -EOPNOTSUPP
+                                           : send_all(wire, bytes);
+    if (r == -EAGAIN && notice) {
+        await_room(wire, *notice);
+        *notice = NULL;
+    }
+    copi_wire_unlock(wire);
+    return r;
+}
+
+static struct copi_message *
+new_notice(const struct copi_process *self, cop_ref ref)
+{
+    struct copi_message *notice = copi_message_new(COPI_NOTE, 0, 0);
+    if (notice) {
+        notice->from = self->pid;
+        notice->ref = ref;
+    }
+    return notice;
+}
+
+/* Each time that there is room, others may be first. */
+static int
+send_when_there_is_room(struct copi_process *self, uint64_t id, bool is_port, cop_bytes bytes,
+                        cop_time timeout)
+{
+    struct copi_wait wait = COPI_WAIT(timeout);
+    cop_ref ref = copi_make_ref(self, self->index);
+    struct copi_message *last = NULL;
+    int r;
+    copi_notices_begin(self, ref);
+    do {
+        struct copi_message *notice = new_notice(self, ref);
+        if (!notice) {
+            r = -ENOMEM;
+            break;
+        }
+        r = try_to_send(id, is_port, bytes, &notice);
+        if (notice) {
+            copi_message_free(notice);
+        }
+        if (r != -EAGAIN) {
+            break;
+        }
+        r = copi_notices_next(self, &wait, &last);
+    } while (r == 0);
+    copi_notices_end(self);
+    return r;
+}
+
+int
+copi_wire_send_or_wait(uint64_t id, bool is_port, cop_bytes bytes, cop_time timeout)
+{
+    struct copi_process *self;
+    int r = copi_enter(&self);
+    if (r) {
+        return r;
+    }
+    if (timeout < 0 || (!bytes.data && bytes.size > 0)) {
+        return copi_fail(-EINVAL);
+    }
+    r = try_to_send(id, is_port, bytes, NULL);
+    if (r == -EAGAIN && timeout > 0) {
+        r = copi_enter_exit_point(&self);
+        r = r ? r : send_when_there_is_room(self, id, is_port, bytes, timeout);
+    }
+    return r && r != -ECANCELED ? copi_fail(r) : r;
+}
+
+/* ---------------------------------------------------------------- the owner's requests */
+
 int
 copi_wire_tell_room(struct copi_wire *wire)
 {
     if (wire->room) {
         return -EALREADY;
     }
-    wire->room = copi_message_new(COPI_SEND, COP_MSG_WRITABLE, sizeof(cop_socket));
+    wire->room = copi_message_new(COPI_SEND, wire->kind->room_tag, sizeof wire->id);
     if (!wire->room) {
         return -ENOMEM;
     }

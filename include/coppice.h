@@ -36,6 +36,7 @@
 #include <coppice/partition.h>
 #include <coppice/pg.h>
 #include <coppice/pipeline.h>
+#include <coppice/port.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
 #include <coppice/registry.h>
