@@ -54,6 +54,7 @@ typedef struct cop_bytes {
   &(lvalue), sizeof(lvalue)    \
  } /* at file scope */
 #define COP_STR(s)      ((cop_bytes){(s), strlen(s) + 1})
+#define COP_TEXT(s)     ((cop_bytes){(s), strlen(s)}) /* without the 0: for sockets and files */
 #define COP_OUT(lvalue) &(lvalue), sizeof(lvalue) /* two arguments: where a result goes, its size */
 
 /*

@@ -14,7 +14,7 @@
  *     cop_port port;
  *     const char *const argv[] = {"sort", "-n", NULL};
  *     cop_port_open(&port, argv, .framing = COP_FRAME_LINE);
- *     cop_port_send(port, COP_BYTES("3\n1\n2\n"), COP_FOREVER);
+ *     cop_port_send(port, COP_TEXT("3\n1\n2\n"), COP_FOREVER);
  *     cop_port_close_input(port);
  *     while (cop_port_active_once(port) == 0 && cop_receive(&msg, COP_FOREVER) == 0
  *            && cop_port_data_of(msg, NULL, &line)) {

@@ -191,8 +191,6 @@ next_error(cop_socket socket)
     return error_that_comes(socket);
 }
 
-#define TEXT(text) ((cop_bytes){(text), sizeof(text) - 1})
-
 /* Send until the bound is reached: how many bytes that were. */
 static inline size_t
 fill(cop_socket socket)

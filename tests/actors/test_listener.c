@@ -75,8 +75,8 @@ TEST(what_only_a_connection_can_do_is_refused)
 {
     cop_socket listener = listening(NULL);
     char text[64];
-    ck_assert_int_eq(cop_send_bytes(listener, TEXT("a"), 0), -EOPNOTSUPP);
-    ck_assert_int_eq(cop_send_bytes(listener, TEXT("a"), COP_FOREVER), -EOPNOTSUPP);
+    ck_assert_int_eq(cop_send_bytes(listener, COP_TEXT("a"), 0), -EOPNOTSUPP);
+    ck_assert_int_eq(cop_send_bytes(listener, COP_TEXT("a"), COP_FOREVER), -EOPNOTSUPP);
     ck_assert_int_eq(cop_socket_shutdown_write(listener), -EOPNOTSUPP);
     ck_assert_int_eq(cop_socket_writable_once(listener), -EOPNOTSUPP);
     ck_assert_int_eq(cop_socket_set_framing(listener, COP_FRAME_RAW, 0), -EOPNOTSUPP);
@@ -131,7 +131,7 @@ TEST(each_request_accepts_one)
 TEST(a_connection_has_its_listeners_options)
 {
     struct ends ends = CONNECTED(.framing = COP_FRAME_LINE, .max_frame = 4, .send_limit = 5);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("123456"), 0), -EMSGSIZE);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("123456"), 0), -EMSGSIZE);
     peer_says(ends, "abc\nabcdef", 10);
     next_text(ends.ours, "abc\n");
     ck_assert_int_eq(next_error(ends.ours), -EMSGSIZE);
@@ -272,7 +272,7 @@ TEST(a_unix_path_is_listened_at_and_removed_at_the_close)
     ck_assert_str_eq(text, at_path);
     ck_assert_int_eq(cop_connect(&ours, at_path, SOON), 0);
     theirs = accepted(listener);
-    ck_assert_int_eq(cop_send_bytes(ours, TEXT("hello"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ours, COP_TEXT("hello"), 0), 0);
     next_text(theirs, "hello");
     ck_assert_int_eq(cop_socket_peer(ours, text, sizeof text), 0);
     ck_assert_str_eq(text, at_path);

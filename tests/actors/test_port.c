@@ -18,8 +18,6 @@ enum {
 
 #define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
 #define SH(script) ARGV("/bin/sh", "-c", (script))
-#define TEXT(text) ((cop_bytes){(text), sizeof(text) - 1})
-
 #define OPENED(argv, ...) \
  opened((argv), &(cop_port_opts){.size = sizeof(cop_port_opts), __VA_ARGS__})
 
@@ -158,14 +156,14 @@ TEST(what_is_no_port_is_safe_to_use)
     cop_socket listener;
     ck_assert_int_eq(cop_listen(&listener, "127.0.0.1:0"), 0);
     ck_assert_int_eq(cop_socket_close((cop_socket){port.id}), -EBADF); /* nor is it a socket */
-    ck_assert_int_eq(cop_send_bytes((cop_socket){port.id}, TEXT("a"), 0), -EBADF);
+    ck_assert_int_eq(cop_send_bytes((cop_socket){port.id}, COP_TEXT("a"), 0), -EBADF);
     ck_assert_int_eq(cop_port_close(port), 0);
     const cop_port none[] = {{0}, {UINT64_MAX}, port, {listener.id}};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         int pid;
         ck_assert_int_eq(cop_port_active_once(none[i]), -EBADF);
         ck_assert_int_eq(cop_port_writable_once(none[i]), -EBADF);
-        ck_assert_int_eq(cop_port_send(none[i], TEXT("a"), 0), -EBADF);
+        ck_assert_int_eq(cop_port_send(none[i], COP_TEXT("a"), 0), -EBADF);
         ck_assert_int_eq(cop_port_close_input(none[i]), -EBADF);
         ck_assert_int_eq(cop_port_give(none[i], cop_self()), -EBADF);
         ck_assert_int_eq(cop_port_signal(none[i], SIGTERM), -EBADF);
@@ -190,9 +188,9 @@ TEST(a_line_that_is_too_long_is_told_while_the_program_runs)
 TEST(a_filter_is_fed_and_heard)
 {
     cop_port port = OPENED(ARGV("sort", "-n"), .framing = COP_FRAME_LINE);
-    ck_assert_int_eq(cop_port_send(port, TEXT("10\n9\n8\n"), 0), 0);
+    ck_assert_int_eq(cop_port_send(port, COP_TEXT("10\n9\n8\n"), 0), 0);
     ck_assert_int_eq(cop_port_close_input(port), 0);
-    ck_assert_int_eq(cop_port_send(port, TEXT("7\n"), 0), -EPIPE);
+    ck_assert_int_eq(cop_port_send(port, COP_TEXT("7\n"), 0), -EPIPE);
     next_text(port, "8\n");
     next_text(port, "9\n");
     next_text(port, "10\n");
@@ -203,7 +201,7 @@ TEST(what_is_said_and_heard_can_be_framed)
 {
     cop_port port = OPENED(ARGV("cat"), .framing = COP_FRAME_SIZE_2);
     for (int i = 0; i < 100; i++) {
-        ck_assert_int_eq(cop_port_send(port, TEXT("there and back"), 0), 0);
+        ck_assert_int_eq(cop_port_send(port, COP_TEXT("there and back"), 0), 0);
         next_text(port, "there and back");
     }
     ck_assert_int_eq(cop_port_close_input(port), 0);
@@ -363,7 +361,7 @@ TEST(a_port_is_given_to_another)
     ck_assert_int_eq(cop_port_active_once(port), 0);
     ck_assert_int_eq(cop_port_give(port, pid), 0);
     ck_assert_int_eq(cop_port_active_once(port), -EPERM);
-    ck_assert_int_eq(cop_port_send(port, TEXT("line\n"), 0), 0);
+    ck_assert_int_eq(cop_port_send(port, COP_TEXT("line\n"), 0), 0);
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
     ck_assert_int_eq(cop_port_close(port), -EBADF);
 }
@@ -399,7 +397,7 @@ TEST(many_programs_come_and_go)
         cop_port ports[10];
         for (int i = 0; i < 10; i++) {
             ports[i] = OPENED(SH("read line; echo $line"), .framing = COP_FRAME_LINE);
-            ck_assert_int_eq(cop_port_send(ports[i], TEXT("word\n"), 0), 0);
+            ck_assert_int_eq(cop_port_send(ports[i], COP_TEXT("word\n"), 0), 0);
         }
         for (int i = 0; i < 10; i++) {
             if (i % 3 == 0) {

@@ -192,10 +192,10 @@ TEST(both_ends_of_a_connection_talk)
     ck_assert_int_eq(cop_connect(&ours, address, SOON, .framing = COP_FRAME_SIZE_2), 0);
     theirs = accepted(listener);
     for (int i = 0; i < 100; i++) {
-        ck_assert_int_eq(cop_send_bytes(ours, TEXT("there"), 0), 0);
-        ck_assert_int_eq(cop_send_bytes(ours, TEXT("and"), 0), 0);
+        ck_assert_int_eq(cop_send_bytes(ours, COP_TEXT("there"), 0), 0);
+        ck_assert_int_eq(cop_send_bytes(ours, COP_TEXT("and"), 0), 0);
         next_text(theirs, "there");
-        ck_assert_int_eq(cop_send_bytes(theirs, TEXT("back"), 0), 0);
+        ck_assert_int_eq(cop_send_bytes(theirs, COP_TEXT("back"), 0), 0);
         next_text(ours, "back");
         next_text(theirs, "and");
     }
@@ -223,7 +223,7 @@ TEST(in_the_child_of_a_fork_no_socket_is_touched)
     if (child == 0) {
         cop_socket made;
         bool refused = cop_socket_close(ends.ours) == -EPERM
-                       && cop_send_bytes(ends.ours, TEXT("a"), 0) == -EPERM
+                       && cop_send_bytes(ends.ours, COP_TEXT("a"), 0) == -EPERM
                        && cop_listen(&made, ANY_PORT) == -EPERM
                        && cop_connect(&made, ANY_PORT, 0) == -EPERM;
         _exit(refused ? 0 : 1);
@@ -231,7 +231,7 @@ TEST(in_the_child_of_a_fork_no_socket_is_touched)
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("alive"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("alive"), 0), 0);
     peer_hears_text(ends, "alive");
     close_ends(ends);
 }

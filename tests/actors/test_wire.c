@@ -25,8 +25,8 @@ is_no_socket(cop_socket socket)
     ck_assert_int_eq(cop_why().code, -EBADF);
     ck_assert_int_eq(cop_socket_writable_once(socket), -EBADF);
     ck_assert_int_eq(cop_socket_set_framing(socket, COP_FRAME_RAW, 0), -EBADF);
-    ck_assert_int_eq(cop_send_bytes(socket, TEXT("a"), 0), -EBADF);
-    ck_assert_int_eq(cop_send_bytes(socket, TEXT("a"), COP_FOREVER), -EBADF);
+    ck_assert_int_eq(cop_send_bytes(socket, COP_TEXT("a"), 0), -EBADF);
+    ck_assert_int_eq(cop_send_bytes(socket, COP_TEXT("a"), COP_FOREVER), -EBADF);
     ck_assert_int_eq(cop_socket_shutdown_write(socket), -EBADF);
     ck_assert_int_eq(cop_socket_give(socket, cop_self()), -EBADF);
     ck_assert_int_eq(cop_socket_address(socket, text, sizeof text), -EBADF);
@@ -66,7 +66,7 @@ use_anothers(cop_bytes arg)
     ck_assert_int_eq(cop_socket_writable_once(socket), -EPERM);
     ck_assert_int_eq(cop_socket_set_framing(socket, COP_FRAME_LINE, 0), -EPERM);
     ck_assert_int_eq(cop_socket_give(socket, cop_self()), -EPERM);
-    return cop_send_bytes(socket, TEXT("hello"), 0);
+    return cop_send_bytes(socket, COP_TEXT("hello"), 0);
 }
 
 TEST(anybody_may_send_but_only_the_owner_hears_and_gives)
@@ -336,7 +336,7 @@ TEST(the_last_words_to_a_peer_that_was_not_heard_out_arrive)
     static const char much[100000];
     peer_says(ends, much, sizeof much);
     ck_assert_int_eq(next_error(ends.ours), -EMSGSIZE);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("too long\n"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("too long\n"), 0), 0);
     ck_assert_int_eq(cop_socket_close(ends.ours), 0);
     peer_says(ends, much, sizeof much);
     peer_hears_text(ends, "too long\n");

@@ -267,7 +267,7 @@ TEST(after_the_peers_end_it_can_still_be_told_something)
     struct ends ends = CONNECTED();
     shutdown(ends.peer, SHUT_WR);
     ck_assert_int_eq(next_error(ends.ours), 0);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("goodbye"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("goodbye"), 0), 0);
     peer_hears_text(ends, "goodbye");
     close_ends(ends);
 }

@@ -55,8 +55,8 @@ TEST(to_a_peer_that_has_left_nothing_can_be_sent)
 {
     struct ends ends = CONNECTED_LOCALLY();
     close(ends.peer);
-    EVENTUALLY(cop_send_bytes(ends.ours, TEXT("a"), 0) != 0);
-    int r = cop_send_bytes(ends.ours, TEXT("a"), COP_FOREVER);
+    EVENTUALLY(cop_send_bytes(ends.ours, COP_TEXT("a"), 0) != 0);
+    int r = cop_send_bytes(ends.ours, COP_TEXT("a"), COP_FOREVER);
     ck_assert(r == -EPIPE || r == -ECONNRESET);
     ck_assert_int_eq(cop_socket_close(ends.ours), 0);
 }
@@ -64,10 +64,10 @@ TEST(to_a_peer_that_has_left_nothing_can_be_sent)
 TEST(after_shutting_down_nothing_can_be_sent)
 {
     struct ends ends = CONNECTED_LOCALLY();
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("last words"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("last words"), 0), 0);
     ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
     ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("more"), 0), -EPIPE);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("more"), 0), -EPIPE);
     peer_hears_text(ends, "last words");
     peer_hears_the_end(ends);
     peer_says(ends, "I see", 5); /* the other direction goes on */
@@ -101,8 +101,8 @@ TEST_TIMES(3, what_is_sent_goes_with_its_size_before_it)
 {
     const cop_framing framings[] = {COP_FRAME_SIZE_1, COP_FRAME_SIZE_2, COP_FRAME_SIZE_4};
     struct ends ends = CONNECTED(.framing = framings[_i]);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("abc"), 0), 0);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT(""), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("abc"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT(""), 0), 0);
     const char *expected[] = {"\3abc\0", "\0\3abc\0\0", "\0\0\0\3abc\0\0\0\0"};
     const size_t sizes[] = {5, 7, 11};
     char heard[16];
@@ -114,9 +114,9 @@ TEST_TIMES(3, what_is_sent_goes_with_its_size_before_it)
 TEST(lines_and_raw_bytes_go_as_they_are)
 {
     struct ends ends = CONNECTED(.framing = COP_FRAME_LINE);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("a line\n"), 0), 0);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT(""), 0), 0);
-    ck_assert_int_eq(cop_send_bytes(ends.ours, TEXT("none"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("a line\n"), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT(""), 0), 0);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("none"), 0), 0);
     peer_hears_text(ends, "a line\nnone");
     close_ends(ends);
 }
@@ -300,7 +300,7 @@ TEST(a_connection_that_breaks_has_room)
     ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0);
     close(ends.peer);
     test_receive(COP_MSG_WRITABLE);
-    ck_assert_int_lt(cop_send_bytes(ends.ours, TEXT("a"), 0), 0);
+    ck_assert_int_lt(cop_send_bytes(ends.ours, COP_TEXT("a"), 0), 0);
     ck_assert_int_eq(cop_socket_close(ends.ours), 0);
 }
 
