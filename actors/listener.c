@@ -82,7 +82,6 @@ is_shortage(int error)
     case -ENFILE:
     case -ENOBUFS:
     case -ENOMEM:
-    case -EAGAIN:
         return true;
     default:
         return false;
@@ -104,6 +103,13 @@ is_listeners(int error)
     }
 }
 
+/* That of a peer who has left before it was its turn, say. */
+static bool
+concerns_nobody(int error)
+{
+    return error != -EAGAIN && !is_shortage(error) && !is_listeners(error);
+}
+
 /* A descriptor, or a negative errno value; -EAGAIN: none is waiting. */
 static int
 accept_next(const struct copi_wire *wire)
@@ -111,60 +117,61 @@ accept_next(const struct copi_wire *wire)
     int fd;
     do {
         fd = accept4(wire->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (fd < 0 && !is_shortage(-errno) && !is_listeners(-errno));
+    } while (fd < 0 && concerns_nobody(-errno));
     return fd >= 0 ? fd : -errno;
 }
 
 /* The lock is let go, as no wire is locked under another. */
-static int
-hand_out(struct copi_wire *wire, int fd)
+static void
+hand_out(struct copi_wire *wire, int fd, struct copi_wire *record)
 {
     struct copi_message *message = wire->answer;
     const struct copi_wire_options options = wire->options;
     struct accepted accepted = {.listener.id = wire->id};
-    cop_pid owner = wire->owner;
     const struct copi_wire_start start = {
         .kind = &copi_wire_stream,
         .options = &options,
         .fd = fd,
-        .owner = owner,
+        .owner = wire->owner,
     };
     wire->answer = NULL;
-    wire->is_wanted = false;
+    wire->is_wanted = wire->has_reported = false;
     copi_wire_unlock(wire);
     copi_socket_tune(fd, &options);
-    int r = copi_wire_open(&accepted.connection.id, &start);
-    if (r == 0) {
-        tell_accepted(message, owner, &accepted);
-    } else {
+    if (copi_wire_begin(&accepted.connection.id, record, &start) == 0) {
+        tell_accepted(message, start.owner, &accepted);
+    } else { /* who asked has ended */
         close(fd);
-    }
-    bool is_same = copi_wire_relock(wire, accepted.listener.id);
-    if (r && is_same && !wire->answer) { /* what was asked still stands */
-        wire->answer = message;
-        wire->is_wanted = true;
-        return r;
-    }
-    if (r) {
         copi_message_free(message);
-    } else if (is_same) {
-        wire->has_reported = false;
     }
-    return 0;
+    copi_wire_relock(wire);
+}
+
+/* With a record in hand before: a connection that is accepted cannot be put back. */
+static int
+accept_one(struct copi_wire *wire, struct copi_wire *record)
+{
+    int fd = accept_next(wire);
+    if (fd >= 0) {
+        hand_out(wire, fd, record);
+        return 0;
+    }
+    copi_wire_put_back(record);
+    if (fd == -EAGAIN) {
+        return copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ);
+    }
+    return is_shortage(fd) ? pause_listening(wire, fd) : fd;
 }
 
 static int
 look(struct copi_wire *wire)
 {
+    struct copi_wire *record;
     if (!wire->is_wanted) {
         return 0;
     }
-    int fd = accept_next(wire);
-    if (fd == -EAGAIN) {
-        return copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ);
-    }
-    int r = fd >= 0 ? hand_out(wire, fd) : fd;
-    return is_shortage(r) ? pause_listening(wire, r) : r;
+    int r = copi_wire_take(&record);
+    return r ? pause_listening(wire, r) : accept_one(wire, record);
 }
 
 static void

@@ -84,21 +84,21 @@ add_chunk_locked(void)
     return 0;
 }
 
-static int
-take_record(struct copi_wire **out)
+int
+copi_wire_take(struct copi_wire **record)
 {
     copi_lock_take(&table.lock);
     int r = table.first_free ? 0 : add_chunk_locked();
     if (r == 0) {
-        *out = wire_at(table.first_free - 1);
-        table.first_free = (*out)->next_free;
+        *record = wire_at(table.first_free - 1);
+        table.first_free = (*record)->next_free;
     }
     copi_lock_give(&table.lock);
     return r;
 }
 
-static void
-give_record(struct copi_wire *wire)
+void
+copi_wire_put_back(struct copi_wire *wire)
 {
     copi_lock_take(&table.lock);
     wire->next_free = table.first_free;
@@ -127,24 +127,27 @@ begin_life(struct copi_wire *wire, const struct copi_wire_start *start)
 }
 
 int
-copi_wire_open(uint64_t *id, const struct copi_wire_start *start)
+copi_wire_begin(uint64_t *id, struct copi_wire *wire, const struct copi_wire_start *start)
 {
-    struct copi_wire *wire;
-    int r = take_record(&wire);
-    if (r) {
-        return r;
-    }
     copi_lock_take(&wire->lock);
     begin_life(wire, start);
-    r = copi_belonging_join(&wire->belonging, start->owner);
+    int r = copi_belonging_join(&wire->belonging, start->owner);
     if (r) {
         wire->is_open = false;
-        give_record(wire);
+        copi_wire_put_back(wire);
     } else {
         *id = wire->id;
     }
     copi_lock_give(&wire->lock);
     return r ? -ECANCELED : 0;
+}
+
+int
+copi_wire_open(uint64_t *id, const struct copi_wire_start *start)
+{
+    struct copi_wire *wire;
+    int r = copi_wire_take(&wire);
+    return r ? r : copi_wire_begin(id, wire, start);
 }
 
 /* ---------------------------------------------------------------- finding */
@@ -187,11 +190,10 @@ copi_wire_unlock(struct copi_wire *wire)
     copi_lock_give(&wire->lock);
 }
 
-bool
-copi_wire_relock(struct copi_wire *wire, uint64_t id)
+void
+copi_wire_relock(struct copi_wire *wire)
 {
     copi_lock_take(&wire->lock);
-    return wire->is_open && wire->id == id;
 }
 
 int
@@ -241,7 +243,7 @@ end_life(struct copi_wire *wire)
     wire->lingers = false;
     copi_bytes_clear(&wire->in);
     copi_bytes_clear(&wire->out);
-    give_record(wire);
+    copi_wire_put_back(wire);
 }
 
 void

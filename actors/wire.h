@@ -100,7 +100,14 @@ struct copi_wire_start {
     struct copi_port *port;  /* taken on 0 */
 };
 
-/* -ENOMEM; -EAGAIN: there are 1,048,576 of them; -ECANCELED: the owner has ended. */
+/* A record for a new wire. -ENOMEM; -EAGAIN: there are 1,048,576 of them. And back again. */
+int copi_wire_take(struct copi_wire **record);
+void copi_wire_put_back(struct copi_wire *wire);
+
+/* Open one in such a record, which is taken. -ECANCELED: the owner has ended. */
+int copi_wire_begin(uint64_t *id, struct copi_wire *wire, const struct copi_wire_start *start);
+
+/* Both. */
 int copi_wire_open(uint64_t *id, const struct copi_wire_start *start);
 
 /* The wire, and its lock. NULL: closed. */
@@ -117,8 +124,8 @@ int copi_wire_leave(struct copi_wire *wire, int result);
 
 void copi_wire_unlock(struct copi_wire *wire);
 
-/* Let go of the lock, and take it again: whether it is the same wire still, and open. */
-bool copi_wire_relock(struct copi_wire *wire, uint64_t id);
+/* After letting go of it for a moment: it may be another's. */
+void copi_wire_relock(struct copi_wire *wire);
 
 /* Close what is the caller's to close; -EBADF: its owner's end does just that. The lock is given. */
 int copi_wire_close(struct copi_wire *wire);
