@@ -24,6 +24,7 @@
 #include "actors/wire.h"
 
 #include "runtime/alloc.h"
+#include "runtime/live.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
@@ -136,6 +137,7 @@ copi_wire_begin(uint64_t *id, struct copi_wire *wire, const struct copi_wire_sta
         wire->is_open = false;
         copi_wire_put_back(wire);
     } else {
+        copi_live_born(COPI_LIVE_SOCKET);
         *id = wire->id;
     }
     copi_lock_give(&wire->lock);
@@ -241,6 +243,7 @@ end_life(struct copi_wire *wire)
     close(wire->fd);
     wire->fd = -1;
     wire->lingers = false;
+    copi_live_gone(COPI_LIVE_SOCKET);
     copi_bytes_clear(&wire->in);
     copi_bytes_clear(&wire->out);
     copi_wire_put_back(wire);

@@ -10,6 +10,7 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/belonging.h"
+#include "runtime/live.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 #include "runtime/reactor.h"
@@ -47,6 +48,7 @@ discard(struct request *request)
     if (request->message) {
         copi_message_free(request->message);
     }
+    copi_live_gone(COPI_LIVE_REQUEST);
     free(request);
 }
 
@@ -123,6 +125,7 @@ new_request(struct copi_process *self, int fd)
         free(request);
         return NULL;
     }
+    copi_live_born(COPI_LIVE_REQUEST);
     request->interest.ready = be_ready;
     request->belonging.orphaned = be_orphaned;
     request->holds = 2;

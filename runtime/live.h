@@ -16,6 +16,8 @@
  XX(WATCH, "watches")     /* a monitor is one, a link is two */        \
  XX(TIMER, "timers")                                                   \
  XX(INTERVAL, "intervals")                                             \
+ XX(REQUEST, "requests for readiness")                                 \
+ XX(SOCKET, "sockets and ports") /* those that linger, too */          \
  XX(CONTEXT, "contexts")                                               \
  XX(FUTURE, "futures")                                                 \
  XX(RESOLVER, "resolvers")                                             \

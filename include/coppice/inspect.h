@@ -62,6 +62,8 @@ typedef struct cop_live_count {
  *   messages        sent and not let go, the library's own, too
  *   watches         a monitor is one, a link is two, until their end has been told
  *   timers, intervals
+ *   requests for readiness   that have not been answered
+ *   sockets and ports        those that linger after a close, too
  *   contexts        while anybody holds or is in them, or in one below
  *   futures         while a handle is held, or what stands behind them works
  *   resolvers       that have not been freed
