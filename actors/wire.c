@@ -291,8 +291,8 @@ linger(struct copi_wire *wire)
     if (has_more && wire->options.linger > 0
         && copi_timer_call(copi_deadline(wire->options.linger), time_is_up, wire->id) == 0) {
         wire->lingers = true;
+        copi_wire_shut_out(wire); /* it may be over with this */
         copi_wire_drain(wire);
-        copi_wire_shut_out(wire);
     } else {
         end_life(wire);
     }

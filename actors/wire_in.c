@@ -189,12 +189,14 @@ copi_wire_drain(struct copi_wire *wire)
 {
     char unread[4096];
     ssize_t size = 1;
-    for (int i = 0; wire->drains && size > 0 && i < READS_AT_A_TIME; i++) {
+    if (!wire->lingers || !wire->drains) {
+        return;
+    }
+    for (int i = 0; size > 0 && i < READS_AT_A_TIME; i++) {
         size = recv(wire->fd, unread, sizeof unread, MSG_DONTWAIT);
     }
     bool goes_on = size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
-    wire->drains =
-        wire->drains && goes_on && copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ) == 0;
+    wire->drains = goes_on && copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ) == 0;
     copi_wire_settle(wire);
 }
 
