@@ -253,6 +253,7 @@ void
 copi_wire_linger_ends(struct copi_wire *wire)
 {
     if (wire->lingers) {
+        copi_timer_cancel(wire->linger_timer);
         end_life(wire);
     }
 }
@@ -265,14 +266,23 @@ copi_wire_settle(struct copi_wire *wire)
     }
 }
 
+/* A late call may find the next life, which has a time of its own. */
 static void
-time_is_up(uint64_t id)
+time_is_up(void *arg, bool is_stop)
 {
-    struct copi_wire *wire = lock_record(id);
-    if (wire->id == id) {
+    struct copi_wire *wire = arg;
+    copi_lock_take(&wire->lock);
+    if (is_stop || copi_clock() >= wire->lingers_until) {
         copi_wire_linger_ends(wire);
     }
-    copi_wire_unlock(wire);
+    copi_lock_give(&wire->lock);
+}
+
+static int
+set_time(struct copi_wire *wire)
+{
+    wire->lingers_until = copi_deadline(wire->options.linger);
+    return copi_timer_call_later(&wire->linger_timer, wire->lingers_until, time_is_up, wire);
 }
 
 static bool
@@ -288,8 +298,7 @@ linger(struct copi_wire *wire)
 {
     wire->drains = !wire->at_end && has_unread(wire);
     bool has_more = wire->out_error == 0 && (wire->out.used > 0 || wire->drains);
-    if (has_more && wire->options.linger > 0
-        && copi_timer_call(copi_deadline(wire->options.linger), time_is_up, wire->id) == 0) {
+    if (has_more && wire->options.linger > 0 && set_time(wire) == 0) {
         wire->lingers = true;
         copi_wire_shut_out(wire); /* it may be over with this */
         copi_wire_drain(wire);

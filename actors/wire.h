@@ -53,10 +53,12 @@ struct copi_wire {
     struct copi_interest readable, writable; /* the reactor's, but for arming */
 
     /* --- guarded by lock */
-    uint64_t id;  /* of this life, or the last */
-    bool is_open; /* the id finds it. Else it is free, or lingers */
-    bool lingers; /* it is nobody's, and sends what is left; */
-    bool drains;  /* and then hears the peer out */
+    uint64_t id;            /* of this life, or the last */
+    bool is_open;           /* the id finds it. Else it is free, or lingers */
+    bool lingers;           /* it is nobody's, and sends what is left; */
+    bool drains;            /* and then hears the peer out, */
+    cop_time lingers_until; /* but no longer than this */
+    cop_ref linger_timer;
     const struct copi_wire_kind *kind;
     struct copi_wire_options options;
     cop_pid owner;

@@ -318,16 +318,31 @@ TEST(a_shutdown_waits_for_no_peer)
     close(ends.peer);
 }
 
-TEST(a_peer_that_leaves_ends_the_lingering)
+static size_t
+alive(const char *kind)
+{
+    cop_live_count counts[64];
+    size_t n = cop_live(counts, 64);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(counts[i].kind, kind) == 0) {
+            return counts[i].count;
+        }
+    }
+    ck_abort_msg("no kind %s", kind);
+}
+
+TEST(a_peer_that_leaves_ends_the_lingering_and_its_timer)
 {
     struct ends ends = CONNECTED_LOCALLY(.linger = COP_FOREVER);
-    unsigned open_before = test_descriptors();
     fill(ends.ours);
-    unsigned with_reactor = test_descriptors();
+    unsigned open_before = test_descriptors();
     ck_assert_int_eq(cop_socket_close(ends.ours), 0);
+    ck_assert_uint_eq(alive("timers"), 1);
+    ck_assert_uint_eq(alive("sockets and ports"), 1);
     close(ends.peer);
-    EVENTUALLY(test_descriptors() == with_reactor - 2);
-    (void)open_before;
+    EVENTUALLY(test_descriptors() == open_before - 2);
+    EVENTUALLY(alive("timers") == 0);
+    EVENTUALLY(alive("sockets and ports") == 0);
 }
 
 TEST(the_last_words_to_a_peer_that_was_not_heard_out_arrive)
