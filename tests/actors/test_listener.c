@@ -107,7 +107,7 @@ TEST(without_memory_nobody_listens_and_nothing_is_left_open)
 TEST(each_request_accepts_one)
 {
     cop_socket listener = listening(NULL);
-    struct ends ends[3];
+    struct ends ends[3] = {{.peer = -1}};
     for (int i = 0; i < 3; i++) {
         ends[i].peer = peer_of(listener);
     }
@@ -143,7 +143,7 @@ TEST(addresses_are_told_of_both_ends)
     cop_socket listener = listening(NULL);
     struct ends ends = {.peer = peer_of(listener)};
     char text[128], expected[128], small[5];
-    struct sockaddr_in address;
+    struct sockaddr_in address = {0};
     socklen_t size = sizeof address;
     ends.ours = accepted(listener);
     ck_assert_int_eq(getsockname(ends.peer, (struct sockaddr *)&address, &size), 0);
@@ -296,7 +296,7 @@ TEST(a_path_at_which_nobody_listens_any_more_is_taken_over)
 {
     make_folder();
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    strcpy(name.sun_path, path);
+    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
     int stale = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(stale, (struct sockaddr *)&name, sizeof name), 0);
     close(stale);

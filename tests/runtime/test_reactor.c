@@ -138,7 +138,7 @@ descriptors_left(int count)
     int lowest = dup(STDIN_FILENO);
     close(lowest);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = (rlim_t)(lowest + count);
+    limit.rlim_cur = (rlim_t)lowest + (rlim_t)count;
     return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
