@@ -313,7 +313,7 @@ TEST_TIMES(2 * PIPELINES, many_threads_cancel_and_all_is_cleaned_up_once) /* RS1
         pthread_join(threads[t], NULL);
     }
     ck_assert_int_eq(record_await(&record, subscription), -ECANCELED);
-    ck_assert_uint_eq(source.closed, 1);
+    ck_assert_uint_eq(source.closed, source.opened); /* it may not have come to that */
     ck_assert_uint_eq(source.env_dropped, 1);
     pthread_barrier_destroy(&together);
 }
