@@ -25,19 +25,42 @@ read_label(struct copi_process *process, char out[COPI_LABEL_ITSELF])
     copi_lock_give(&process->lock);
 }
 
+static char *
+put_number(char *at, uint32_t number)
+{
+    char digits[10];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+    } while (number /= 10);
+    while (count > 0) {
+        *at++ = digits[--count];
+    }
+    return at;
+}
+
+/* "<7.1>". By hand: each process that starts gets its label as its thread's name. */
+static void
+put_pid(char *at, uint32_t index, uint32_t generation)
+{
+    *at++ = '<';
+    at = put_number(at, index);
+    *at++ = '.';
+    at = put_number(at, generation);
+    *at++ = '>';
+    *at = '\0';
+}
+
 const char *
 copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
 {
     if (!process) {
-        (void)snprintf(out, COPI_LABEL_SIZE, "<nobody>");
-        return out;
+        return memcpy(out, "<nobody>", sizeof "<nobody>");
     }
     copi_name_of(process, out);
     if (!out[0]) {
         read_label(process, out);
-        size_t used = strlen(out);
-        (void)snprintf(out + used, COPI_LABEL_SIZE - used, "<%u.%u>", process->index,
-                       copi_load_relaxed_32(&process->generation));
+        put_pid(out + strlen(out), process->index, copi_load_relaxed_32(&process->generation));
     }
     return out;
 }
@@ -50,8 +73,8 @@ copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE])
     if (process || resolved.id == 0) {
         return copi_label(process, out);
     }
-    (void)snprintf(out, COPI_LABEL_SIZE, "<%u.%u>", copi_pid_index(resolved),
-                   copi_pid_generation(resolved)); /* it has ended, and its name with it */
+    put_pid(out, copi_pid_index(resolved),
+            copi_pid_generation(resolved)); /* its name has ended, too */
     return out;
 }
 
