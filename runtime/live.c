@@ -27,11 +27,7 @@
  */
 #include "runtime/live.h"
 
-#include "runtime/thread.h"
-
 #include <coppice/inspect.h>
-
-_Thread_local struct copi_live_cell copi_live_mine;
 
 static struct copi_live_cell common;
 
@@ -69,7 +65,7 @@ enter_list(struct copi_live_cell *mine)
 void
 copi_live_change_slow(enum copi_live_kind kind, uint64_t change)
 {
-    struct copi_live_cell *mine = &copi_live_mine;
+    struct copi_live_cell *mine = &copi_here.live;
     if (mine->state == COPI_CELL_NEW && has_end_that_is_seen() && !copi_is_forked()) {
         enter_list(mine);
         copi_live_change(kind, change);
@@ -81,7 +77,7 @@ copi_live_change_slow(enum copi_live_kind kind, uint64_t change)
 void
 copi_live_leave(void)
 {
-    struct copi_live_cell *mine = &copi_live_mine;
+    struct copi_live_cell *mine = &copi_here.live;
     if (mine->state == COPI_CELL_LISTED) {
         copi_lock_take(&cells.lock);
         *mine->link = mine->next;

@@ -15,6 +15,7 @@
 #define COPI_RUNTIME_THREAD_H
 
 #include "runtime/atomic.h"
+#include "runtime/live_kinds.h"
 
 #include <coppice/base.h>
 
@@ -35,6 +36,7 @@ struct copi_here {
     struct copi_pool *pool;     /* of messages; NULL: none yet */
     struct copi_thread *thread; /* NULL: not started by the library */
     bool is_library;            /* one of the library's own */
+    struct copi_live_cell live; /* what it has made and freed: live.c */
 };
 extern _Thread_local struct copi_here copi_here;
 

@@ -211,7 +211,7 @@ TEST(a_thread_that_is_no_process_counts_too)
 {
     cop_context *contexts[3];
     on_a_thread(make_contexts, contexts);
-    ck_assert_int_eq(copi_live_mine.state, COPI_CELL_NEW);
+    ck_assert_int_eq(copi_here.live.state, COPI_CELL_NEW);
     ck_assert_uint_eq(alive("contexts"), 3);
     on_a_thread(free_contexts, contexts);
     ck_assert_uint_eq(alive("contexts"), 0);
@@ -235,7 +235,7 @@ static pthread_key_t last;
 static void
 free_at_the_very_end(void *contexts)
 {
-    if (copi_live_mine.state == COPI_CELL_LEFT) {
+    if (copi_here.live.state == COPI_CELL_LEFT) {
         free_contexts(contexts);
     } else {
         pthread_setspecific(last, contexts); /* the library has not seen the end: once more */
