@@ -84,6 +84,15 @@ copi_element_let_go(const struct copi_elements *elements, void *room)
     }
 }
 
+void
+copi_element_lend(const struct copi_elements *elements, void **lent, void *room)
+{
+    if (copi_are_lent(elements)) {
+        free(*lent);
+        *lent = data_of(elements, room);
+    }
+}
+
 int
 copi_returned(int code, cop_reason *why)
 {

@@ -37,6 +37,10 @@ void copi_element_drop(const struct copi_elements *elements, void *room);
 int copi_element_keep(const struct copi_elements *elements, void *room);
 void copi_element_let_go(const struct copi_elements *elements, void *room);
 
+/* The same bytes, lent to who takes the room until the next is lent: *lent holds them, and the last ones are
+ * freed. Of elements that are not lent: nothing. */
+void copi_element_lend(const struct copi_elements *elements, void **lent, void *room);
+
 /* ---------------------------------------------------------------- stages */
 
 enum copi_pulled {

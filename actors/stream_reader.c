@@ -135,20 +135,6 @@ free_reader(cop_subscription *subscription)
 
 /* ---------------------------------------------------------------- who takes */
 
-static void
-keep_lent(struct copi_reader *reader, const void *room)
-{
-    union {
-        const void *in;
-        void *out;
-    } data;
-    if (copi_are_lent(&reader->queue.elements)) {
-        free(reader->lent);
-        data.in = ((const cop_bytes *)room)->data;
-        reader->lent = data.out;
-    }
-}
-
 /* What is taken makes room: so many are to be asked for. */
 static size_t
 take_locked(struct copi_reader *reader, void *room)
@@ -189,7 +175,7 @@ copi_reader_take(struct copi_reader *reader, void *room, cop_reason *why)
     }
     copi_lock_give(&reader->lock);
     if (there_is == COPI_ELEMENT) {
-        keep_lent(reader, room);
+        copi_element_lend(&reader->queue.elements, &reader->lent, room);
     } else if (there_is == COPI_BROKEN) {
         *why = reader->why; /* it has ended: nobody writes it any more */
     }

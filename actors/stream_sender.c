@@ -113,20 +113,6 @@ who_gets_room_locked(cop_sender *sender, bool is_wanted)
     return is_time ? copi_stream_waiters_take_locked(&sender->waiters) : NULL;
 }
 
-static void
-keep_lent(cop_sender *sender, const void *room)
-{
-    union {
-        const void *in;
-        void *out;
-    } data;
-    if (copi_are_lent(&sender->queue.elements)) {
-        free(sender->lent);
-        data.in = ((const cop_bytes *)room)->data;
-        sender->lent = data.out;
-    }
-}
-
 static enum copi_pulled
 pull(cop_stream *stage, void *room, cop_reason *why)
 {
@@ -140,7 +126,7 @@ pull(cop_stream *stage, void *room, cop_reason *why)
     copi_lock_give(&sender->lock);
     copi_stream_wake(waiters);
     if (there_is == COPI_ELEMENT) {
-        keep_lent(sender, room);
+        copi_element_lend(&sender->queue.elements, &sender->lent, room);
     } else if (there_is == COPI_BROKEN) {
         *why = sender->why; /* it has ended: nobody writes it any more */
     }

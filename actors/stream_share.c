@@ -483,20 +483,6 @@ what_there_is_locked(struct listener *listener, bool is_wanted)
     return COPI_NOT_YET;
 }
 
-static void
-keep_lent(struct listener *listener, const void *room)
-{
-    union {
-        const void *in;
-        void *out;
-    } data;
-    if (copi_are_lent(&listener->stage.elements)) {
-        free(listener->lent);
-        data.in = ((const cop_bytes *)room)->data;
-        listener->lent = data.out;
-    }
-}
-
 static enum copi_pulled
 pull(cop_stream *stage, void *room, cop_reason *why)
 {
@@ -511,7 +497,7 @@ pull(cop_stream *stage, void *room, cop_reason *why)
     copi_lock_give(&listener->hub->lock);
     ask(listener->hub, more);
     if (there_is == COPI_ELEMENT) {
-        keep_lent(listener, room);
+        copi_element_lend(&listener->stage.elements, &listener->lent, room);
     } else if (there_is == COPI_BROKEN) {
         *why = listener->why; /* it has ended: nobody writes it any more */
     }
