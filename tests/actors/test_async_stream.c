@@ -331,7 +331,7 @@ TEST(an_element_need_only_last_until_the_next_one)
 
 TEST(a_late_element_ends_the_stream) /* TSK-038 */
 {
-    cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = COP_MS(60));
+    cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = IN_TIME);
     cop_async_item item = {0};
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
     ck_assert_int_eq(cop_async_stream_next(stream, &item), 0);
@@ -343,7 +343,7 @@ TEST(a_late_element_ends_the_stream) /* TSK-038 */
 
 TEST_TIMES(2, a_late_element_is_killed_and_the_others_come) /* TSK-038 */
 {
-    cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = COP_MS(200),
+    cop_async_stream *stream = STREAM(hang_on_two, LIST, .limit = 4, .timeout = 2 * IN_TIME,
                                       .kill_on_timeout = true, .unordered = _i == 1);
     cop_async_item item = {0};
     int late = 0;

@@ -267,9 +267,9 @@ TEST(a_point_in_time_that_has_passed_comes_at_once)
 TEST(a_question_from_outside_does_not_cancel_it)
 {
     cop_pid pid = start();
-    cast(pid, (struct plan){.how = WITH, .time = COP_MS(20)});
+    cast(pid, (struct plan){.how = WITH, .time = IN_TIME});
     ck_assert_int_eq(cop_sys_suspend(pid, SOON), 0);
-    cop_sleep(COP_MS(30));
+    cop_sleep(IN_TIME + COP_MS(10));
     ck_assert_uint_eq(state_of(pid).late, 0);
     ck_assert_int_eq(cop_sys_resume(pid, SOON), 0);
     EVENTUALLY(state_of(pid).late == 1);

@@ -15,7 +15,7 @@ enum {
     VALUE,
     STAY, /* until told */
     STOP_IDLE,
-    IDLE_50MS,
+    IDLE_A_WHILE,
     IDLE_0,
     TRAP,
 };
@@ -72,8 +72,8 @@ handle_cast(void *state, cop_msg msg)
             cop_sleep(COP_US(200));
         }
         break;
-    case IDLE_50MS:
-        return cop_ok_timeout(COP_MS(50));
+    case IDLE_A_WHILE:
+        return cop_ok_timeout(IN_TIME);
     case IDLE_0:
         return cop_ok_timeout(0);
     }
@@ -669,12 +669,12 @@ TEST(a_question_does_not_cancel_an_idle_timeout_nor_put_it_off)
 {
     cop_pid pid = start();
     cop_time before = cop_now();
-    ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_50MS)), 0);
-    while (state_of(pid).timeouts == 0) { /* more often than every 50 ms */
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_A_WHILE)), 0);
+    while (state_of(pid).timeouts == 0) { /* more often than every IN_TIME */
         ck_assert_int_lt(cop_now() - before, SOON);
         cop_sleep(COP_MS(1));
     }
-    ck_assert_int_ge(cop_now() - before, COP_MS(50));
+    ck_assert_int_ge(cop_now() - before, IN_TIME);
     ck_assert_int_eq(state_of(pid).timeouts, 1);
 }
 
@@ -683,9 +683,9 @@ TEST(an_idle_timeout_that_passes_in_suspension_comes_after_it)
     cop_pid pid = start();
     ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_0)), 0);
     EVENTUALLY(state_of(pid).timeouts == 1);
-    ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_50MS)), 0);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_A_WHILE)), 0);
     suspend(pid);
-    cop_sleep(COP_MS(60));
+    cop_sleep(IN_TIME + COP_MS(10));
     ck_assert_int_eq(state_of(pid).timeouts, 1);
     resume(pid);
     EVENTUALLY(state_of(pid).timeouts == 2);
@@ -694,13 +694,13 @@ TEST(an_idle_timeout_that_passes_in_suspension_comes_after_it)
 TEST(a_message_that_came_in_suspension_cancels_an_idle_timeout)
 {
     cop_pid pid = start();
-    ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_50MS)), 0);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(IDLE_A_WHILE)), 0);
     suspend(pid);
     add(pid, 5);
-    cop_sleep(COP_MS(60));
+    cop_sleep(IN_TIME + COP_MS(10));
     resume(pid);
     ck_assert_int_eq(value_of(pid), 5);
-    cop_sleep(COP_MS(60));
+    cop_sleep(IN_TIME + COP_MS(10));
     ck_assert_int_eq(state_of(pid).timeouts, 0);
 }
 

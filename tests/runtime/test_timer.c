@@ -210,7 +210,7 @@ TEST(timers_set_in_any_order_fire_in_the_order_of_their_times)
     enum {
         TIMERS = 300
     };
-    const cop_time base = COP_MS(30);
+    const cop_time base = IN_TIME;
     for (int i = 0; i < TIMERS; i++) {
         int at = i * 7 % TIMERS; /* each once */
         cop_send_after(cop_self(), COP_MSG_OF(TICK, at), base + COP_MS(at) / 2);
@@ -259,7 +259,7 @@ TEST(equal_times_fire_in_the_order_in_which_they_were_set)
     enum {
         TIMERS = sizeof called / sizeof *called
     };
-    cop_time deadline = cop_now() + COP_MS(50), earlier = deadline - 1;
+    cop_time deadline = cop_now() + IN_TIME, earlier = deadline - 1;
     for (unsigned i = 0; i < TIMERS; i++) {
         ck_assert_int_eq(copi_timer_call(i % 2 ? deadline : earlier, note_call, i), 0);
     }
@@ -473,7 +473,7 @@ TEST(a_time_that_has_passed_is_at_once) /* TMR-005 */
 
 TEST(messages_for_one_time_come_in_the_order_in_which_they_were_set) /* TMR-005 */
 {
-    cop_time when = cop_now() + COP_MS(30);
+    cop_time when = cop_now() + IN_TIME;
     for (int i = 0; i < 1000; i++) {
         cop_send_at(cop_self(), COP_MSG_OF(TICK, i), when);
     }
@@ -581,8 +581,8 @@ TEST(a_cancelled_exit_signal_does_not_come) /* TMR-020 */
 {
     cop_time left;
     cop_pid pid = start_waiting(NULL);
-    cop_ref kill = cop_exit_after(pid, COP_REASON_KILLED, COP_MS(20));
-    cop_ref later = cop_send_after(cop_self(), COP_TAG(TICK), COP_MS(40));
+    cop_ref kill = cop_exit_after(pid, COP_REASON_KILLED, IN_TIME);
+    cop_ref later = cop_send_after(cop_self(), COP_TAG(TICK), IN_TIME + COP_MS(20));
     (void)later;
     ck_assert_int_eq(cop_read_timer(kill, &left), 0);
     ck_assert_int_eq(cop_cancel_timer(kill, NULL), 0);
@@ -623,11 +623,11 @@ TEST(every_kind_of_timer_is_cancelled_when_its_receiver_ends)
 TEST(cancel_gives_the_time_left_and_the_message_never_comes) /* TMR-006 */
 {
     cop_time left = -1;
-    cop_ref timer = set(COP_MS(20)), later = set(COP_MS(40));
+    cop_ref timer = set(IN_TIME), later = set(IN_TIME + COP_MS(20));
     (void)later;
     ck_assert_int_eq(cop_cancel_timer(timer, &left), 0);
     ck_assert_int_ge(left, 0);
-    ck_assert_int_le(left, COP_MS(20));
+    ck_assert_int_le(left, IN_TIME);
     test_receive(TICK); /* the later one, and no other */
     ck_assert(!test_has_mail());
 }

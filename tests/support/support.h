@@ -75,6 +75,10 @@ void test_leaves_objects_behind(void);
 
 /* ---------------------------------------------------------------- waiting */
 
+/* What a test does next is done within this, also where the machine stands still for a moment; and it is
+ * short enough to be waited for. */
+#define IN_TIME (TEST_SANITIZED ? COP_SEC(1) : COP_MS(300))
+
 /* For what has to happen: the test's own limit is a little longer, so that it can say what has not. */
 #define SOON (TEST_SANITIZED ? COP_SEC(30) : COP_SEC(4))
 
