@@ -163,6 +163,10 @@ conformance: $(SCENE) ## compare with Erlang and Elixir: behaviours, stored scen
 conformance-soak: $(SCENE) ## the stored scenarios RUNS=100 times
 	@BUILD=$(BUILD) tests/conformance/soak.sh
 
+.PHONY: model
+model: deps-model ## search the models of the lock-free parts, LONG=1 with larger numbers
+	@tests/model/run.sh
+
 .PHONY: demo
 demo: deps-demo $(DEMOS) ## show the main job: a supervised key-value daemon
 	@BUILD=$(BUILD) demos/kv/demo.sh
@@ -256,8 +260,8 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-format deps-lint
-deps-build deps-test deps-demo deps-format deps-lint: deps-%:
+.PHONY: deps-build deps-test deps-demo deps-model deps-format deps-lint
+deps-build deps-test deps-demo deps-model deps-format deps-lint: deps-%:
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help

@@ -24,6 +24,8 @@
  * sends them itself. The number of pushes to the next sweep is that of the nodes that are left, and at
  * least SWEEP: the cost of a sweep is paid by the pushes before it.
  *
+ * tests/model/settle.pml is searched for every order in which these steps can come.
+ *
  * A node that is a notice holds the cell: whoever gets it can still read the value, whatever others
  * have released meanwhile.
  */

@@ -25,6 +25,8 @@
  * Memory: the push's compare-and-swap releases the node's contents, the exchanges in take and close
  * acquire them. One receiver at a time. Whoever ends the process closes: the process itself, or
  * whoever disowns it; a disowned receiver that comes to take finds CLOSED and puts it back.
+ *
+ * tests/model/mailbox.pml is searched for every order in which these steps can come.
  */
 #include "runtime/mailbox.h"
 

@@ -17,6 +17,8 @@
  * takes it out of both lists; a flying one by whoever ends up with the message: the owner, or, when
  * the owner is gone, whoever tried to deliver it.
  *
+ * tests/model/watch.pml is searched for every order in which a monitor and an end can come.
+ *
  * An exit signal to a named process (cop_exit_signal) is a message like any other, with the reason as
  * its body. All of them travel the mailbox, so the order between two processes holds.
  */

@@ -14,6 +14,8 @@
  *   - free records are taken in the order in which they were given, so that one is reused as late as
  *     possible.
  *
+ * tests/model/table.pml is searched for every order of this.
+ *
  * Index 0 stays empty, so that no pid is 0.
  */
 #include "runtime/table.h"
