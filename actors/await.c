@@ -97,7 +97,7 @@ static int
 wait_for(struct copi_process *self, cop_future *future, cop_time timeout, cop_future **settled)
 {
     struct copi_message *notice = NULL;
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("await", timeout);
     int r = subscribe_to_one(self, future, timeout);
     r = r ? r : copi_notices_next(self, &wait, &notice);
     if (r == 0) {
@@ -255,7 +255,7 @@ subscribe_to_all(struct copi_process *self, const struct several *all)
 static int
 begin_several(struct copi_process **self, struct several *all, size_t each, cop_time timeout)
 {
-    all->wait = COPI_WAIT(timeout);
+    all->wait = COPI_WAIT("await", timeout);
     int r = enter(self);
     r = r ? r : check_several(*self, all, each);
     return r ? r : subscribe_to_all(*self, all);
@@ -422,7 +422,7 @@ int
 copi_await_any(cop_future *const futures[], size_t n, cop_time timeout)
 {
     struct copi_process *self;
-    struct several all = {.futures = futures, .n = n, .wait = COPI_WAIT(timeout)};
+    struct several all = {.futures = futures, .n = n, .wait = COPI_WAIT("await", timeout)};
     cop_future *settled;
     int r = enter(&self);
     r = r ? r : subscribe_to_all(self, &all);

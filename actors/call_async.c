@@ -247,7 +247,7 @@ run(struct copi_process *self)
     if (!open || cop_at_exit(close_all, open) != 0) {
         return cop_failed(-ENOMEM, NULL);
     }
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
+    struct copi_wait wait = COPI_WAIT("receive", COP_FOREVER);
     do {
         while ((self->current = copi_next_message(self))) {
             copi_message_handled(self, self->current);
@@ -331,7 +331,7 @@ static int
 submit(struct copi_process *self, struct copi_process *server, struct question *question,
        struct copi_message *request)
 {
-    struct copi_wait wait = COPI_WAIT(question->timeout);
+    struct copi_wait wait = COPI_WAIT("call", question->timeout);
     int r = server->limit ? cop_defer(release, &question->future) : 0;
     if (r == 0) {
         r = copi_request_submit(self, server, question->server, request, &wait);

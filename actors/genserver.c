@@ -307,9 +307,9 @@ take_request(struct copi_process *self, struct copi_message *message, bool is_su
 
 /* Until it is to resume, or to stop. */
 static cop_step
-stay_suspended(struct copi_process *self)
+serve_while_suspended(struct copi_process *self)
 {
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
+    struct copi_wait wait = COPI_WAIT("suspended", COP_FOREVER);
     struct copi_look from;
     struct copi_message *message;
     cop_reason reason;
@@ -329,6 +329,15 @@ stay_suspended(struct copi_process *self)
         }
     }
     return stop_by_context(self);
+}
+
+static cop_step
+stay_suspended(struct copi_process *self)
+{
+    copi_store_relaxed_32(&self->is_suspended, 1);
+    cop_step step = serve_while_suspended(self);
+    copi_store_relaxed_32(&self->is_suspended, 0);
+    return step;
 }
 
 /* A step that goes on: as if nothing had been asked. */
@@ -357,7 +366,7 @@ static int
 wait_for_message(struct copi_process *self, cop_time idle, struct copi_message **message,
                  cop_step *step)
 {
-    struct copi_wait wait = COPI_WAIT(idle);
+    struct copi_wait wait = COPI_WAIT("receive", idle);
     int r;
     while ((r = next_message(self, &wait, NULL, message)) == 0) {
         if (!copi_sys_is_request(*message)) {

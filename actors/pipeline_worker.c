@@ -118,7 +118,7 @@ heed_cancellation(struct copi_process *self, cop_pipeline *pipeline)
 static struct copi_pipeline_item *
 next(struct copi_process *self, struct copi_pipeline_worker *worker)
 {
-    struct copi_wait wait = COPI_WAIT(COP_FOREVER);
+    struct copi_wait wait = COPI_WAIT("work", COP_FOREVER);
     for (;;) {
         bool is_over;
         copi_take_in(self);

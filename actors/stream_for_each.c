@@ -90,7 +90,7 @@ call(struct each *each)
 static int
 take_all(struct each *each, cop_time timeout)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("stream", timeout);
     int r = 0;
     while (r == 0) {
         copi_take_in(each->self);
@@ -206,7 +206,7 @@ cop_stream_next(cop_stream *stream, void *out, size_t size, cop_time timeout)
 {
     struct copi_process *self;
     struct copi_reader *reader;
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("stream", timeout);
     int r = copi_enter_exit_point(&self);
     if (r) {
         return r;

@@ -329,7 +329,7 @@ int
 cop_stream_send(cop_sender *sender, cop_bytes element, cop_time timeout)
 {
     struct copi_process *self;
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("stream", timeout);
     int r = copi_enter_exit_point(&self);
     if (r) {
         return r;

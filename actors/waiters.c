@@ -24,7 +24,7 @@ int
 copi_waiters_wait(struct copi_process *self, cop_time timeout,
                   int (*try)(struct copi_process *self, void *env, cop_ref ref), void *env)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("await", timeout);
     struct copi_message *notice = NULL;
     cop_ref ref = copi_make_ref(self, self->index);
     copi_notices_begin(self, ref);

@@ -262,7 +262,7 @@ static int
 send_when_there_is_room(struct copi_process *self, uint64_t id, bool is_port, cop_bytes bytes,
                         cop_time timeout)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("socket", timeout);
     cop_ref ref = copi_make_ref(self, self->index);
     struct copi_message *last = NULL;
     int r;

@@ -214,7 +214,7 @@ retire_locked(struct worker *worker)
 static struct copi_work *
 next(struct copi_process *self, struct worker *worker)
 {
-    struct copi_wait wait = COPI_WAIT(PATIENCE);
+    struct copi_wait wait = COPI_WAIT("work", PATIENCE);
     for (int r = 0;; r = copi_pause(self, &wait)) {
         copi_lock_take(&pool.lock);
         worker->work = NULL;

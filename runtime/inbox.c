@@ -332,7 +332,7 @@ cop_receive(cop_msg *out, cop_time timeout)
         return r;
     }
     let_received_go(self);
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("receive", timeout);
     struct copi_look look;
     copi_look_begin(self, &look);
     do {
@@ -395,7 +395,7 @@ cop_receive_match(cop_msg *out, bool (*wanted)(const cop_msg *msg, void *env), v
     }
     let_received_go(self);
     struct predicate predicate = {.self = self, .wanted = wanted, .env = env};
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("receive", timeout);
     struct copi_look look;
     copi_look_begin(self, &look);
     do {

@@ -14,7 +14,9 @@
 #include "runtime/table.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -96,6 +98,93 @@ copi_tag_in_words(uint32_t tag, char out[COPI_TAG_SIZE])
     }
 }
 
+/* ---------------------------------------------------------------- pids as text */
+
+char *
+cop_pid_text(cop_pid pid, char out[COP_PID_TEXT])
+{
+    cop_pid resolved = copi_resolve(pid);
+    put_pid(out, copi_pid_index(resolved), copi_pid_generation(resolved));
+    return out;
+}
+
+/* Digits, and no sign or space, as strtoul would have it. NULL: none, or too great a number. */
+static const char *
+take_number(const char *at, uint64_t limit, uint64_t *number)
+{
+    const char *first = at;
+    for (*number = 0; *at >= '0' && *at <= '9'; at++) {
+        *number = *number * 10 + (uint64_t)(*at - '0');
+        if (*number > limit) {
+            return NULL;
+        }
+    }
+    return at > first ? at : NULL;
+}
+
+int
+cop_pid_parse(const char *text, cop_pid *out)
+{
+    uint64_t index, generation;
+    const char *at = *text == '<' ? take_number(text + 1, COPI_INDEX_MASK, &index) : NULL;
+    at = at && *at == '.' ? take_number(at + 1, UINT32_MAX, &generation) : NULL;
+    if (!at || strcmp(at, ">") != 0) {
+        return copi_fail(-EINVAL);
+    }
+    *out = (cop_pid){generation << COPI_INDEX_BITS | index};
+    return 0;
+}
+
+/* ---------------------------------------------------------------- its place in a tree */
+
+void
+copi_show_strategy(const char *strategy)
+{
+    union {
+        const char *in;
+        void *out;
+    } word = {.in = strategy};
+    copi_store_relaxed_ptr(&copi_here.process->strategy, word.out);
+}
+
+/* The pid is compared under the lock, under which a new tenant of the record clears the last one's
+ * place before he is found. */
+void
+copi_show_position(cop_pid child, const struct copi_position *position)
+{
+    struct copi_process *process = copi_table_find(copi_resolve(child));
+    if (!process) {
+        return;
+    }
+    copi_lock_take(&process->lock);
+    if (copi_pid(process).id == child.id) {
+        process->position = *position;
+    }
+    copi_lock_give(&process->lock);
+}
+
+/* ---------------------------------------------------------------- looking */
+
+/* What is written under the lock. */
+static void
+read_guarded(struct copi_process *process, cop_process_info *info)
+{
+    copi_lock_take(&process->lock);
+    memcpy(info->label, process->label, COPI_LABEL_ITSELF);
+    info->kind = process->behaviour->kind;
+    const struct copi_position *position = &process->position;
+    if (position->supervisor.id) {
+        info->supervisor = position->supervisor;
+        memcpy(info->child_id, position->id, COPI_LABEL_ITSELF);
+        info->child_number = position->number;
+        info->restarts = position->restarts;
+    }
+    copi_lock_give(&process->lock);
+    if (info->strategy) {
+        info->kind = "supervisor";
+    }
+}
+
 /* The older of what has been taken in and what has not. */
 static cop_time
 age_of_oldest(const struct copi_process *process, size_t inside, size_t outside)
@@ -131,12 +220,16 @@ cop_inspect(cop_pid pid, cop_process_info *out)
         .waits_for = {copi_load_relaxed_64(&process->waits_for_pid)},
         .parent = copi_parent(process),
         .traps_exits = copi_load_relaxed_32(&process->traps) != 0,
+        .waits_in = copi_load_relaxed_ptr(&process->waits_in),
+        .is_suspended = copi_load_relaxed_32(&process->is_suspended) != 0,
+        .started = (cop_time)copi_load_relaxed_64(&process->started),
+        .strategy = copi_load_relaxed_ptr(&process->strategy),
         .links = copi_load_relaxed_32(&process->links),
         .monitors = copi_load_relaxed_32(&process->monitors),
         .monitored_by = copi_load_relaxed_32(&process->monitored_by),
     };
     copi_name_of(process, info.name);
-    read_label(process, info.label);
+    read_guarded(process, &info);
     if (copi_table_find(resolved) != process) {
         return copi_fail(-ESRCH);
     }

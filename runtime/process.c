@@ -161,7 +161,7 @@ copi_callback_over(struct copi_process *self)
 
 /* What a new process finds. What senders of the last one may still touch is left as it is. */
 static void
-clear(struct copi_process *process)
+clear(struct copi_process *process, const struct copi_behaviour *behaviour)
 {
     char *first = (char *)&process->inbox, *behind = (char *)&process->lock;
     memset(first, 0, (size_t)(behind - first));
@@ -176,6 +176,8 @@ clear(struct copi_process *process)
     copi_store_relaxed_32(&process->traps, 0);
     copi_store_relaxed_32(&process->uncancelled, 0);
     copi_store_relaxed_ptr(&process->callback, NULL);
+    copi_store_relaxed_ptr(&process->waits_in, NULL);
+    copi_store_relaxed_32(&process->is_suspended, 0);
     copi_store_relaxed_64(&process->since, 0);
     copi_store_relaxed_64(&process->handled, 0);
     copi_store_relaxed_64(&process->inside, 0);
@@ -185,12 +187,16 @@ clear(struct copi_process *process)
     process->limit = 0;
     copi_store_relaxed_32(&process->nature, 0);
     copi_store_relaxed_64(&process->parent, 0);
+    copi_store_relaxed_64(&process->started, (uint64_t)copi_clock_coarse());
+    copi_store_relaxed_ptr(&process->strategy, NULL);
 
     copi_lock_take(&process->lock);
     process->thread = NULL;
     process->started_ack = NULL;
     process->stop_phase = 0;
     memset(process->label, 0, sizeof process->label);
+    process->position.supervisor = COP_NOBODY;
+    process->behaviour = behaviour;
     copi_lock_give(&process->lock);
     copi_signals_begin(process);
 }
@@ -442,8 +448,7 @@ adopt(struct copi_process **out)
     if (r) {
         return r;
     }
-    clear(process);
-    process->behaviour = &foreign_thread;
+    clear(process, &foreign_thread);
     copi_store_relaxed_32(&process->nature, COPI_IS_FOREIGN);
     r = copi_thread_adopt(process);
     if (r) {
@@ -502,8 +507,7 @@ set_label(struct copi_process *process, const char *label)
 static int
 fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_start_opts *opts)
 {
-    clear(process);
-    process->behaviour = spawn->behaviour;
+    clear(process, spawn->behaviour);
     process->what = spawn->what;
     copi_store_relaxed_32(&process->nature, nature_of(spawn->behaviour));
     process->limit = (uint32_t)(opts->mailbox.limit > INT32_MAX ? INT32_MAX : opts->mailbox.limit);

@@ -56,6 +56,14 @@ enum {
     COPI_LABEL_ITSELF = 64 /* with its terminator; what reports show is longer: inspect.h */
 };
 
+/* Where it stands in a tree, for cop_inspect: written by its supervisor. */
+struct copi_position {
+    cop_pid supervisor; /* COP_NOBODY: it has none */
+    char id[COPI_LABEL_ITSELF];
+    uint64_t number;
+    size_t restarts;
+};
+
 enum copi_life {
     COPI_FREE,
     COPI_ALIVE,
@@ -91,15 +99,18 @@ struct copi_process {
     cop_pid pid; /* its own, also when nobody finds it any more; written before the id */
 
     /* --- any thread, atomic; written before the id, but for the last */
-    copi_atomic64 parent;       /* the pid of who started it, if linked */
-    copi_atomic32 nature;       /* COPI_IS_FOREIGN and so on */
+    copi_atomic64 parent;     /* the pid of who started it, if linked */
+    copi_atomic64 started;    /* when */
+    copi_atomic_ptr strategy; /* a supervisor's, in words; NULL: it is none. Written by the owner */
+    copi_atomic32 nature;     /* COPI_IS_FOREIGN and so on */
     copi_atomic64 asked_to_end; /* the pid of the tenant that cop_shutdown has asked */
 
     /* --- read by anybody, written under signal.c's lock: cop_inspect */
     copi_atomic32 links, monitors, monitored_by;
 
     /* --- written by the owner, read by anybody: cop_inspect */
-    copi_atomic_ptr callback;
+    copi_atomic_ptr callback, waits_in; /* words; NULL: in none */
+    copi_atomic32 is_suspended;
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
     copi_atomic64 longest; /* mailbox that was reported */
     copi_atomic64 waits_for_pid;
@@ -172,6 +183,7 @@ struct copi_process {
     cop_time stop_deadline, stop_step;
     struct copi_process *blocked;      /* senders that wait for room: send.c's */
     struct copi_belonging *belongings; /* what ends with it */
+    struct copi_position position;     /* among a supervisor's children */
     char label
         [COPI_LABEL_ITSELF]; /* constant while it lives, and terminated always: fault.c peeks */
 

@@ -106,7 +106,7 @@ int
 copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
                    struct copi_message **answer)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT(self->awaits_down ? "stop" : "start", timeout);
     return await(self, ref, &wait, answer);
 }
 
@@ -149,7 +149,7 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
     }
     self->awaited = ref;
     self->awaits_down = false; /* a wait that was left by an exit may have left it set */
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("call", timeout);
     r = copi_request_submit(self, server, pid, message, &wait);
     if (r) {
         self->awaited.id = 0;

@@ -221,7 +221,7 @@ static int
 block(struct copi_process *self, struct copi_process *to, cop_pid pid, struct copi_message *message,
       struct copi_wait *wait)
 {
-    struct copi_wait without_limit = COPI_WAIT(COP_FOREVER);
+    struct copi_wait without_limit = COPI_WAIT("send", COP_FOREVER);
     bool has_edge = message->kind == COPI_CALL && !(message->flags & COPI_UNAWAITED);
     int r = has_edge ? 0 : copi_cycle_begin(self, pid, copi_make_ref(self, to->index));
     if (r) {

@@ -113,12 +113,24 @@ tell_behaviour(struct copi_process *self, bool begins)
     }
 }
 
+/* Only of those who sleep: whoever is answered while it still looks pays nothing for being seen. */
+static void
+show_wait(struct copi_process *self, const char *in)
+{
+    union {
+        const char *in;
+        void *out;
+    } word = {.in = in};
+    copi_store_relaxed_ptr(&self->waits_in, word.out);
+}
+
 /* The common part of a sleep: `fd` < 0 is no descriptor. */
 static int
 sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short events)
 {
     int ready = 0;
     copi_pool_flush();
+    show_wait(self, wait->in);
     tell_behaviour(self, true);
     if (copi_context_wait_begin(self)) {
         set_deadline(self, wait);
@@ -133,6 +145,7 @@ sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short 
         copi_context_wait_end(self);
     }
     tell_behaviour(self, false);
+    show_wait(self, NULL);
     return ready;
 }
 
@@ -169,7 +182,7 @@ cop_sleep(cop_time duration)
     if (r) {
         return r;
     }
-    struct copi_wait wait = COPI_WAIT(duration);
+    struct copi_wait wait = COPI_WAIT("sleep", duration);
     do {
         copi_take_in(self);
     } while ((r = copi_pause(self, &wait)) == 0);
@@ -201,7 +214,7 @@ cop_wait_fd(int fd, int events, cop_time timeout)
     if (fd < 0) {
         return copi_fail(-EBADF);
     }
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("descriptor", timeout);
     copi_take_in(self);
     if (timeout <= 0) {
         r = copi_poll_fd(fd, (short)events);

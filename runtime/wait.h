@@ -12,16 +12,18 @@
 struct copi_wait {
     cop_time timeout, deadline;
     bool has_slept;
+    const char *in; /* what cop_inspect calls it: a word, there for good */
 };
-#define COPI_WAIT(t)  \
- ((struct copi_wait){ \
-     .timeout = (t),  \
+#define COPI_WAIT(word, t) \
+ ((struct copi_wait){      \
+     .timeout = (t),       \
+     .in = (word),         \
  })
 
 /*
  * Every blocking call is this loop:
  *
- *     struct copi_wait wait = COPI_WAIT(timeout);
+ *     struct copi_wait wait = COPI_WAIT("call", timeout);
  *     int r;
  *     do {
  *         copi_take_in(self);        an exit point

@@ -234,7 +234,7 @@ take_end(cop_pid root, cop_reason *reason)
 static int
 pause_for_news(struct copi_process *self)
 {
-    struct copi_wait wait = COPI_WAIT(copi_manager_attend());
+    struct copi_wait wait = COPI_WAIT("signals", copi_manager_attend());
     int r = copi_pause_fd(self, &wait, service.news, POLLIN);
     if (r > 0) {
         eventfd_t count;

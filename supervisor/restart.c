@@ -17,7 +17,8 @@
  */
 #include "supervisor/restart.h"
 
-#include "runtime/thread.h"
+#include "runtime/inspect.h"
+#include "runtime/process.h"
 #include "supervisor/child.h"
 #include "supervisor/report.h"
 #include "supervisor/status.h"
@@ -87,6 +88,16 @@ let_rest(struct copi_supervisor *sup, struct copi_child *child)
     }
 }
 
+/* For whoever looks at the child from outside. */
+static void
+show_position(const struct copi_child *child)
+{
+    struct copi_position position = {
+        .supervisor = cop_self(), .number = child->number, .restarts = child->restarts};
+    memcpy(position.id, child->spec->id, sizeof position.id);
+    copi_show_position(child->pid, &position);
+}
+
 int
 copi_start_child(struct copi_supervisor *sup, struct copi_child *child, cop_pid *out,
                  cop_reason *why)
@@ -97,6 +108,7 @@ copi_start_child(struct copi_supervisor *sup, struct copi_child *child, cop_pid 
         bool runs = !cop_pid_eq(pid, COP_NOBODY);
         set_state(sup, child, runs ? COPI_CHILD_RUNNING : COPI_CHILD_DOWN, pid);
         child->started = cop_now();
+        show_position(child);
     }
     if (r == 0 && child->spec->restart == COP_TEMPORARY) {
         copi_child_drop_arg(child);
@@ -203,7 +215,10 @@ count_restarts_after(struct copi_supervisor *sup, const struct copi_child *befor
 {
     struct copi_child *child = before ? before->younger : sup->children.oldest;
     for (; child; child = child->younger) {
-        child->restarts += child->state == COPI_CHILD_RUNNING;
+        if (child->state == COPI_CHILD_RUNNING) {
+            child->restarts++;
+            show_position(child);
+        }
     }
 }
 

@@ -133,6 +133,7 @@ copi_siblings_append(struct copi_siblings *all, struct copi_child *child)
     *(all->youngest ? &all->youngest->younger : &all->oldest) = child;
     all->youngest = child;
     all->count++;
+    child->number = ++all->last_number;
     if (!all->nameless) {
         index_put(&all->ids, key_of_id(child->spec->id), child, &child->is_in_ids);
     }

@@ -26,6 +26,7 @@ struct copi_child {
     enum copi_child_state state;
     cop_pid pid; /* while it runs; between two attempts: what it was, or COP_NOBODY */
     size_t restarts;
+    uint64_t number; /* of those that were added, itself included: siblings.c's */
     uint64_t
         ticket; /* between two attempts: what the message for the next one comes with; else 0 */
     /* with a backoff */
@@ -50,7 +51,7 @@ struct copi_siblings {
     struct copi_child *oldest, *youngest;
     size_t count;
     bool nameless; /* ids need not be unique, and are not told */
-    uint64_t last_ticket;
+    uint64_t last_ticket, last_number;
     struct copi_index ids, pids, tickets;
 };
 

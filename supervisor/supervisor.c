@@ -23,6 +23,7 @@
 
 #include "actors/sys.h"
 #include "runtime/alloc.h"
+#include "runtime/inspect.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
 #include "supervisor/init.h"
@@ -120,6 +121,7 @@ static cop_step
 bring_up(struct copi_supervisor *sup)
 {
     struct copi_failed_start failed;
+    copi_show_strategy(copi_strategy_name(sup->spec->strategy));
     int r = set_up_intensity(sup);
     r = r ? r : set_up_children(sup);
     if (r) {

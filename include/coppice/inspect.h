@@ -22,6 +22,20 @@ typedef struct cop_process_info {
     cop_pid waits_for; /* whom it waits for in a call, a start, a stop or a blocking send */
     cop_pid parent;    /* who started it with .link; COP_NOBODY: nobody did */
     bool traps_exits;
+    const char *kind; /* "process", "genserver", "state machine", "agent", "task", "supervisor", or
+                          "thread", which the library did not start, and others of its own */
+    const char
+        *waits_in; /* "receive", "call", "start", "stop", "send", "sleep", "await", "descriptor",
+                             "socket", "stream", "suspended" and so on; NULL: it runs, or still looks
+                             whether what it wants is coming */
+    bool is_suspended;    /* cop_sys_suspend */
+    cop_time started;     /* when, by cop_now, to a few milliseconds */
+    const char *strategy; /* a supervisor's: "one_for_one" and so on; NULL: it is none */
+    cop_pid
+        supervisor; /* whose child it is; COP_NOBODY: nobody's. It stays when that one ends first */
+    char child_id[64];     /* as that child; empty: it is nobody's, or of a dynamic kind's */
+    uint64_t child_number; /* its place among them, in the order in which they were added */
+    size_t restarts;       /* how often it was restarted as that child, siblings' sake included */
     size_t links,
         monitors;        /* until the other's end has been taken in from the mailbox; waits in the
                                library, for a start or a stop, hold monitors, too */
@@ -30,13 +44,27 @@ typedef struct cop_process_info {
 
 /*
  * Look at a process; Process.info. The figures are read one after the other while it runs. What it has
- * put into its dictionary is its own affair.
+ * put into its dictionary is its own affair. The words in it are there for good, but for a callback's, which
+ * are the server's.
  *
  * -ESRCH   no such process, or a name that nobody has; *out is as it was
  *
  * Threads: any.  Does not block, whatever the process is doing.  Exit point: no.
  */
 COP_API int cop_inspect(cop_pid pid, cop_process_info *out);
+
+/* "<7.1>": a pid as people read it, a name's holder for the name; pid_to_list. COP_NOBODY: "<0.0>". */
+enum {
+    COP_PID_TEXT = sizeof "<4294967295.4294967295>"
+};
+COP_API char *cop_pid_text(cop_pid pid, char out[COP_PID_TEXT]);
+
+/*
+ * The reverse; list_to_pid. Whether that process lives is not asked.
+ *
+ * -EINVAL   it is no pid; *out is as it was
+ */
+COP_API int cop_pid_parse(const char *text, cop_pid *out);
 
 /*
  * The processes that live now; Process.list.

@@ -26,7 +26,7 @@ read_owners(cop_stream *stream, size_t most, size_t least)
 static int
 next(struct copi_reader *reader)
 {
-    struct copi_wait wait = COPI_WAIT(SOON);
+    struct copi_wait wait = COPI_WAIT("test", SOON);
     int *own, n;
     ck_assert_int_eq(copi_reader_next(reader, &own, &wait), 0);
     n = *own;
@@ -137,7 +137,7 @@ TEST(no_queue_grows_beyond_its_bound) /* RS28 */
 TEST_TIMES(2, elements_that_wait_come_before_an_error_unless_that_is_eager)
 {
     struct copi_reader *reader;
-    struct copi_wait wait = COPI_WAIT(SOON);
+    struct copi_wait wait = COPI_WAIT("test", SOON);
     int *own;
     source.fails_at = 3;
     cop_self();

@@ -23,7 +23,7 @@ is_there(const void *env)
 static int
 wait_once(cop_time timeout)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("test", timeout);
     cop_self();
     return copi_stream_wait(&waiters, &lock, is_there, &there, &wait);
 }

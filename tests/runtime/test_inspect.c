@@ -393,6 +393,199 @@ TEST(who_waits_for_a_start_is_seen_to_wait_for_the_new_process)
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
 }
 
+/* ---------------------------------------------------------------- what it waits in */
+
+static int
+sleep_long(cop_bytes unused)
+{
+    (void)unused;
+    return cop_sleep(COP_FOREVER);
+}
+
+static int
+await_long(cop_bytes arg)
+{
+    return cop_await(*(cop_future *const *)arg.data, NULL, 0, COP_FOREVER);
+}
+
+static int
+wait_for_descriptor(cop_bytes arg)
+{
+    return cop_wait_fd(*(const int *)arg.data, POLLIN, COP_FOREVER);
+}
+
+static bool
+waits_in(cop_pid pid, const char *word)
+{
+    cop_process_info info;
+    return cop_inspect(pid, &info) == 0 && info.waits_in && strcmp(info.waits_in, word) == 0;
+}
+
+TEST(who_runs_waits_in_nothing)
+{
+    ck_assert_ptr_null(look_at(cop_self()).waits_in);
+    cop_pid server = start_server();
+    cop_send(server, COP_TAG(STUCK));
+    EVENTUALLY(atomic_load(&stuck));
+    ck_assert_ptr_null(look_at(server).waits_in);
+    atomic_store(&free_again, true);
+    EVENTUALLY(waits_in(server, "receive"));
+}
+
+TEST(in_what_a_process_waits_is_seen)
+{
+    int ends[2];
+    cop_pid receiver = start_waiting(NULL), sleeper, reader, awaiter;
+    cop_resolver *resolver;
+    cop_future *future;
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(cop_promise_new(&future, &resolver, 0), 0);
+    ck_assert_int_eq(cop_spawn(&sleeper, sleep_long), 0);
+    ck_assert_int_eq(cop_spawn(&reader, wait_for_descriptor, .arg = COP_BYTES(ends[0])), 0);
+    ck_assert_int_eq(cop_spawn(&awaiter, await_long, .arg = COP_BYTES(future)), 0);
+    EVENTUALLY(waits_in(receiver, "receive"));
+    EVENTUALLY(waits_in(sleeper, "sleep"));
+    EVENTUALLY(waits_in(reader, "descriptor"));
+    EVENTUALLY(waits_in(awaiter, "await"));
+    cop_ref down = cop_monitor(reader);
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    test_down(down);
+    down = cop_monitor(awaiter);
+    ck_assert_int_eq(cop_resolve(resolver, (cop_bytes){0}), 0);
+    test_down(down);
+    cop_resolver_free(resolver);
+    cop_future_release(future);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+TEST(whose_call_waits_waits_in_it)
+{
+    struct waiter waiter = {.wait = IN_CALL, .other = start_server()};
+    cop_pid pid;
+    cop_ref monitor;
+    cop_send(waiter.other, COP_TAG(STUCK));
+    EVENTUALLY(atomic_load(&stuck));
+    ck_assert_int_eq(
+        cop_spawn(&pid, wait_for_another, .arg = COP_BYTES(waiter), .monitor = &monitor), 0);
+    EVENTUALLY(waits_in(pid, "call"));
+    ck_assert_str_eq(look_at(pid).callback, "run");
+    atomic_store(&free_again, true);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+TEST(who_is_held_is_seen_to_be_until_he_is_let_go)
+{
+    cop_pid server = start_server();
+    ck_assert(!look_at(server).is_suspended);
+    ck_assert_int_eq(cop_sys_suspend(server, SOON), 0);
+    ck_assert_int_eq(cop_sys_suspend(server, SOON), 0);
+    ck_assert(look_at(server).is_suspended);
+    ck_assert_int_eq(cop_sys_resume(server, SOON), 0);
+    EVENTUALLY(!look_at(server).is_suspended);
+}
+
+/* ---------------------------------------------------------------- what it is, since when */
+
+TEST(each_kind_of_process_is_called_by_its_word)
+{
+    ck_assert_str_eq(look_at(cop_self()).kind, "thread");
+    ck_assert_str_eq(look_at(start_waiting(NULL)).kind, "process");
+    cop_pid server = start_server();
+    ck_assert_str_eq(look_at(server).kind, "genserver");
+    ck_assert_ptr_null(look_at(server).strategy);
+    cop_pid sup;
+    const cop_supervisor_spec spec = {.strategy = COP_REST_FOR_ONE};
+    ck_assert_int_eq(cop_supervisor_start(&sup, &spec), 0);
+    ck_assert_str_eq(look_at(sup).kind, "supervisor");
+    ck_assert_str_eq(look_at(sup).strategy, "rest_for_one");
+}
+
+TEST(the_time_of_its_start_is_known)
+{
+    cop_time before = cop_now() - COP_MS(50); /* a coarse clock's */
+    cop_pid pid = start_waiting(NULL);
+    cop_time started = look_at(pid).started;
+    ck_assert(started >= before && started <= cop_now());
+}
+
+/* ---------------------------------------------------------------- its place in a tree */
+
+TEST(who_is_nobodys_child_has_no_place)
+{
+    cop_process_info info = look_at(start_waiting(NULL));
+    ck_assert_uint_eq(info.supervisor.id, 0);
+    ck_assert_str_eq(info.child_id, "");
+    ck_assert_uint_eq(info.child_number, 0);
+    ck_assert_uint_eq(info.restarts, 0);
+}
+
+TEST(a_place_is_not_written_over_whoever_comes_next)
+{
+    cop_ref monitor;
+    cop_pid gone = start_waiting(&monitor), next;
+    cop_exit_signal(gone, COP_REASON_KILLED);
+    test_down(monitor);
+    const struct copi_position position = {.supervisor = cop_self(), .id = "x", .restarts = 7};
+    do { /* records are handed out in turn */
+        ck_assert_int_eq(cop_spawn(&next, test_wait_for_end, .monitor = &monitor), 0);
+        copi_show_position(gone, &position);
+        ck_assert_uint_eq(look_at(next).supervisor.id, 0);
+        copi_show_position(next, &position);
+        ck_assert_uint_eq(look_at(next).restarts, 7);
+        cop_exit_signal(next, COP_REASON_KILLED);
+        test_down(monitor);
+    } while ((next.id & COPI_INDEX_MASK) != (gone.id & COPI_INDEX_MASK));
+    copi_show_position(COP_NOBODY, &position);
+}
+
+/* ---------------------------------------------------------------- pids as text */
+
+TEST(what_is_no_pid_is_refused_and_nothing_is_written)
+{
+    static const char *const wrong[] = {"",
+                                        "<",
+                                        "<1",
+                                        "<1.>",
+                                        "<.1>",
+                                        "1.1",
+                                        "<1.1",
+                                        "<1.1>x",
+                                        " <1.1>",
+                                        "<-1.1>",
+                                        "<+1.1>",
+                                        "<1. 1>",
+                                        "<0x1.1>",
+                                        "<1048576.1>",
+                                        "<1.4294967296>",
+                                        "<99999999999999999999999.1>"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cop_pid pid = {9};
+        ck_assert_msg(cop_pid_parse(wrong[i], &pid) == -EINVAL, "%s", wrong[i]);
+        ck_assert_uint_eq(pid.id, 9);
+    }
+}
+
+TEST(a_pid_as_text_is_the_same_pid)
+{
+    const cop_pid pids[] = {COP_NOBODY, start_waiting(NULL), {UINT64_MAX >> 12}};
+    for (size_t i = 0; i < sizeof pids / sizeof *pids; i++) {
+        char text[COP_PID_TEXT];
+        cop_pid pid = {9};
+        ck_assert_ptr_eq(cop_pid_text(pids[i], text), text);
+        ck_assert_int_eq(cop_pid_parse(text, &pid), 0);
+        ck_assert(cop_pid_eq(pid, pids[i]));
+    }
+}
+
+TEST(a_name_is_as_text_the_pid_of_who_has_it)
+{
+    char named[COP_PID_TEXT], direct[COP_PID_TEXT];
+    ck_assert_str_eq(cop_pid_text(cop_named("nobody"), named), "<0.0>");
+    cop_pid server = start_server();
+    ck_assert_str_eq(cop_pid_text(cop_named("slow"), named), cop_pid_text(server, direct));
+}
+
 /* ---------------------------------------------------------------- all of them */
 
 TEST(the_list_has_all_that_live_and_nobody_else)

@@ -72,7 +72,7 @@ begin(void)
 static int
 next(struct copi_message **at, cop_time timeout)
 {
-    struct copi_wait wait = COPI_WAIT(timeout);
+    struct copi_wait wait = COPI_WAIT("test", timeout);
     int r = copi_notices_next(self(), &wait, at);
     return r ? r : (int)(*at)->tag;
 }
@@ -108,7 +108,7 @@ wait_for_notices(cop_bytes arg)
     const struct order *order = arg.data;
     struct outcome outcome = {0};
     struct copi_message *at = NULL;
-    struct copi_wait wait = COPI_WAIT(order->timeout);
+    struct copi_wait wait = COPI_WAIT("test", order->timeout);
     struct place place = {cop_self(), begin()};
     ck_assert_int_eq(cop_send(order->starter, COP_MSG_OF(PLACE, place)), 0);
     for (unsigned i = 0; i < order->count && outcome.code == 0; i++) {
@@ -367,7 +367,7 @@ TEST(the_time_of_a_wait_goes_on_from_one_notice_to_the_next)
 {
     cop_ref ref = begin();
     struct copi_message *at = NULL;
-    struct copi_wait wait = COPI_WAIT(COP_MS(30));
+    struct copi_wait wait = COPI_WAIT("test", COP_MS(30));
     cop_time start = cop_now();
     ck_assert_int_eq(copi_notices_next(self(), &wait, &at), -ETIMEDOUT);
     ck_assert(cop_now() - start >= COP_MS(30));
