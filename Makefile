@@ -23,9 +23,12 @@ Q       := $(if $(V),,@)
 
 # ---------------------------------------------------------------- what there is
 
-LIB_SRC     := $(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c))
+# Programs and optional libraries stand beside what of the library they show.
+BESIDE_SRC  := $(sort $(foreach what,top web postmortem,$(wildcard supervisor/observe/$(what)*.c)))
+LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c \
+    supervisor/observe/*.c)))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
-TEST_SRC    := $(sort $(wildcard tests/*/test_*.c))
+TEST_SRC    := $(sort $(wildcard tests/*/test_*.c tests/supervisor/observe/test_*.c))
 BENCH_SRC   := $(sort $(wildcard tests/bench/*.c))
 SCENE_SRC   := $(sort $(wildcard tests/conformance/*.c))
 DEMO_SRC    := $(sort $(wildcard demos/*/*.c))
@@ -44,7 +47,7 @@ SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
 runnable = $(or $(wildcard tests/$(1).sh),$(BUILD)/tests/$(1))
-TESTS   ?= $(patsubst tests/%,%,$(TEST_SRC) $(wildcard tests/*/test_*.sh))
+TESTS   ?= $(patsubst tests/%,%,$(TEST_SRC) $(wildcard tests/*/test_*.sh tests/supervisor/observe/test_*.sh))
 RUN     := $(foreach test,$(sort $(basename $(TESTS))),$(call runnable,$(test)))
 
 # ---------------------------------------------------------------- how it is compiled

@@ -33,6 +33,7 @@
 #include <coppice/memory.h>
 #include <coppice/message.h>
 #include <coppice/name.h>
+#include <coppice/observe.h>
 #include <coppice/partition.h>
 #include <coppice/pg.h>
 #include <coppice/pipeline.h>

@@ -30,6 +30,7 @@ static struct {
     pthread_once_t once;
     copi_atomic32 begun;
     bool no_fault_handlers;
+    cop_time since; /* written by begin */
     copi_lock ending;
 } library = {.once = PTHREAD_ONCE_INIT, .ending = COPI_LOCK_INIT};
 
@@ -52,6 +53,7 @@ static void
 begin(void)
 {
     copi_store_relaxed_32(&library.begun, 1);
+    library.since = copi_clock();
     copi_thread_hooks(thread_ends, copi_process_foreign_ended);
     pthread_atfork(NULL, NULL, forked);
     if (!library.no_fault_handlers) {
@@ -63,6 +65,13 @@ void
 copi_library_begin(void)
 {
     pthread_once(&library.once, begin);
+}
+
+cop_time
+copi_library_since(void)
+{
+    copi_library_begin();
+    return library.since;
 }
 
 /* One that can be handled, and that the processor does not raise. */

@@ -6,7 +6,12 @@
 #ifndef COPI_RUNTIME_LIBRARY_H
 #define COPI_RUNTIME_LIBRARY_H
 
+#include <coppice/base.h>
+
 /* Before the first process: handlers, hooks. Afterwards cop_configure says -EBUSY. */
 void copi_library_begin(void);
+
+/* When that was: now, perhaps. */
+cop_time copi_library_since(void);
 
 #endif
