@@ -212,6 +212,13 @@ const struct copi_wire_kind copi_wire_listener = {
     .listens = true,
 };
 
+/* Before it is bound: the path begins with it, and nobody slips in between. */
+static int
+set_mode(int fd, int family, unsigned mode)
+{
+    return family == AF_UNIX && mode && fchmod(fd, mode) != 0 ? -errno : 0;
+}
+
 /* Whether it is a socket at which nobody listens: its last owner had no time to remove it. */
 static bool
 is_stale(const struct sockaddr *address, socklen_t size)
@@ -272,7 +279,8 @@ listen_at(const struct sockaddr *address, socklen_t size, void *env)
         return fd;
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    int r = bind_to(fd, address, size);
+    int r = set_mode(fd, address->sa_family, listening->options->mode);
+    r = r ? r : bind_to(fd, address, size);
     if (r == 0 && listen(fd, listening->options->backlog) != 0) {
         r = -errno;
     }

@@ -35,7 +35,7 @@ copi_socket_options(struct copi_wire_options *options, const cop_socket_opts *gi
     if (given) {
         memcpy(&known, given, given->size < sizeof known ? given->size : sizeof known);
     }
-    if (known.backlog < 0 || known.send_limit > SIZE_MAX / 4) {
+    if (known.backlog < 0 || known.send_limit > SIZE_MAX / 4 || known.mode > 0777) {
         return -EINVAL;
     }
     *options = (struct copi_wire_options){
@@ -45,6 +45,7 @@ copi_socket_options(struct copi_wire_options *options, const cop_socket_opts *gi
                                      : 0,
         .backlog = known.backlog ? known.backlog : DEFAULT_BACKLOG,
         .delay = known.delay,
+        .mode = known.mode,
     };
     return copi_framing_set(&options->framing, known.framing, known.max_frame);
 }

@@ -44,6 +44,7 @@ struct copi_wire_options {
     cop_time linger; /* 0: none */
     int backlog;
     bool delay;
+    unsigned mode; /* of a listener's path; 0: none was asked for */
 };
 
 struct copi_wire {

@@ -65,6 +65,9 @@ typedef struct cop_socket_opts {
     int backlog;
     /* TCP: wait for more before sending little (no TCP_NODELAY) */
     bool delay;
+    /* Of a listener at a Unix path: who may connect, by the bits of chmod(2), from the first moment on; what
+     * the umask takes is not there. 0: as the umask says */
+    unsigned mode;
     void *reserved[2];
 } cop_socket_opts;
 

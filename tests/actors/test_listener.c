@@ -57,6 +57,7 @@ TEST(options_out_of_range_are_refused)
     ck_assert_int_eq(cop_listen(&listener, ANY_PORT, .framing = COP_FRAME_SIZE_1, .max_frame = 256),
                      -EINVAL);
     ck_assert_int_eq(cop_listen(&listener, ANY_PORT, .backlog = -1), -EINVAL);
+    ck_assert_int_eq(cop_listen(&listener, ANY_PORT, .mode = 01000), -EINVAL);
     ck_assert_int_eq(cop_listen(&listener, ANY_PORT, .send_limit = SIZE_MAX), -EINVAL);
 }
 
@@ -303,6 +304,28 @@ TEST(a_path_at_which_nobody_listens_any_more_is_taken_over)
     cop_socket listener, second;
     ck_assert_int_eq(cop_listen(&listener, at_path), 0);
     ck_assert_int_eq(cop_listen(&second, at_path), -EADDRINUSE);
+    ck_assert_int_eq(cop_socket_close(listener), 0);
+    remove_folder();
+}
+
+static mode_t
+mode_of_path(void)
+{
+    struct stat status;
+    ck_assert_int_eq(lstat(path, &status), 0);
+    return status.st_mode & 0777;
+}
+
+TEST(a_path_has_the_mode_that_was_asked_for_less_the_umask)
+{
+    cop_socket listener;
+    make_folder();
+    umask(002);
+    ck_assert_int_eq(cop_listen(&listener, at_path), 0);
+    ck_assert_uint_eq(mode_of_path(), 0775);
+    ck_assert_int_eq(cop_socket_close(listener), 0);
+    ck_assert_int_eq(cop_listen(&listener, at_path, .mode = 0622), 0);
+    ck_assert_uint_eq(mode_of_path(), 0620);
     ck_assert_int_eq(cop_socket_close(listener), 0);
     remove_folder();
 }
