@@ -5,6 +5,7 @@
 #define COPPICE_OBSERVE_H
 
 #include <coppice/inspect.h>
+#include <coppice/supervisor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,6 +51,50 @@ COP_API int cop_picture_take(cop_picture **out);
 
 /* NULL does nothing.  Threads: any, also another than took it. */
 COP_API void cop_picture_free(cop_picture *picture);
+
+/* ---------------------------------------------------------------- over a socket */
+
+typedef struct cop_observer_spec {
+    const char *path; /* required: where it listens */
+    bool actions;     /* whether it also does what it is asked to do to a process */
+    /* How many may look at a time. 0: 16; at most 256. When there are as many, others wait until one leaves,
+     * or has asked nothing for as long as: */
+    unsigned max_connections;
+    /* Who has not read an answer to its end in this time is closed, too. 0: 10 s */
+    cop_time patience;
+    void *reserved[4];
+} cop_observer_spec;
+
+/*
+ * A child, with "observer" as id, that lets tools outside look at the program, coppice-top for one. It
+ * listens at a Unix socket, for the program's own user only (mode 0600). A socket that its last owner has
+ * left behind is replaced; where somebody listens the start fails with -EADDRINUSE.
+ *
+ * Words that are not known are refused in one line. Nobody in the program waits for who asks or reads slowly.
+ *
+ *   spec   borrowed for as long as the tree may start it, with what it points to
+ *
+ * The start also fails with -EINVAL: no path, too many connections, a negative patience; -ENAMETOOLONG: a path of more than 107
+ * bytes; and as bind does: -ENOENT, -EACCES.
+ *
+ * What is said over the socket, in lines of words with a tab between them. In a word, a tab, a line end, a
+ * backslash and what else is no printable character are "\t", "\n", "\\" and "\x" with two digits. There may
+ * be more words in a line, and other lines, than are known to a reader: it passes over them.
+ *
+ *     coppice-observer 1 PROGRAM OSPID [ACTION …]     from the observer, first
+ *
+ *     picture          cop_picture_take: "columns NAME …", then "process WORD …" for each, in the order of the
+ *                      tree, a word for each column; "total NAME NUMBER" and "live KIND NUMBER"
+ *     crash PID, stop PID, suspend PID, resume PID   kill it; cop_stop_process with SHUTDOWN, which a supervisor
+ *                      undoes; cop_sys_suspend, cop_sys_resume. Only with .actions, and not to threads that
+ *                      the library did not start. PID may be a name, too
+ *
+ * An answer begins with "ok" or "error WORDS", and ends with an empty line. Times are nanoseconds by cop_now.
+ * The next question may be sent before the answer has come. A question has at most 255 bytes.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_child_spec cop_observer_child(const cop_observer_spec *spec);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,589 @@
+/*
+ * tests/supervisor/observe/test_observer.c - lets tools outside look at the program, over a Unix socket.
+ *
+ * Room: tests/.
+ */
+#include "runtime/alloc.h"
+#include "tests/supervisor/tree.h"
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- helpers */
+
+static char folder[] = "/tmp/coppice-observer-XXXXXX", path[64];
+
+static const char *
+make_path(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/socket", folder);
+    return path;
+}
+
+static void
+remove_path(void)
+{
+    unlink(path);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static cop_observer_spec observed;
+
+static cop_pid
+start(void)
+{
+    observed.path = observed.path ? observed.path : make_path();
+    return start_tree(TREE(.name = "root", .max_restarts = 10,
+                           COP_CHILDREN(cop_observer_child(&observed), BOX("a"))));
+}
+
+static void
+stop(cop_pid sup)
+{
+    stop_tree(sup);
+    ck_assert_int_eq(access(path, F_OK), -1);
+    remove_path();
+}
+
+/* How a tree starts with such an observer. */
+static int
+outcome(const cop_observer_spec *spec)
+{
+    cop_pid pid;
+    return cop_supervisor_start(&pid, TREE(COP_CHILDREN(cop_observer_child(spec))));
+}
+
+static int
+try_to_connect(void)
+{
+    const struct timeval limit = {.tv_sec = 15};
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(fd, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    int r = connect(fd, (struct sockaddr *)&name, sizeof name);
+    fcntl(fd, F_SETFL, 0);
+    if (r != 0) {
+        close(fd);
+    }
+    return r == 0 ? fd : -1;
+}
+
+/* The next line, with its end; empty: there is no more. Until the next call. */
+static const char *
+line(int fd)
+{
+    static char text[4096];
+    size_t n = 0;
+    while (n < sizeof text - 1 && recv(fd, text + n, 1, 0) == 1 && text[n++] != '\n') {
+    }
+    text[n] = '\0';
+    return text;
+}
+
+static int
+connected(void)
+{
+    int fd = try_to_connect();
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(strncmp(line(fd), "coppice-observer\t1\t", 19), 0);
+    return fd;
+}
+
+/* Not one who is just ending. */
+static bool
+is_served(int *fd)
+{
+    *fd = try_to_connect();
+    if (*fd < 0 || strncmp(line(*fd), "coppice-observer", 16) == 0) {
+        return *fd >= 0;
+    }
+    close(*fd);
+    return false;
+}
+
+static void
+ask(int fd, const char *question)
+{
+    ck_assert_int_eq(send(fd, question, strlen(question), MSG_NOSIGNAL), (ssize_t)strlen(question));
+}
+
+/* An answer's first line, and how many come after it; the empty one is taken, too. */
+static const char *
+answer(int fd, unsigned *more)
+{
+    static char first[4096];
+    unsigned count = 0;
+    (void)snprintf(first, sizeof first, "%s", line(fd));
+    const char *next = first;
+    while (next[0] && strcmp(next = line(fd), "\n") != 0) {
+        count++;
+    }
+    if (more) {
+        *more = count;
+    }
+    return first;
+}
+
+#define ANSWERS(fd, question, expected)             \
+ do {                                               \
+  ask((fd), (question));                            \
+  ck_assert_str_eq(answer((fd), NULL), (expected)); \
+ } while (0)
+
+static bool
+is_over(int fd)
+{
+    char c;
+    return recv(fd, &c, 1, 0) <= 0;
+}
+
+#define UNKNOWN "error\tnot one of: picture\n"
+
+/* ---------------------------------------------------------------- what does not start */
+
+TEST(what_is_no_path_is_refused)
+{
+    char long_path[200];
+    memset(long_path, 'p', sizeof long_path - 1);
+    long_path[sizeof long_path - 1] = '\0';
+    ck_assert_int_eq(outcome(&(cop_observer_spec){0}), -EINVAL);
+    ck_assert_int_eq(outcome(&(cop_observer_spec){.path = "@abstract"}), -EINVAL);
+    ck_assert_int_eq(outcome(&(cop_observer_spec){.path = "x", .max_connections = 257}), -EINVAL);
+    ck_assert_int_eq(outcome(&(cop_observer_spec){.path = "x", .patience = -1}), -EINVAL);
+    ck_assert_int_eq(outcome(&(cop_observer_spec){.path = "/no/such/folder/socket"}), -ENOENT);
+    ck_assert_int_eq(outcome(&(cop_observer_spec){.path = long_path}), -ENAMETOOLONG);
+}
+
+TEST(where_somebody_listens_it_does_not_start_and_leaves_him_alone)
+{
+    cop_pid sup = start();
+    ck_assert_int_eq(outcome(&observed), -EADDRINUSE);
+    ck_assert_ptr_nonnull(strstr(cop_why().text, path));
+    close(connected());
+    stop(sup);
+}
+
+TEST(a_file_that_is_no_socket_is_left_alone)
+{
+    observed.path = make_path();
+    close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    ck_assert_int_eq(outcome(&observed), -EADDRINUSE);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    remove_path();
+}
+
+TEST(a_socket_that_was_left_behind_is_replaced)
+{
+    observed.path = make_path();
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+    int stale = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(stale, (struct sockaddr *)&name, sizeof name), 0);
+    close(stale);
+    cop_pid sup = start();
+    close(connected());
+    stop(sup);
+}
+
+TEST(it_is_for_its_own_user_only)
+{
+    cop_pid sup = start();
+    struct stat status;
+    ck_assert_int_eq(lstat(path, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+    stop(sup);
+}
+
+/* ---------------------------------------------------------------- bad questions */
+
+TEST(what_it_does_not_answer_is_refused_in_one_line)
+{
+    static const char *const bad[] = {
+        "\n",
+        "pictures\n",
+        "picture now\n",
+        "PICTURE\n",
+        "GET / HTTP/1.1\r\n",
+        "crash a\n",
+        "\x01\x02\xff\n",
+        "a b c d e f\n",
+        "%s%n\n",
+        "picture\tx\n",
+        "picture a b c\n",
+    };
+    test_catch_stderr();
+    cop_pid sup = start();
+    int fd = connected();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        unsigned more;
+        ask(fd, bad[i]);
+        ck_assert_str_eq(answer(fd, &more), UNKNOWN);
+        ck_assert_uint_eq(more, 0);
+    }
+    ck_assert_int_eq(send(fd, "picture\0\n", 9, 0), 9);
+    ck_assert_str_eq(answer(fd, NULL), UNKNOWN);
+    ANSWERS(fd, "picture\n", "ok\n");
+    close(fd);
+    stop(sup);
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "the observer is asked what it does not answer"), 1);
+    free(said);
+}
+
+TEST(a_question_that_is_too_long_ends_the_connection)
+{
+    test_catch_stderr();
+    cop_pid sup = start();
+    char question[256];
+    memset(question, 'q', 255);
+    question[255] = '\0';
+    int fd = connected();
+    ask(fd, question);
+    ask(fd, "q\n");
+    ck_assert_str_eq(answer(fd, NULL), "error\ta question has at most 255 bytes\n");
+    ck_assert(is_over(fd));
+    close(fd);
+    question[254] = '\n';
+    fd = connected();
+    ANSWERS(fd, question, UNKNOWN);
+    close(fd);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+TEST(who_leaves_in_the_middle_disturbs_nobody)
+{
+    cop_pid sup = start();
+    cop_pid pid = counts(sup).active ? cop_whereis("a") : COP_NOBODY;
+    int other = connected();
+    for (int i = 0; i < 50; i++) {
+        int fd = connected();
+        ask(fd, i % 2 ? "picture\n" : "pic");
+        close(fd);
+    }
+    ANSWERS(other, "picture\n", "ok\n");
+    close(other);
+    ck_assert(cop_pid_eq(cop_whereis("a"), pid));
+    stop(sup);
+}
+
+/* ---------------------------------------------------------------- pictures */
+
+TEST(a_picture_shows_all_processes)
+{
+    cop_pid sup = start();
+    int fd = connected();
+    ask(fd, "picture\n");
+    bool has_root = false, has_a = false, has_total = false;
+    const char *text;
+    ck_assert_str_eq(line(fd), "ok\n");
+    while (strcmp(text = line(fd), "\n") != 0 && text[0]) {
+        has_root |= strstr(text, "\troot\t") && strncmp(text, "process\t0\t", 10) == 0;
+        has_a |= strstr(text, "\ta\ta\t") && strncmp(text, "process\t1\t", 10) == 0;
+        has_total |= strcmp(text, "total\tprocesses\t4\n") == 0;
+    }
+    ck_assert(has_root && has_a && has_total);
+    close(fd);
+    stop(sup);
+}
+
+TEST(questions_may_be_sent_before_the_answers_have_come)
+{
+    cop_pid sup = start();
+    int fd = connected();
+    ask(fd, "picture\nx\npicture\r\n");
+    ck_assert_str_eq(answer(fd, NULL), "ok\n");
+    ck_assert_str_eq(answer(fd, NULL), UNKNOWN);
+    ck_assert_str_eq(answer(fd, NULL), "ok\n");
+    close(fd);
+    stop(sup);
+}
+
+enum {
+    MANY = 150, /* processes: a picture is longer than a piece */
+    OFTEN = 40, /* and so many are more than a socket holds */
+};
+
+static void
+start_many(void)
+{
+    for (int i = 0; i < MANY; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "a process with a name that is rather long, number %d",
+                       i);
+        ck_assert_int_eq(cop_spawn(NULL, test_wait_for_end, .name = name, .label = name), 0);
+    }
+}
+
+TEST(long_answers_come_whole_while_another_is_answered)
+{
+    cop_pid sup = start();
+    int slow = connected(), other = connected();
+    unsigned more;
+    start_many();
+    for (int i = 0; i < OFTEN; i++) {
+        ask(slow, "picture\n");
+    }
+    ANSWERS(other, "picture\n", "ok\n");
+    for (int i = 0; i < OFTEN; i++) {
+        ck_assert_str_eq(answer(slow, &more), "ok\n");
+        ck_assert_uint_gt(more, MANY);
+    }
+    close(slow);
+    close(other);
+    stop(sup);
+}
+
+/* ---------------------------------------------------------------- many, and slow ones */
+
+TEST(there_are_so_many_places_and_who_leaves_makes_room)
+{
+    observed.max_connections = 2;
+    cop_pid sup = start();
+    int first = connected(), second = connected(), third = try_to_connect();
+    ck_assert_int_ge(third, 0); /* the system lets it wait */
+    ANSWERS(first, "picture\n", "ok\n");
+    struct pollfd waits = {.fd = third, .events = POLLIN};
+    ck_assert_int_eq(poll(&waits, 1, 0), 0);
+    close(first);
+    ck_assert_int_eq(strncmp(line(third), "coppice-observer", 16), 0);
+    ANSWERS(second, "picture\n", "ok\n");
+    close(second);
+    close(third);
+    stop(sup);
+}
+
+TEST(a_crowd_costs_no_more_than_its_places)
+{
+    enum {
+        CROWD = 2000
+    };
+    cop_pid sup = start();
+    unsigned before = test_descriptors();
+    int connected_to = 0;
+    static int fds[CROWD];
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = try_to_connect();
+        if (fds[i] < 0) {
+            ck_assert_int_eq(errno, EAGAIN);
+        }
+        connected_to += fds[i] >= 0;
+        if (connected_to > 400) { /* this program has as many ends as they */
+            break;
+        }
+    }
+    ck_assert_uint_le(test_descriptors(), before + (unsigned)connected_to + 16);
+    ck_assert_int_eq(cop_supervisor_count(sup, &(cop_child_counts){0}), 0);
+    for (int i = 0; i < CROWD; i++) {
+        if (fds[i] > 0) {
+            close(fds[i]);
+        }
+    }
+    int fd;
+    EVENTUALLY(is_served(&fd));
+    close(fd);
+    stop(sup);
+}
+
+TEST(who_connects_and_leaves_at_once_leaves_nothing)
+{
+    cop_pid sup = start();
+    for (int i = 0; i < 2000; i++) {
+        int fd = try_to_connect();
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    int fd;
+    EVENTUALLY(is_served(&fd));
+    ANSWERS(fd, "picture\n", "ok\n");
+    close(fd);
+    stop(sup);
+}
+
+TEST(who_asks_nothing_gives_way_when_all_places_are_taken)
+{
+    observed.max_connections = 1;
+    observed.patience = COP_MS(20);
+    cop_pid sup = start();
+    int idle = connected(), next = try_to_connect();
+    ck_assert_int_eq(strncmp(line(next), "coppice-observer", 16), 0);
+    ck_assert(is_over(idle));
+    ANSWERS(next, "picture\n", "ok\n");
+    close(idle);
+    close(next);
+    stop(sup);
+}
+
+TEST(while_there_is_room_who_asks_nothing_may_stay)
+{
+    observed.max_connections = 2;
+    observed.patience = COP_MS(1);
+    cop_pid sup = start();
+    int fd = connected();
+    cop_sleep(COP_MS(20));
+    struct pollfd is_open = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&is_open, 1, 0), 0);
+    close(fd);
+    stop(sup);
+}
+
+TEST(who_does_not_read_is_closed)
+{
+    observed.patience = COP_MS(100);
+    cop_pid sup = start();
+    start_many();
+    int fd = connected();
+    for (int i = 0; i < OFTEN; i++) {
+        ask(fd, "picture\n");
+    }
+    struct pollfd gone = {.fd = fd}; /* POLLHUP, with all that is still to be read */
+    ck_assert_int_eq(poll(&gone, 1, 15000), 1);
+    close(fd);
+    stop(sup);
+}
+
+/* ---------------------------------------------------------------- deeds */
+
+#define DEEDS "error\tnot one of: picture, crash PID, stop PID, suspend PID, resume PID\n"
+
+static bool
+is_another(cop_pid than)
+{
+    cop_pid now = cop_whereis("a");
+    return now.id && !cop_pid_eq(now, than);
+}
+
+TEST(a_deed_is_done_if_the_program_allows_it)
+{
+    test_catch_stderr();
+    observed.actions = true;
+    cop_pid sup = start();
+    cop_pid a = cop_whereis("a");
+    char text[COP_PID_TEXT], question[64];
+    (void)snprintf(question, sizeof question, "crash %s\n", cop_pid_text(a, text));
+    int fd = try_to_connect();
+    ck_assert_ptr_nonnull(strstr(line(fd), "\tcrash\tstop\tsuspend\tresume\n"));
+    ANSWERS(fd, question, "ok\n");
+    EVENTUALLY(is_another(a));
+    a = cop_whereis("a");
+    ANSWERS(fd, "suspend a\n", "ok\n");
+    ck_assert(test_status(a).is_suspended);
+    ANSWERS(fd, "resume a\n", "ok\n");
+    ck_assert(!test_status(a).is_suspended);
+    ANSWERS(fd, "stop a\n", "ok\n");
+    EVENTUALLY(is_another(a));
+    close(fd);
+    stop(sup);
+    char *said = test_caught_stderr();
+    ck_assert_ptr_nonnull(strstr(said, "the observer is asked: crash a\n"));
+    free(said);
+}
+
+TEST(a_deed_that_cannot_be_done_is_refused_with_the_reason)
+{
+    observed.actions = true;
+    test_catch_stderr();
+    cop_pid sup = start();
+    int fd = connected();
+    ANSWERS(fd, "crash nobody\n", "error\tno such process\n");
+    ANSWERS(fd, "crash <0.0>\n", "error\tno such process\n");
+    ANSWERS(fd, "crash\n", DEEDS);
+    ANSWERS(fd, "crash a a\n", DEEDS);
+    ANSWERS(fd, "explode a\n", DEEDS);
+    close(fd);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+TEST(the_observer_itself_crashes_and_comes_back)
+{
+    observed.actions = true;
+    test_catch_stderr();
+    cop_pid sup = start();
+    cop_child_info info;
+    char text[COP_PID_TEXT], question[64];
+    ck_assert_int_eq(cop_supervisor_child(sup, "observer", &info), 0);
+    int fd = connected();
+    (void)snprintf(question, sizeof question, "suspend %s\n", cop_pid_text(info.pid, text));
+    ANSWERS(fd, question, "error\tnobody could let the observer go on\n");
+    (void)snprintf(question, sizeof question, "crash %s\n", cop_pid_text(info.pid, text));
+    ask(fd, question);
+    while (!is_over(fd)) {
+    }
+    close(fd);
+    EVENTUALLY(is_served(&fd));
+    close(fd);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+static atomic_bool stuck, let_go;
+
+static cop_step
+be_stuck(void *state, cop_msg msg)
+{
+    (void)state, (void)msg;
+    atomic_store(&stuck, true);
+    while (!atomic_load(&let_go)) {
+        usleep(500);
+    }
+    return cop_ok();
+}
+
+TEST(nobody_waits_for_a_deed_to_who_is_stuck)
+{
+    static const cop_genserver server = {.type = "stuck", .handle_info = be_stuck};
+    observed.actions = true;
+    test_catch_stderr();
+    cop_pid sup = start(), pid;
+    ck_assert_int_eq(cop_genserver_start(&pid, &server, .name = "stuck"), 0);
+    ck_assert_int_eq(cop_send(pid, COP_TAG(1)), 0);
+    EVENTUALLY(atomic_load(&stuck));
+    int waits = connected(), other = connected(), leaves = connected();
+    ask(waits, "suspend stuck\n");
+    ask(leaves, "suspend stuck\n");
+    ANSWERS(other, "picture\n", "ok\n");
+    close(leaves);
+    atomic_store(&let_go, true);
+    ck_assert_str_eq(answer(waits, NULL), "ok\n");
+    ANSWERS(waits, "resume stuck\n", "ok\n");
+    close(waits);
+    close(other);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+/* ---------------------------------------------------------------- memory */
+
+TEST(without_memory_a_connection_ends_and_the_next_is_served)
+{
+    cop_pid sup = start();
+    for (int n = 0; n < 30; n++) {
+        int fd = try_to_connect();
+        ck_assert_int_ge(fd, 0);
+        copi_alloc_fail_after(n);
+        if (send(fd, "picture\n", 8, MSG_NOSIGNAL) == 8) {
+            answer(fd, NULL); /* or the end */
+        }
+        copi_alloc_fail_after(-1);
+        close(fd);
+    }
+    int fd;
+    EVENTUALLY(is_served(&fd));
+    ANSWERS(fd, "picture\n", "ok\n");
+    close(fd);
+    stop(sup);
+}
+
+SUITE("observer")
