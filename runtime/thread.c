@@ -6,7 +6,8 @@
  *
  * A thread runs one job after another. Between two it makes itself clean, waits in the cache for the
  * next, and ends when the cache is full or is trimmed. Making a thread costs tens of microseconds,
- * waking one costs a few.
+ * waking one costs a few. A new thread is made clean before its first job, too: what a job starts from
+ * must not hang on whether there was a thread in the cache.
  *
  * Stacks are our own mappings: 64 KiB of guard, the stack, and above it, out of reach of an
  * overflow, the alternate stack on which faults are looked at. Two kernel mappings a thread. It is
@@ -22,17 +23,14 @@
 #include "runtime/thread.h"
 
 #include "runtime/alloc.h"
+#include "runtime/thread_clean.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
-#include <locale.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -80,8 +78,6 @@ static struct {
     copi_atomic32 interrupt_signal;
     /* written once, before the first thread */
     void (*at_end)(void);
-    cpu_set_t affinity;
-    int niceness;
     sigset_t job_signals;
     size_t static_tls; /* what libc takes of each stack for thread-local variables */
 } threads = {.lock = COPI_LOCK_INIT};
@@ -185,8 +181,7 @@ add_tls(struct dl_phdr_info *info, size_t size, void *sum)
 static void
 remember_origin(void)
 {
-    sched_getaffinity(0, sizeof threads.affinity, &threads.affinity);
-    threads.niceness = getpriority(PRIO_PROCESS, 0);
+    copi_clean_remember();
     dl_iterate_phdr(add_tls, &threads.static_tls);
 
     sigfillset(&threads.job_signals);
@@ -276,28 +271,6 @@ join_and_discard(struct copi_thread *thread)
     }
 }
 
-/* The floating-point environment of a new thread. fesetenv would need libm for four instructions. */
-static void
-reset_floating_point(void)
-{
-#if defined(__x86_64__)
-    __asm__ __volatile__("fninit");
-    __builtin_ia32_ldmxcsr(0x1f80);
-#elif defined(__aarch64__)
-    __asm__ __volatile__("msr fpcr, xzr\n\tmsr fpsr, xzr");
-#endif
-}
-
-/* Also for what inherits them from whoever happened to start it. */
-static bool
-reset_scheduling(void)
-{
-    sched_setaffinity(0, sizeof threads.affinity, &threads.affinity);
-    struct sched_param normal = {0};
-    return sched_setscheduler(0, SCHED_OTHER, &normal) == 0
-           && setpriority(PRIO_PROCESS, 0, threads.niceness) == 0; /* of this thread, on Linux */
-}
-
 static void
 use_alternate_stack(struct copi_thread *self, stack_t *before)
 {
@@ -316,10 +289,10 @@ make_clean(struct copi_thread *self)
     pthread_sigmask(SIG_SETMASK, &threads.job_signals, NULL);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     use_alternate_stack(self, NULL);
-    self->retired |= !reset_scheduling();
-    uselocale(LC_GLOBAL_LOCALE);
-    reset_floating_point();
-    errno = 0;
+    if (!self->retired) { /* else nobody comes after */
+        self->retired = !copi_clean_scheduling();
+    }
+    copi_clean_rest();
 }
 
 /* Give a deep stack's pages back before a long sleep; not from another stack, such as a coroutine's. */
@@ -404,6 +377,9 @@ thread_main(void *arg)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     stack_t before;
     use_alternate_stack(self, &before);
+    self->retired |=
+        !copi_clean_scheduling(); /* not what whoever needed a thread has set for his own */
+    copi_clean_rest();
 
     for (struct copi_job *job = self->next_job; job; job = next_job(self)) {
         bool fresh = job->fresh;
@@ -618,7 +594,7 @@ library_thread_main(void *arg)
     copi_here.is_library = true;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     copi_thread_name(self->name);
-    reset_scheduling();
+    copi_clean_scheduling();
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* timers are to be late by no more than a wake-up */
     self->run(self->arg);
     leave();

@@ -8,8 +8,8 @@
  * knows how the current process is found, so that light threads or a simulated machine can be put
  * under all actors here.
  *
- * Three files behind it: thread.c (threads and their cache), thread_park.c (waiting) and
- * thread_clock.c (clocks, randomness, cores).
+ * Four files behind it: thread.c (threads and their cache), thread_clean.c (what a job starts from),
+ * thread_park.c (waiting) and thread_clock.c (clocks, randomness, cores).
  */
 #ifndef COPI_RUNTIME_THREAD_H
 #define COPI_RUNTIME_THREAD_H

@@ -377,6 +377,17 @@ TEST(the_affinity_of_the_job_before_is_gone)
     ck_assert_int_eq(found_after(set_affinity, look_at_affinity), (long)copi_cores());
 }
 
+TEST(a_new_thread_does_not_have_the_affinity_of_whoever_needed_it)
+{
+    struct work fresh = {.job.fresh = true};
+    long cores = (long)copi_cores();
+    finish(NULL); /* the program's affinity is noted */
+    set_affinity(NULL);
+    ck_assert_int_eq(begin(&fresh, look_at_affinity), 0);
+    EVENTUALLY(fresh.is_done);
+    ck_assert_int_eq(fresh.found, cores);
+}
+
 static void
 set_policy(struct work *work)
 {
