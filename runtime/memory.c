@@ -2,11 +2,12 @@
  * runtime/memory.c - memory that a process owns.
  *
  * Room: runtime/. The owner thread only.
- * Touch freely: the first size of the table. Ask first: putting a header before the block: what
- * cop_disown returns must be free()'s.
+ * Touch freely: how many a few are, the first size of the table. Ask first: putting a header before the
+ * block: what cop_disown returns must be free()'s.
  *
- * The process has a set of what it owns, address to size, Concurrency Kit's hash table; made when it
- * first allocates.
+ * The process has a set of what it owns, address to size; made when it first allocates. A server that has
+ * nothing but its state needs no table, which would be larger than most states: a few blocks stand in the
+ * set itself, and only when these are not enough there is Concurrency Kit's hash table for more.
  */
 #include "runtime/memory.h"
 
@@ -18,8 +19,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum {
+    FEW = 4
+};
+
 struct copi_memory {
-    ck_ht_t owned;
+    struct block {
+        void *start; /* NULL: none */
+        size_t size;
+    } few[FEW];
+    ck_ht_t more;
+    bool has_more;
     struct copi_memory *kept_before;
 };
 
@@ -46,18 +56,8 @@ static struct ck_malloc table_allocator = {.malloc = table_malloc, .free = table
 static struct copi_memory *
 memory_of(struct copi_process *self)
 {
-    enum {
-        FIRST_CAPACITY = 16
-    };
     if (!self->memory) {
-        struct copi_memory *memory = copi_zalloc(sizeof *memory);
-        if (memory
-            && !ck_ht_init(&memory->owned, CK_HT_MODE_DIRECT, NULL, &table_allocator,
-                           FIRST_CAPACITY, 1)) {
-            free(memory);
-            memory = NULL;
-        }
-        self->memory = memory;
+        self->memory = copi_zalloc(sizeof *self->memory);
     }
     return self->memory;
 }
@@ -68,18 +68,62 @@ count_owned(struct copi_process *self, size_t change)
     copi_store_relaxed_64(&self->owned_bytes, copi_load_relaxed_64(&self->owned_bytes) + change);
 }
 
-static bool
-own(struct copi_process *self, void *block, size_t size)
+/* Where that block stands among the few; of NULL: a free place. NULL: nowhere. */
+static struct block *
+find(struct copi_memory *memory, const void *start)
 {
-    struct copi_memory *memory = memory_of(self);
-    if (!memory) {
+    for (struct block *at = memory->few; at < memory->few + FEW; at++) {
+        if (at->start == start) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static bool
+put_in_table(struct copi_memory *memory, void *start, size_t size)
+{
+    enum {
+        FIRST_CAPACITY = 16
+    };
+    if (!memory->has_more
+        && !ck_ht_init(&memory->more, CK_HT_MODE_DIRECT, NULL, &table_allocator, FIRST_CAPACITY,
+                       1)) {
+        return false;
+    }
+    memory->has_more = true;
+    ck_ht_hash_t hash;
+    ck_ht_entry_t entry;
+    ck_ht_hash_direct(&hash, &memory->more, (uintptr_t)start);
+    ck_ht_entry_set_direct(&entry, hash, (uintptr_t)start, size);
+    return ck_ht_put_spmc(&memory->more, hash, &entry);
+}
+
+static bool
+take_from_table(struct copi_memory *memory, void *start, size_t *size)
+{
+    if (!memory->has_more) {
         return false;
     }
     ck_ht_hash_t hash;
     ck_ht_entry_t entry;
-    ck_ht_hash_direct(&hash, &memory->owned, (uintptr_t)block);
-    ck_ht_entry_set_direct(&entry, hash, (uintptr_t)block, size);
-    if (!ck_ht_put_spmc(&memory->owned, hash, &entry)) {
+    ck_ht_hash_direct(&hash, &memory->more, (uintptr_t)start);
+    ck_ht_entry_key_set_direct(&entry, (uintptr_t)start);
+    if (!ck_ht_remove_spmc(&memory->more, hash, &entry)) {
+        return false;
+    }
+    *size = ck_ht_entry_value_direct(&entry);
+    return true;
+}
+
+static bool
+own(struct copi_process *self, void *start, size_t size)
+{
+    struct copi_memory *memory = memory_of(self);
+    struct block *free_place = memory ? find(memory, NULL) : NULL;
+    if (free_place) {
+        *free_place = (struct block){start, size};
+    } else if (!memory || !put_in_table(memory, start, size)) {
         return false;
     }
     count_owned(self, size);
@@ -87,20 +131,18 @@ own(struct copi_process *self, void *block, size_t size)
 }
 
 static bool
-disown(struct copi_process *self, void *block)
+disown(struct copi_process *self, void *start)
 {
     struct copi_memory *memory = self->memory;
-    if (!memory) {
+    struct block *among_few = memory ? find(memory, start) : NULL;
+    size_t size;
+    if (among_few) {
+        size = among_few->size;
+        *among_few = (struct block){0};
+    } else if (!memory || !take_from_table(memory, start, &size)) {
         return false;
     }
-    ck_ht_hash_t hash;
-    ck_ht_entry_t entry;
-    ck_ht_hash_direct(&hash, &memory->owned, (uintptr_t)block);
-    ck_ht_entry_key_set_direct(&entry, (uintptr_t)block);
-    if (!ck_ht_remove_spmc(&memory->owned, hash, &entry)) {
-        return false;
-    }
-    count_owned(self, -(size_t)ck_ht_entry_value_direct(&entry));
+    count_owned(self, -size);
     return true;
 }
 
@@ -122,16 +164,27 @@ copi_memory_new(struct copi_process *self, size_t size)
     return allocate(self, size, copi_zalloc);
 }
 
+static void
+free_table(struct copi_memory *memory)
+{
+    ck_ht_iterator_t at = CK_HT_ITERATOR_INITIALIZER;
+    for (ck_ht_entry_t *entry; ck_ht_next(&memory->more, &at, &entry);) {
+        free((void *)ck_ht_entry_key_direct(entry));
+    }
+    ck_ht_destroy(&memory->more);
+}
+
 void
 copi_memory_free_all(struct copi_process *self)
 {
     struct copi_memory *memory = self->memory;
     if (memory) {
-        ck_ht_iterator_t at = CK_HT_ITERATOR_INITIALIZER;
-        for (ck_ht_entry_t *entry; ck_ht_next(&memory->owned, &at, &entry);) {
-            free((void *)ck_ht_entry_key_direct(entry));
+        for (size_t i = 0; i < FEW; i++) {
+            free(memory->few[i].start);
         }
-        ck_ht_destroy(&memory->owned);
+        if (memory->has_more) {
+            free_table(memory);
+        }
         free(memory);
         self->memory = NULL;
         copi_store_relaxed_64(&self->owned_bytes, 0);

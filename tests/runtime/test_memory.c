@@ -126,6 +126,33 @@ TEST(when_the_record_cannot_grow_what_was_there_is_still_owned)
 
 /* ---------------------------------------------------------------- what is owned */
 
+/* In any order, so that what stands apart from the table and what stands in it come and go. */
+TEST(blocks_are_found_whether_there_are_few_or_many)
+{
+    enum {
+        MOST = 12
+    };
+    void *memory[MOST];
+    for (int many = 1; many <= MOST; many++) {
+        for (int i = 0; i < many; i++) {
+            memory[i] = cop_alloc(10);
+        }
+        for (int i = 0; i < many; i += 2) {
+            ck_assert_ptr_eq(cop_disown(memory[i]), memory[i]);
+            ck_assert_ptr_null(cop_disown(memory[i]));
+            free(memory[i]);
+        }
+        for (int i = 0; i < many; i += 2) {
+            memory[i] = cop_alloc(100);
+        }
+        ck_assert_uint_eq(owned_bytes(), (size_t)(many / 2 * 10 + (many + 1) / 2 * 100));
+        for (int i = many - 1; i >= 0; i--) {
+            cop_free(memory[i]);
+        }
+        ck_assert_uint_eq(owned_bytes(), 0);
+    }
+}
+
 TEST(memory_is_aligned_as_mallocs)
 {
     for (size_t size = 0; size < 200; size++) {
