@@ -256,7 +256,7 @@ run(struct copi_process *self)
             self->current = NULL;
         }
     } while (copi_pause(self, &wait) == 0);
-    return self->pending == COPI_ASKED ? self->pending_reason : COP_REASON_SHUTDOWN;
+    return self->pending == COPI_ASKED ? self->reasons->pending : COP_REASON_SHUTDOWN;
 }
 
 static const struct copi_behaviour behaviour = {.kind = "collector", .run = run, .collects = true};

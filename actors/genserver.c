@@ -64,7 +64,7 @@ send_held_reply(struct copi_process *self)
 static cop_reason
 stop(struct copi_process *self, cop_reason reason)
 {
-    self->reason = reason; /* what waits for an answer learns of it */
+    self->reasons->end = reason; /* what waits for an answer learns of it */
     terminate(self, &reason);
     send_held_reply(self);
     return reason;
@@ -279,7 +279,7 @@ next_message(struct copi_process *self, struct copi_wait *wait, struct copi_look
             if (*message) {
                 copi_refuse(*message, -ESRCH);
             }
-            return copi_fail_why(&self->pending_reason, -ECANCELED);
+            return copi_fail_why(&self->reasons->pending, -ECANCELED);
         }
         if (*message) {
             return 0;
@@ -291,7 +291,7 @@ next_message(struct copi_process *self, struct copi_wait *wait, struct copi_look
 static cop_step
 stop_by_context(const struct copi_process *self)
 {
-    return cop_stop((cop_reason){.kind = COP_SHUTDOWN, .code = self->why.code});
+    return cop_stop((cop_reason){.kind = COP_SHUTDOWN, .code = self->reasons->why.code});
 }
 
 static enum copi_sys_outcome
@@ -426,7 +426,7 @@ next_step(struct copi_process *self, cop_step last)
 static cop_reason
 why_it_stops(const struct copi_process *self, cop_step step)
 {
-    return step.next == COPI_STOP_SERVER ? self->step_reason
+    return step.next == COPI_STOP_SERVER ? self->reasons->step
                                          : cop_failed(-EINVAL, "{bad_return_value,%d}", step.next);
 }
 
@@ -436,7 +436,7 @@ copi_genserver_serve(struct copi_process *self, cop_step step)
     while (copi_step_goes_on(step)) {
         step = next_step(self, step);
         if (self->pending == COPI_ASKED && step.next == COPI_STOP_SERVER) {
-            return self->pending_reason; /* by a signal that it does not trap: no terminate */
+            return self->reasons->pending; /* by a signal that it does not trap: no terminate */
         }
     }
     return stop(self, why_it_stops(self, step));

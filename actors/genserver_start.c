@@ -46,7 +46,7 @@ await_start(struct copi_process *self, cop_pid pid, cop_ref ref, cop_time timeou
         return outcome_of_start(answer, pid, out);
     }
     if (r == -ETIMEDOUT || r == -ECANCELED) {
-        cop_reason why = self->why;
+        cop_reason why = self->reasons->why;
         copi_kill_and_wait(self, pid);
         copi_fail_why(&why, r);
     }
@@ -142,6 +142,6 @@ cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state, cop_step fi
         return copi_fail(r);
     }
     copi_callback_end(self);
-    self->reason = copi_genserver_serve(self, first);
+    self->reasons->end = copi_genserver_serve(self, first);
     copi_exit_now(self);
 }

@@ -48,7 +48,7 @@ cop_stop(cop_reason reason)
 {
     struct copi_process *self = copi_here.process;
     if (self) {
-        self->step_reason = reason;
+        self->reasons->step = reason;
     }
     return (cop_step){.next = COPI_STOP_SERVER};
 }

@@ -107,7 +107,7 @@ cop_step
 copi_machine_stop(struct copi_machine *machine)
 {
     machine->place = COPI_ELSEWHERE;
-    return cop_stop(machine->has_failed ? machine->failure : copi_here.process->step_reason);
+    return cop_stop(machine->has_failed ? machine->failure : copi_here.process->reasons->step);
 }
 
 /* ---------------------------------------------------------------- the state's functions */

@@ -80,7 +80,7 @@ remove_from(struct copi_event_queue *queue, struct copi_kept_event **link)
 static void
 stop_timer(const struct copi_kept_event *event)
 {
-    cop_reason why = copi_here.process->why;
+    cop_reason why = copi_here.process->reasons->why;
     if (cop_cancel_timer(event->timer, NULL)) {
         copi_fail_why(&why, 0);
     }

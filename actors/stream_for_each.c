@@ -37,14 +37,14 @@ static void
 wait_for_end(struct copi_process *self, cop_future *ended)
 {
     enum copi_pending was = self->pending;
-    cop_reason reason = self->pending_reason;
+    cop_reason reason = self->reasons->pending;
     uint32_t uncancelled = copi_load_relaxed_32(&self->uncancelled);
     copi_store_relaxed_32(&self->uncancelled, 1);
     self->held++;
     while (copi_future_outcome(ended) == -EINPROGRESS) {
         if (self->pending > was) {
             was = self->pending;
-            reason = self->pending_reason;
+            reason = self->reasons->pending;
         }
         self->pending = COPI_NONE;
         (void)cop_await(ended, NULL, 0, COP_FOREVER);
@@ -53,7 +53,7 @@ wait_for_end(struct copi_process *self, cop_future *ended)
     copi_store_relaxed_32(&self->uncancelled, uncancelled);
     if (was >= self->pending) {
         self->pending = was;
-        self->pending_reason = reason;
+        self->reasons->pending = reason;
     }
 }
 

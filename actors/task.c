@@ -90,12 +90,12 @@ copi_task_failure(struct copi_process *self, int code)
         return cop_failed(-EINVAL, "{bad_return_value,%d}", code);
     }
     if (code == -ECANCELED && self->pending != COPI_NONE) {
-        return self->pending_reason;
+        return self->reasons->pending;
     }
     if ((code == -ECANCELED || code == -ETIMEDOUT) && cop_cancelled() == code) {
         cop_reason why = cop_failed(code, NULL); /* it has stopped as its context wants */
         why.kind = code == -ECANCELED ? COP_SHUTDOWN : COP_FAILED;
-        cop_reason_string(self->why, why.text, sizeof why.text);
+        cop_reason_string(self->reasons->why, why.text, sizeof why.text);
         return why;
     }
     return cop_failed(code, NULL);

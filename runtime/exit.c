@@ -114,7 +114,7 @@ copi_exit_now(struct copi_process *self)
 void
 copi_exit_self(struct copi_process *self, const cop_reason *reason)
 {
-    self->reason = *reason;
+    self->reasons->end = *reason;
     self->left_by_exit = true;
     copi_exit_now(self);
 }
@@ -122,7 +122,7 @@ copi_exit_self(struct copi_process *self, const cop_reason *reason)
 void
 copi_exit_disowned(struct copi_process *self)
 {
-    self->reason = COP_REASON_KILLED;
+    self->reasons->end = COP_REASON_KILLED;
     self->left_by_exit = false;
     copi_exit_now(self);
 }
@@ -133,7 +133,7 @@ copi_run_caught(struct copi_process *self, void (*fn)(void *arg), void *arg, cop
     struct copi_jump here, *outer = self->jump;
     unsigned held = self->held;
     struct copi_defers kept = self->callback_defers;
-    cop_reason before = self->reason;
+    cop_reason before = self->reasons->end;
     uint32_t uncancelled = copi_load_relaxed_32(&self->uncancelled);
     bool was_leaving = self->left_by_exit;
     volatile bool returned = false;                  /* changes after the jump point is set */
@@ -145,9 +145,9 @@ copi_run_caught(struct copi_process *self, void (*fn)(void *arg), void *arg, cop
         copi_defers_run(self, &self->callback_defers);
         returned = true;
     } else {
-        *reason = self->reason;
+        *reason = self->reasons->end;
+        self->reasons->end = before;
     }
-    self->reason = before;
     self->left_by_exit = was_leaving;
     copi_store_relaxed_32(&self->uncancelled, uncancelled); /* a deferred call that left set it */
     self->held = held;
@@ -162,7 +162,7 @@ copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg)
     cop_reason reason;
     if (!copi_run_caught(self, fn, arg, &reason) && self->pending < COPI_EXITING) {
         self->pending = COPI_EXITING;
-        self->pending_reason = reason;
+        self->reasons->pending = reason;
         self->left_by_exit = true; /* its own decision, though it acts later */
     }
 }

@@ -356,12 +356,12 @@ contain(struct copi_process *self, int signal)
     copi_fetch_add_32(&contained, 1);
     self->contained = true;
     self->left_by_exit = false;
-    self->reason = (cop_reason){.kind = COP_FAULTED, .code = signal};
+    self->reasons->end = (cop_reason){.kind = COP_FAULTED, .code = signal};
     struct text text = {.used = 0};
     add(&text, "{fault,");
     add(&text, signal_name(signal));
     add(&text, "}");
-    memcpy(self->reason.text, text.bytes, text.used); /* which was zeroed */
+    memcpy(self->reasons->end.text, text.bytes, text.used); /* which was zeroed */
     copi_exit_now(self);
 }
 

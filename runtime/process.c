@@ -71,9 +71,9 @@ copi_fail(int code)
 {
     struct copi_process *self = who_fails();
     if (self) {
-        self->why.kind = COP_FAILED;
-        self->why.code = code;
-        self->why.text[0] = '\0';
+        self->reasons->why.kind = COP_FAILED;
+        self->reasons->why.code = code;
+        self->reasons->why.text[0] = '\0';
     }
     return code;
 }
@@ -83,7 +83,7 @@ copi_fail_why(const cop_reason *why, int code)
 {
     struct copi_process *self = who_fails();
     if (self) {
-        self->why = *why;
+        self->reasons->why = *why;
     }
     return code;
 }
@@ -298,6 +298,16 @@ keep_own(struct copi_process *self)
     copi_thread_retire();
 }
 
+/* A record that nobody has failed in stays untouched: process.h. */
+static void
+forget_why(struct copi_process *self)
+{
+    cop_reason *why = &self->reasons->why;
+    if (why->kind != COP_NORMAL || why->code != 0 || why->text[0] != '\0') {
+        *why = COP_REASON_NORMAL;
+    }
+}
+
 static void
 give_record_back(struct copi_process *self)
 {
@@ -305,6 +315,7 @@ give_record_back(struct copi_process *self)
     self->thread = NULL;
     copi_lock_give(&self->lock);
     copi_parker_fini(&self->parker);
+    forget_why(self);
     copi_pool_flush();
     copi_here.process = NULL;
     copi_store_relaxed_32(&self->life, COPI_FREE);
@@ -330,7 +341,7 @@ end(struct copi_process *self)
     uint32_t alive = COPI_ALIVE;
     if (copi_cas_32(&self->life, &alive, COPI_ENDED)) { /* pairs with copi_process_disown */
         copi_thread_finishing();
-        serve_end(self, &self->reason, true);
+        serve_end(self, &self->reasons->end, true);
     } else {
         copi_ladder_returned();
         copi_thread_retire();
@@ -365,7 +376,7 @@ finish(struct copi_process *self, struct copi_jump *start)
     copi_store_relaxed_32(&self->uncancelled, 1);
     if (copi_jump_here(start) == 0) {
         self->held = 1;
-        self->behaviour->finish(self, &self->reason);
+        self->behaviour->finish(self, &self->reasons->end);
     }
     self->held = 0;
 }
@@ -388,7 +399,7 @@ live(struct copi_process *self)
     struct copi_jump origin;
     self->jump = &origin; /* cppcheck-suppress autoVariables ; nobody jumps after this returns */
     if (copi_jump_here(&origin) == 0) {
-        self->reason = self->behaviour->run(self);
+        self->reasons->end = self->behaviour->run(self);
     }
     copi_callback_end(self);
     self->held = 0;
@@ -427,7 +438,7 @@ void
 copi_process_foreign_ended(struct copi_process *self)
 {
     copi_here.process = self;
-    self->reason = COP_REASON_NORMAL;
+    self->reasons->end = COP_REASON_NORMAL;
     copi_defers_run(self, &self->callback_defers);
     copi_defers_run(self, &self->process_defers);
     copi_dictionary_end(self);
@@ -699,10 +710,10 @@ reason_of(const struct copi_process *self, int code)
 {
     if (code == 0 || code == -ECANCELED) {
         if (self->pending == COPI_ASKED) {
-            return self->pending_reason;
+            return self->reasons->pending;
         }
-        if (self->pending > COPI_ASKED && self->pending_reason.kind != COP_NORMAL) {
-            return self->pending_reason; /* it held the signal back, and ended before it acted */
+        if (self->pending > COPI_ASKED && self->reasons->pending.kind != COP_NORMAL) {
+            return self->reasons->pending; /* it held the signal back, and ended before it acted */
         }
     }
     return code == 0  ? COP_REASON_NORMAL

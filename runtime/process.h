@@ -78,6 +78,19 @@ enum copi_pending {
     COPI_KILLED_BY, /* the same, and it cannot be refused */
 };
 
+/*
+ * A reason has room for a text, and most processes never have one. So these are not in the record but in
+ * memory of the system's that costs nothing before it is written: a process that only runs does not.
+ * Owner thread only.
+ */
+struct copi_reasons {
+    cop_reason why; /* cop_why(); COP_REASON_NORMAL in a record that is free */
+    /* written before they are read, in each process anew */
+    cop_reason pending; /* goes with `pending` */
+    cop_reason end;     /* why it ends */
+    cop_reason step;    /* cop_stop's */
+};
+
 struct copi_process {
     /* --- any thread, atomic: what senders touch */
     _Alignas(64) copi_atomic64 id; /* its pid; 0: nobody lives here */
@@ -96,6 +109,7 @@ struct copi_process {
     copi_atomic32 traps, uncancelled; /* set by the owner; the ladder looks */
     copi_atomic32 generation;         /* written before the id */
     uint32_t index;                   /* of the slot: constant */
+    struct copi_reasons *reasons;     /* the same */
     cop_pid pid; /* its own, also when nobody finds it any more; written before the id */
 
     /* --- any thread, atomic; written before the id, but for the last */
@@ -131,14 +145,11 @@ struct copi_process {
     struct copi_spin spin;
     unsigned pace; /* how long messages are let gather: inbox.c */
     enum copi_pending pending;
-    cop_reason pending_reason;
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;
     bool quiet;       /* its failure is told to who asked for it: no report of a crash */
     bool awaits_down; /* of a monitor, and not an answer */
     unsigned held;    /* > 0: inside a deferred call, terminate, a drop function, a predicate */
     struct copi_jump *jump;
-    cop_reason reason; /* why it ends */
-    cop_reason why;    /* cop_why() */
     struct copi_defers callback_defers, process_defers;
     struct copi_memory *memory;
     struct copi_dictionary *dictionary;
@@ -149,7 +160,6 @@ struct copi_process {
     struct copi_message *held_reply; /* cop_reply_stop's */
     cop_pid held_reply_to;           /* its reference is in the message */
     struct copi_message *token;      /* cop_ok_continue's */
-    cop_reason step_reason;          /* cop_stop's */
     struct copi_shown {
         void *data;
         size_t size;

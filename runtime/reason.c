@@ -89,7 +89,7 @@ cop_reason
 cop_why(void)
 {
     struct copi_process *self = copi_here.process;
-    return self ? self->why : COP_REASON_NORMAL;
+    return self ? self->reasons->why : COP_REASON_NORMAL;
 }
 
 /* What the common ones mean here; the rest is the system's. */

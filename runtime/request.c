@@ -367,14 +367,14 @@ void
 copi_request_refuse_in_hand(struct copi_process *self)
 {
     if (self->current && self->current->kind == COPI_CALL) {
-        copi_request_refuse(self->current, -EPIPE, &self->reason);
+        copi_request_refuse(self->current, -EPIPE, &self->reasons->end);
         self->current = NULL;
     }
     struct copi_message *request = self->deferred_requests.first;
     self->deferred_requests = (struct copi_list_head){0};
     while (request) {
         struct copi_message *next = request->next;
-        copi_request_refuse(request, -EPIPE, &self->reason);
+        copi_request_refuse(request, -EPIPE, &self->reasons->end);
         request = next;
     }
 }

@@ -431,7 +431,7 @@ set_pending(struct copi_process *self, enum copi_pending pending, const cop_reas
 {
     if (self->pending < COPI_EXITING) { /* of two exit signals the first decides */
         self->pending = pending;
-        self->pending_reason = *reason;
+        self->reasons->pending = *reason;
     }
 }
 

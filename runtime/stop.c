@@ -87,7 +87,7 @@ stop(struct copi_process *self, cop_pid pid, const cop_reason *reason, cop_time 
 {
     cop_ref monitor = cop_monitor(pid);
     if (monitor.id == 0) {
-        return self->why.code;
+        return self->reasons->why.code;
     }
     int r = copi_cycle_begin(self, pid, monitor);
     if (r == 0 && (r = copi_ask_to_stop(self, pid, reason))) {

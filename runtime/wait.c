@@ -21,7 +21,7 @@ void
 copi_exit_point(struct copi_process *self)
 {
     if (self->pending >= COPI_EXITING && self->held == 0 && !self->shielded) {
-        self->reason = self->pending_reason;
+        self->reasons->end = self->reasons->pending;
         if (self->pending == COPI_EXITING) {
             self->pending = COPI_NONE; /* it has acted; a kill goes on to refuse blocking calls */
         }
@@ -33,13 +33,13 @@ int
 copi_interrupted(struct copi_process *self)
 {
     if (self->pending >= COPI_EXITING) { /* and held back: do not make it wait */
-        return copi_fail_why(&self->pending_reason, -ECANCELED);
+        return copi_fail_why(&self->reasons->pending, -ECANCELED);
     }
     if (copi_load_relaxed_32(&self->uncancelled)) {
         return 0;
     }
     if (self->pending == COPI_ASKED) {
-        return copi_fail_why(&self->pending_reason, -ECANCELED);
+        return copi_fail_why(&self->reasons->pending, -ECANCELED);
     }
     return copi_context_check(self->context);
 }

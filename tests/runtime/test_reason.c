@@ -3,6 +3,7 @@
  *
  * Room: tests/.
  */
+#include "runtime/table.h"
 #include "tests/support/support.h"
 
 #include <limits.h>
@@ -301,10 +302,10 @@ fail_a_call(cop_bytes arg)
     return cop_why().kind == COP_NORMAL && cop_unregister("nobody") == -ENOENT ? 0 : -EIO;
 }
 
-/* The second one may well run on the thread, and in the record, of the first. */
+/* Soon on the same thread, and after one round through the table in the same record. */
 TEST(a_process_does_not_find_the_reason_of_the_one_before)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < COPI_TABLE_CHUNK + 50; i++) {
         cop_ref monitor;
         ck_assert_int_eq(cop_spawn(NULL, fail_a_call, .monitor = &monitor), 0);
         ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
