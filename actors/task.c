@@ -372,8 +372,11 @@ int
 copi_task_check(cop_task_fn fn, const cop_task_opts *opts)
 {
     const char *wrong = what_is_wrong(fn, opts);
-    const cop_reason why = cop_failed(-EINVAL, "%s", wrong ? wrong : "");
-    return wrong ? copi_fail_why(&why, -EINVAL) : 0;
+    if (!wrong) {
+        return 0;
+    }
+    const cop_reason why = cop_failed(-EINVAL, "%s", wrong);
+    return copi_fail_why(&why, -EINVAL);
 }
 
 /* NULL: no memory; what is in the options is still whose it was. */

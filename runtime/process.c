@@ -253,7 +253,8 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
 {
     /* Who waits for the start learns of the end by that, not by a link of it as well. */
     cop_pid starter = process->started_ack ? process->starter : COP_NOBODY;
-    char label[COPI_LABEL_SIZE] = "", in_hand[COPI_IN_HAND_SIZE] = "";
+    char label[COPI_LABEL_SIZE], in_hand[COPI_IN_HAND_SIZE];
+    label[0] = in_hand[0] = '\0';
     if (cop_is_crash(*reason)) {
         copi_label(process, label); /* while it has its name */
     }

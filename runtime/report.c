@@ -95,10 +95,19 @@ copi_report_event(const cop_event *event)
     }
 }
 
+/* Each start and each end is one, and an event is half a kilobyte: it is made only for somebody to see. */
+static void
+report_life(cop_event_kind kind, struct copi_process *process, const cop_reason *reason)
+{
+    if (observer.observe) {
+        copi_report_event(&(cop_event){.kind = kind, .pid = process->pid, .reason = *reason});
+    }
+}
+
 void
 copi_report_start(struct copi_process *process)
 {
-    copi_report_event(&(cop_event){.kind = COP_EVENT_START, .pid = copi_pid(process)});
+    report_life(COP_EVENT_START, process, &COP_REASON_NORMAL);
 }
 
 static const char *
@@ -140,8 +149,7 @@ copi_report_exit(struct copi_process *process, const char *label, const char *in
                  const cop_reason *reason)
 {
     if (!copi_is(process, COPI_IS_FOREIGN)) { /* whose start was not ours to report */
-        copi_report_event(
-            &(cop_event){.kind = COP_EVENT_EXIT, .pid = process->pid, .reason = *reason});
+        report_life(COP_EVENT_EXIT, process, reason);
     }
     if (is_reported(process, reason)) {
         char words[sizeof reason->text];
