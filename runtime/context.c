@@ -8,6 +8,11 @@
  * creator holds its own until cop_context_free. So a context that somebody is in is there, whoever
  * has freed it, and its deadline and its cancellation keep their force.
  *
+ * Holds are counted without the lock: every task takes and drops some, and the lock is one for all. Who
+ * takes one has one, or has been given the pointer by somebody who has. Who drops the last one is alone with the context,
+ * but for those who walk the tree under the lock: so it takes the lock to leave its parent's list, before
+ * anything of it goes. A walk may still write a cancellation into it meanwhile, which nobody reads.
+ *
  * A deadline is copied down at creation, and when it is tightened: the earliest above counts. Who sleeps
  * looks at it once it hangs in the list below, and again whenever it is woken; so an earlier one is either
  * seen, or comes with a wake-up. A cancellation is written into
@@ -28,6 +33,7 @@
 
 struct cop_context {
     /* any thread, atomic */
+    copi_atomic32 holds;
     copi_atomic32 cancelled;
     /* written before `cancelled`, once */
     cop_reason cause;
@@ -35,7 +41,6 @@ struct cop_context {
     /* constant */
     cop_context *parent;
     /* guarded by lock */
-    unsigned holds;
     cop_context *first_child, *next_sibling, **sibling_link;
     struct copi_process *waiters;
     struct copi_context_watch *watches;
@@ -51,33 +56,29 @@ static copi_lock lock = COPI_LOCK_INIT;
 
 /* ---------------------------------------------------------------- holds */
 
-static cop_context *
-drop_hold_locked(cop_context *context)
+static void
+leave_parent(cop_context *context)
 {
-    if (--context->holds > 0) {
-        return NULL;
+    copi_lock_take(&lock);
+    *context->sibling_link = context->next_sibling;
+    if (context->next_sibling) {
+        context->next_sibling->sibling_link = context->sibling_link;
     }
-    if (context->sibling_link) {
-        *context->sibling_link = context->next_sibling;
-        if (context->next_sibling) {
-            context->next_sibling->sibling_link = context->sibling_link;
-        }
-    }
-    return context;
+    copi_lock_give(&lock);
 }
 
+/* The last hold of a child's goes with its own hold of the parent. */
 static void
 let_go(cop_context *context)
 {
-    while (context) {
-        copi_lock_take(&lock);
-        cop_context *dead = drop_hold_locked(context);
-        copi_lock_give(&lock);
-        context = dead ? dead->parent : NULL; /* which the dead one held */
-        if (dead) {
-            copi_live_gone(COPI_LIVE_CONTEXT);
-            free(dead);
+    while (context && copi_fetch_add_32(&context->holds, (uint32_t)-1) == 1) {
+        cop_context *parent = context->parent;
+        if (parent) {
+            leave_parent(context);
         }
+        copi_live_gone(COPI_LIVE_CONTEXT);
+        free(context);
+        context = parent;
     }
 }
 
@@ -85,9 +86,7 @@ cop_context *
 copi_context_retain(cop_context *context)
 {
     if (context) {
-        copi_lock_take(&lock);
-        context->holds++;
-        copi_lock_give(&lock);
+        copi_fetch_add_32(&context->holds, 1);
     }
     return context;
 }
@@ -161,7 +160,7 @@ for_tree_locked(cop_context *top, void (*fn)(cop_context *context, const void *a
 static void
 hang_below_locked(cop_context *context, cop_context *parent)
 {
-    parent->holds++;
+    copi_context_retain(parent);
     context->next_sibling = parent->first_child;
     context->sibling_link = &parent->first_child;
     if (parent->first_child) {
@@ -186,7 +185,7 @@ make(cop_context *parent, cop_time timeout)
         return NULL;
     }
     copi_live_born(COPI_LIVE_CONTEXT);
-    context->holds = 1;
+    copi_store_relaxed_32(&context->holds, 1);
     context->parent = parent;
     copi_store_relaxed_64(&context->deadline, (uint64_t)copi_deadline(timeout));
     if (parent) {

@@ -31,8 +31,8 @@ static struct {
     copi_lock lock;
     /* guarded by lock */
     uint32_t oldest_free, newest_free; /* a list through next_free; 0: empty */
-    unsigned used;
     /* any thread, atomic */
+    copi_atomic32 used; /* by whom a pid finds; leads to no record, so read relaxed */
     copi_atomic32 end;
 } table = {.lock = COPI_LOCK_INIT};
 
@@ -67,7 +67,7 @@ take_free_locked(void)
         if (!table.oldest_free) {
             table.newest_free = 0;
         }
-        table.used++;
+        copi_fetch_add_32(&table.used, 1);
         give_pid(process);
     }
     return process;
@@ -129,9 +129,7 @@ void
 copi_table_withdraw(struct copi_process *process)
 {
     copi_store_release_64(&process->id, 0);
-    copi_lock_take(&table.lock);
-    table.used--;
-    copi_lock_give(&table.lock);
+    copi_fetch_add_32(&table.used, (uint32_t)-1);
 }
 
 void
@@ -152,8 +150,5 @@ copi_table_end(void)
 unsigned
 copi_table_used(void)
 {
-    copi_lock_take(&table.lock);
-    unsigned used = table.used;
-    copi_lock_give(&table.lock);
-    return used;
+    return copi_load_relaxed_32(&table.used);
 }
