@@ -30,6 +30,7 @@
 #include <coppice/group.h>
 #include <coppice/inspect.h>
 #include <coppice/io.h>
+#include <coppice/log.h>
 #include <coppice/memory.h>
 #include <coppice/message.h>
 #include <coppice/name.h>

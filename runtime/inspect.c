@@ -53,6 +53,15 @@ put_pid(char *at, uint32_t index, uint32_t generation)
     *at = '\0';
 }
 
+void
+copi_label_itself(struct copi_process *process, char out[COPI_LABEL_ITSELF])
+{
+    copi_name_of(process, out);
+    if (!out[0]) {
+        read_label(process, out);
+    }
+}
+
 const char *
 copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE])
 {

@@ -6,10 +6,9 @@
 #ifndef COPI_RUNTIME_INSPECT_H
 #define COPI_RUNTIME_INSPECT_H
 
-#include <coppice/inspect.h>
+#include "runtime/process.h"
 
-struct copi_process;
-struct copi_position;
+#include <coppice/inspect.h>
 
 enum {
     COPI_LABEL_SIZE = 64 + sizeof "<4294967295.4294967295>",
@@ -19,6 +18,9 @@ enum {
 /* Its name, or "label<index.generation>" when it has none: labels need not be unique. NULL: "<nobody>". */
 const char *copi_label(struct copi_process *process, char out[COPI_LABEL_SIZE]);
 const char *copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE]);
+
+/* Its name or its label, without the number; or "". */
+void copi_label_itself(struct copi_process *process, char out[COPI_LABEL_ITSELF]);
 
 /* The calling supervisor says how it is called, in a word that is there for good, and where a child of
  * its stands. A child that has ended meanwhile is left alone. */

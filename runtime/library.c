@@ -9,6 +9,7 @@
 #include "runtime/ladder.h"
 #include "runtime/limit.h"
 #include "runtime/live.h"
+#include "runtime/log.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 #include "runtime/reactor.h"
@@ -102,12 +103,14 @@ cop_configure(const cop_config *config)
     }
     cop_config known = {0};
     memcpy(&known, config, config->size < sizeof known ? config->size : sizeof known);
-    if (config->size == 0 || known.kill_grace < 0 || known.interrupt_signal < 0
-        || known.interrupt_signal >= NSIG || !can_interrupt(known.interrupt_signal)) {
+    if (config->size == 0 || known.kill_grace < 0 || (unsigned)known.log_level > COP_LOG_DEBUG
+        || known.interrupt_signal < 0 || known.interrupt_signal >= NSIG
+        || !can_interrupt(known.interrupt_signal)) {
         return -EINVAL;
     }
     copi_limit_configure(known.max_processes);
     copi_ladder_configure(known.kill_grace, known.max_disowned);
+    copi_log_configure(&known);
     copi_report_observer(known.observe, known.observe_env);
     if (known.interrupt_signal) {
         copi_thread_set_interrupt(known.interrupt_signal);

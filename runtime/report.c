@@ -10,14 +10,17 @@
 #include "runtime/report.h"
 
 #include "runtime/inspect.h"
+#include "runtime/log.h"
+#include "runtime/log_text.h"
 #include "runtime/process.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+enum {
+    MESSAGE_SIZE = 1024,
+};
 
 static struct {
     copi_lock lock; /* one event after the other, also from two threads */
@@ -33,51 +36,20 @@ copi_report_observer(void (*observe)(const cop_event *event, void *env), void *e
     observer.env = env;
 }
 
-static const char *
-in_words(enum copi_severity severity)
-{
-    switch (severity) {
-    case COPI_ERROR:
-        return "error";
-    case COPI_WARNING:
-        return "warning";
-    case COPI_NOTICE:
-        return "notice";
-    }
-    return "";
-}
-
-/* A broken pipe as standard error must not end the program: its signal is taken back. */
-static void
-write_quietly(const char *line, size_t length)
-{
-    sigset_t pipe, before;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    if (write(STDERR_FILENO, line, length) < 0 && errno == EPIPE
-        && !sigismember(&before, SIGPIPE)) {
-        const struct timespec now = {0};
-        sigtimedwait(&pipe, NULL, &now);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 void
-copi_report(enum copi_severity severity, const char *format, ...)
+copi_report_line(enum copi_severity severity, const char *format, ...)
 {
-    char line[1024];
-    int kept = errno;
-    int used = snprintf(line, sizeof line, "coppice: %s: ", in_words(severity));
+    cop_log_level level = (cop_log_level)severity;
+    if (!copi_log_settled_is_on(level)) {
+        return;
+    }
+    char message[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    int more = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, arguments);
+    copi_log_print(message, sizeof message, format, arguments);
     va_end(arguments);
-    size_t room = sizeof line - (size_t)used - 2;
-    size_t length = (size_t)used + (more < 0 ? 0 : (size_t)more < room ? (size_t)more : room);
-    line[length++] = '\n';
-    write_quietly(line, length);
-    errno = kept;
+    cop_log_entry entry = {.level = level, .is_library = true, .message = message};
+    copi_log(&entry, severity == COPI_NOTICE ? NULL : format);
 }
 
 void

@@ -6,6 +6,7 @@
 #ifndef COPI_RUNTIME_REPORT_H
 #define COPI_RUNTIME_REPORT_H
 
+#include <coppice/log.h>
 #include <coppice/runtime.h>
 
 struct copi_process;
@@ -15,13 +16,15 @@ enum {
 };
 
 enum copi_severity {
-    COPI_ERROR,
-    COPI_WARNING,
-    COPI_NOTICE,
+    COPI_ERROR = COP_LOG_ERROR,
+    COPI_WARNING = COP_LOG_WARNING,
+    COPI_NOTICE = COP_LOG_NOTICE, /* asked for: not limited */
 };
 
-/* One line, "coppice: error: …", in one write. */
-void copi_report(enum copi_severity severity, const char *format, ...) COP_PRINTF(2, 3);
+/* One line, "coppice: error: …". The arguments are not evaluated when the level is off. */
+#define copi_report(severity, ...) \
+ (cop_log_is_on((cop_log_level)(severity)) ? copi_report_line((severity), __VA_ARGS__) : (void)0)
+void copi_report_line(enum copi_severity severity, const char *format, ...) COP_PRINTF(2, 3);
 
 /* Tell the observer, at once and in order with all other events. */
 void copi_report_event(const cop_event *event);

@@ -6,6 +6,7 @@
 #ifndef COPPICE_RUNTIME_H
 #define COPPICE_RUNTIME_H
 
+#include <coppice/log.h>
 #include <coppice/message.h>
 #include <coppice/reason.h>
 
@@ -41,6 +42,10 @@ typedef struct cop_config {
     unsigned max_disowned;  /* 0: 8. One more ends the program with status 70 */
     cop_time kill_grace;    /* between a kill and the disowning; 0: 2 s */
     int interrupt_signal;   /* 0: SIGURG */
+    cop_log_level
+        log_level; /* 0: COP_LOG_INFO. The environment goes before these three: see log.h */
+    bool log_json;
+    unsigned log_limit;     /* lines of one kind in five seconds; 0: 100 */
     bool no_fault_handlers; /* leave SIGSEGV and its like alone: no report, no containment */
     /*
      * Sees, at once and in order, every start, exit and supervisor report, on the thread where it

@@ -184,6 +184,7 @@ look_after(void)
 int
 test_main(const char *suite_name)
 {
+    setenv("COPPICE_LOG", "notime", true); /* what is said is the same each time */
     Suite *suite = suite_create(suite_name);
     TCase *all = tcase_create(suite_name);
     tcase_set_timeout(all, TEST_SECONDS);

@@ -1,0 +1,585 @@
+/*
+ * runtime/log_text.c - how an entry of the log reads: as a line, or as JSON.
+ *
+ * Room: runtime/. Any thread. Takes no memory and no lock but for the names of pids.
+ * Touch freely: the words. Ask first: the shape; people's scripts read it.
+ *
+ *     TIME ACTOR<pid>: LEVEL: MESSAGE[: REASON] key=value …
+ *
+ * An entry is one line, whatever is in it: a line that does not fit into COP_LOG_LINE would not leave in one
+ * piece, and one with a line end in it can be made to look like another entry. So each text has a budget, in
+ * bytes as they are written, after which it is cut and says how much is missing. Budgets are such that
+ * the line's head always fits. Of the fields as many are written as there is room for, and the others are
+ * counted: half a field would be a wrong value, and not JSON.
+ */
+#include "runtime/log_text.h"
+
+#include "runtime/inspect.h"
+#include "runtime/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MESSAGE_ROOM = 1536,
+    REASON_ROOM = 768,
+    ACTOR_ROOM = 256,
+    VALUE_ROOM = 512,
+    KEY_ROOM = 64,
+    TAIL = 40, /* what is said of fields that were left out, and the end of the line */
+    CUT_SIZE = sizeof "...(+18446744073709551615 bytes)",
+    SCRATCH = COPI_FIELD_WORDS,
+};
+_Static_assert(MESSAGE_ROOM + REASON_ROOM + ACTOR_ROOM + 4 * CUT_SIZE + TAIL + 256 < COP_LOG_LINE,
+               "the head of a line fits");
+
+static const char *const level_words[] = {
+    "none", "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug",
+};
+
+const char *
+copi_log_level_in_words(cop_log_level level)
+{
+    return (unsigned)level < sizeof level_words / sizeof *level_words ? level_words[level] : "";
+}
+
+/* ---------------------------------------------------------------- a line that fills */
+
+struct line {
+    char *at, *end;
+    bool is_json, is_full;
+};
+
+/* All of it or nothing, and after that nothing more. */
+static void
+put_bytes(struct line *line, const char *bytes, size_t size)
+{
+    line->is_full = line->is_full || (size_t)(line->end - line->at) < size;
+    if (!line->is_full) {
+        memcpy(line->at, bytes, size);
+        line->at += size;
+    }
+}
+
+static void
+put(struct line *line, const char *words)
+{
+    put_bytes(line, words, strlen(words));
+}
+
+/* ---------------------------------------------------------------- characters */
+
+enum style {
+    PLAIN,  /* a message: only what would break the line is escaped */
+    QUOTED, /* a value between quotes */
+    JSON,
+};
+
+static bool
+is_tail(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* How many bytes the character has that begins here, as UTF-8; 0: none does. */
+static size_t
+character_size(const unsigned char *at, size_t left)
+{
+    unsigned char first = at[0];
+    size_t size = first < 0x80                     ? 1
+                  : first >= 0xc2 && first <= 0xdf ? 2
+                  : first >= 0xe0 && first <= 0xef ? 3
+                  : first >= 0xf0 && first <= 0xf4 ? 4
+                                                   : 0;
+    if (size == 0 || size > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if (!is_tail(at[i])) {
+            return 0;
+        }
+    }
+    bool is_overlong = (first == 0xe0 && at[1] < 0xa0) || (first == 0xf0 && at[1] < 0x90);
+    bool is_beyond = (first == 0xed && at[1] > 0x9f) || (first == 0xf4 && at[1] > 0x8f);
+    return is_overlong || is_beyond ? 0 : size;
+}
+
+/* Also those that terminals take for commands: U+0080 to U+009F. */
+static bool
+is_control(const unsigned char *at, size_t size)
+{
+    return size == 1 ? at[0] < ' ' || at[0] == 0x7f : size == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+}
+
+static void
+put_byte_in_hex(struct line *line, enum style style, unsigned char byte)
+{
+    char escape[sizeof "\\u0000"];
+    (void)snprintf(escape, sizeof escape, style == JSON ? "\\u%04x" : "\\x%02x", byte);
+    put(line, escape);
+}
+
+static void
+put_control(struct line *line, enum style style, const unsigned char *at, size_t size)
+{
+    static const char named[] = "\n\t\r", names[] = "ntr";
+    const char *name = at[0] && size == 1 ? strchr(named, at[0]) : NULL;
+    if (name) {
+        const char escape[] = {'\\', names[name - named], '\0'};
+        put(line, escape);
+    } else if (style == JSON) {
+        put_byte_in_hex(line, style, at[size - 1]); /* of two bytes, the second is the number */
+    } else {
+        for (size_t i = 0; i < size; i++) {
+            put_byte_in_hex(line, style, at[i]);
+        }
+    }
+}
+
+/* Returns how many bytes of the text that was: a character, or a byte that is none. */
+static size_t
+put_character(struct line *line, enum style style, const unsigned char *at, size_t left)
+{
+    size_t size = character_size(at, left);
+    if (size == 0 && style == JSON) {
+        put(line, "\\ufffd");
+    } else if (size == 0) {
+        put_byte_in_hex(line, style, at[0]);
+    } else if (is_control(at, size)) {
+        put_control(line, style, at, size);
+    } else {
+        if (style != PLAIN && (at[0] == '"' || at[0] == '\\')) {
+            put(line, "\\");
+        }
+        put_bytes(line, (const char *)at, size);
+    }
+    return size ? size : 1;
+}
+
+/* ---------------------------------------------------------------- texts */
+
+static void
+put_text(struct line *line, enum style style, cop_bytes text, size_t room)
+{
+    const unsigned char *bytes = text.data;
+    const char *start = line->at;
+    size_t done = 0;
+    while (done < text.size && (size_t)(line->at - start) < room && !line->is_full) {
+        done += put_character(line, style, bytes + done, text.size - done);
+    }
+    if (done < text.size) {
+        char cut[CUT_SIZE];
+        (void)snprintf(cut, sizeof cut, "...(+%zu bytes)", text.size - done);
+        put(line, cut);
+    }
+}
+
+static void
+put_string(struct line *line, cop_bytes text, size_t room)
+{
+    put(line, "\"");
+    put_text(line, line->is_json ? JSON : QUOTED, text, room);
+    put(line, "\"");
+}
+
+/* Whether a reader of key=value could take it for something else. */
+static bool
+needs_quotes(cop_bytes text)
+{
+    const unsigned char *bytes = text.data;
+    for (size_t i = 0; i < text.size; i++) {
+        if (bytes[i] <= ' ' || bytes[i] >= 0x7f || strchr("\"=\\", bytes[i])) {
+            return true;
+        }
+    }
+    return text.size == 0;
+}
+
+void
+copi_log_print(char *out, size_t size, const char *format, va_list arguments)
+{
+    int wanted = vsnprintf(out, size, format, arguments);
+    if (wanted < 0) {
+        out[0] = '\0';
+    } else if ((size_t)wanted >= size) {
+        size_t kept = size - CUT_SIZE;
+        while (kept > 0 && is_tail((unsigned char)out[kept])) {
+            kept--; /* not in the middle of a character */
+        }
+        (void)snprintf(out + kept, CUT_SIZE, "...(+%zu bytes)", (size_t)wanted - kept);
+    }
+}
+
+/* ---------------------------------------------------------------- values */
+
+/* The program's locale may have another decimal point, of several bytes even. */
+static void
+use_point(char *number)
+{
+    char *to = number;
+    bool has_point = false;
+    for (const char *from = number; *from; from++) {
+        if (strchr("+-0123456789eEinfa", *from)) {
+            *to++ = *from;
+        } else if (!has_point) {
+            *to++ = '.';
+            has_point = true;
+        }
+    }
+    *to = '\0';
+}
+
+/* As few digits as mean this number and no other. */
+static void
+real_in_words(double real, char *out, size_t size)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(out, size, "%.*g", digits, real);
+        double again = 0;
+        (void)sscanf(out, "%lf", &again); /* NOLINT(cert-err34-c): what printf has written */
+        if (memcmp(&again, &real, sizeof real) == 0) {
+            break;
+        }
+    }
+    use_point(out);
+}
+
+/* A whole number of `unit`, and up to `places` digits behind the point. */
+static void
+decimal_in_words(uint64_t value, uint64_t unit, int places, char *out, size_t size)
+{
+    int used = snprintf(out, size, "%" PRIu64 ".%0*" PRIu64, value / unit, places, value % unit);
+    while (out[used - 1] == '0') {
+        out[--used] = '\0';
+    }
+    if (out[used - 1] == '.') {
+        out[used - 1] = '\0';
+    }
+}
+
+static void
+duration_in_words(cop_time duration, bool is_json, char *out, size_t size)
+{
+    static const struct {
+        uint64_t ns;
+        int places;
+        const char *name;
+    } units[] = {{1000000000, 9, "s"}, {1000000, 6, "ms"}, {1000, 3, "us"}, {1, 0, "ns"}};
+    if (duration == COP_FOREVER) {
+        (void)snprintf(out, size, is_json ? "null" : "forever");
+        return;
+    }
+    uint64_t ns = duration < 0 ? -(uint64_t)duration : (uint64_t)duration;
+    size_t unit = 0;
+    while (!is_json && ns > 0 && ns < units[unit].ns) {
+        unit++;
+    }
+    char number[40];
+    decimal_in_words(ns, units[unit].ns, units[unit].places, number, sizeof number);
+    (void)snprintf(out, size, "%s%s%s", duration < 0 ? "-" : "", number,
+                   is_json ? "" : units[unit].name);
+}
+
+static void
+pid_in_words(cop_pid pid, char *out, size_t size)
+{
+    (void)snprintf(out, size, "<%u.%u>", copi_pid_index(pid), copi_pid_generation(pid));
+}
+
+static const char *
+whom(cop_pid pid, char words[COPI_FIELD_WORDS])
+{
+    _Static_assert((int)COPI_LABEL_SIZE <= (int)COPI_FIELD_WORDS, "a label fits");
+    if (copi_is_forked()) { /* where names are, there are locks */
+        pid_in_words(pid, words, COPI_FIELD_WORDS);
+        return words;
+    }
+    return copi_label_pid(pid, words);
+}
+
+cop_field
+copi_log_field_in_words(const cop_field *field, char words[COPI_FIELD_WORDS])
+{
+    switch (field->kind) {
+    case COP_FIELD_PID:
+        return cop_field_text(field->key, whom(field->as.pid, words));
+    case COP_FIELD_REASON:
+        return cop_field_text(field->key,
+                              cop_reason_string(field->as.reason, words, COPI_FIELD_WORDS));
+    case COP_FIELD_TEXT:
+        return field->as.text.data ? *field : cop_field_text(field->key, "(null)");
+    case COP_FIELD_END:
+    case COP_FIELD_INTEGER:
+    case COP_FIELD_UNSIGNED:
+    case COP_FIELD_REAL:
+    case COP_FIELD_BOOL:
+    case COP_FIELD_DURATION:
+        break;
+    }
+    return *field;
+}
+
+/* What is no text is a word that needs no quotes; but of JSON's numbers none is infinite. */
+static void
+put_value(struct line *line, const cop_field *field)
+{
+    char words[SCRATCH];
+    cop_field shown = copi_log_field_in_words(field, words);
+    switch (shown.kind) {
+    case COP_FIELD_INTEGER:
+        (void)snprintf(words, sizeof words, "%" PRId64, shown.as.integer);
+        break;
+    case COP_FIELD_UNSIGNED:
+        (void)snprintf(words, sizeof words, "%" PRIu64, shown.as.number);
+        break;
+    case COP_FIELD_REAL:
+        real_in_words(shown.as.real, words, sizeof words);
+        if (line->is_json && !isfinite(shown.as.real)) {
+            put_string(line, COP_TEXT(words), VALUE_ROOM);
+            return;
+        }
+        break;
+    case COP_FIELD_BOOL:
+        (void)snprintf(words, sizeof words, shown.as.truth ? "true" : "false");
+        break;
+    case COP_FIELD_DURATION:
+        duration_in_words(shown.as.duration, line->is_json, words, sizeof words);
+        break;
+    case COP_FIELD_TEXT:
+        if (line->is_json || needs_quotes(shown.as.text)) {
+            put_string(line, shown.as.text, VALUE_ROOM);
+        } else {
+            put_text(line, PLAIN, shown.as.text, VALUE_ROOM);
+        }
+        return;
+    case COP_FIELD_PID:
+    case COP_FIELD_REASON:
+    case COP_FIELD_END:
+        return;
+    }
+    put(line, words);
+}
+
+/* ---------------------------------------------------------------- fields */
+
+/* A word of letters, digits, '_', '-' and '.', and in JSON none of the members that every entry has. */
+static void
+put_key(struct line *line, const char *key)
+{
+    static const char *const taken[] = {
+        "time", "level", "actor", "pid", "message", "reason", "fields_left_out",
+    };
+    char word[KEY_ROOM + 2];
+    size_t size = 0;
+    for (; key && key[size] && size < KEY_ROOM; size++) {
+        unsigned char c = (unsigned char)key[size];
+        bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+                       || c == '-' || c == '.';
+        word[size] = is_fine ? (char)c : '_';
+    }
+    word[size] = '\0';
+    for (size_t i = 0; line->is_json && i < sizeof taken / sizeof *taken; i++) {
+        if (strcmp(word, taken[i]) == 0) {
+            word[size++] = '_';
+            word[size] = '\0';
+        }
+    }
+    put(line, size ? word : "_");
+}
+
+static void
+put_field(struct line *line, const cop_field *field)
+{
+    put(line, line->is_json ? ",\"" : " ");
+    put_key(line, field->key);
+    put(line, line->is_json ? "\":" : "=");
+    put_value(line, field);
+}
+
+/* As many as there is room for. */
+static void
+put_fields(struct line *line, const cop_field *field)
+{
+    unsigned left_out = 0;
+    for (; field && field->kind != COP_FIELD_END; field++) {
+        char *before = line->at;
+        put_field(line, field);
+        if (line->is_full) {
+            line->at = before;
+            line->is_full = false;
+            left_out++;
+        }
+    }
+    if (left_out > 0) {
+        const cop_field count = cop_field_unsigned("fields_left_out", left_out);
+        line->end += TAIL - sizeof "}\n";
+        put(line, line->is_json ? ",\"fields_left_out\":" : " fields_left_out=");
+        put_value(line, &count);
+    }
+}
+
+/* ---------------------------------------------------------------- time */
+
+struct date {
+    int64_t year;
+    unsigned month, day;
+};
+
+/*
+ * Days since 1970 as a date. Years are counted from the first of March, which puts the leap day at their
+ * end, in eras of 400; gmtime_r would take the lock of the time zone, which a child of a fork may find
+ * taken.
+ */
+static struct date
+date_of(int64_t days)
+{
+    days += 719468; /* since the first of March of the year 0 */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    unsigned in_era = (unsigned)(days - era * 146097);
+    unsigned year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    unsigned in_year = in_era - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * in_year + 2) / 153; /* 0: March */
+    return (struct date){
+        .year = (int64_t)year + era * 400 + (month >= 10),
+        .month = month < 10 ? month + 3 : month - 9,
+        .day = in_year - (153 * month + 2) / 5 + 1,
+    };
+}
+
+static void
+put_time(struct line *line, cop_time time)
+{
+    int64_t second = time / COP_SEC(1), ns = time % COP_SEC(1);
+    if (ns < 0) {
+        second--;
+        ns += COP_SEC(1);
+    }
+    int64_t days = (second >= 0 ? second : second - 86399) / 86400;
+    int64_t in_day = second - days * 86400;
+    struct date date = date_of(days);
+    char words[64];
+    (void)snprintf(words, sizeof words,
+                   "%04" PRId64 "-%02u-%02uT%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%03" PRId64
+                   "Z",
+                   date.year, date.month, date.day, in_day / 3600, in_day / 60 % 60, in_day % 60,
+                   ns / COP_MS(1));
+    put(line, words);
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static cop_bytes
+text_of(const char *words)
+{
+    return words ? COP_TEXT(words) : COP_TEXT("(null)");
+}
+
+/* Who speaks: "store<7.1>"; a thread that is no process goes by the program's name. */
+static void
+put_speaker(struct line *line, const cop_log_entry *entry, const char *pid)
+{
+    if (entry->is_library) {
+        put(line, "coppice");
+        return;
+    }
+    bool has_name = entry->actor && entry->actor[0];
+    if (has_name || !pid[0]) {
+        put_text(line, PLAIN, text_of(has_name ? entry->actor : program_invocation_short_name),
+                 ACTOR_ROOM);
+    }
+    put(line, pid);
+}
+
+/* The library's reports are about somebody, and most of their messages name his pid. */
+static void
+put_line(struct line *line, const cop_log_entry *entry, const char *pid, bool has_time)
+{
+    if (has_time) {
+        put_time(line, entry->time);
+        put(line, " ");
+    }
+    put_speaker(line, entry, pid);
+    put(line, ": ");
+    put(line, copi_log_level_in_words(entry->level));
+    put(line, ": ");
+    put_text(line, PLAIN, text_of(entry->message), MESSAGE_ROOM);
+    if (entry->reason) {
+        put(line, ": ");
+        put_text(line, PLAIN, text_of(entry->reason), REASON_ROOM);
+    }
+    if (entry->is_library && pid[0] && entry->message && !strstr(entry->message, pid)) {
+        put(line, " pid=");
+        put(line, pid);
+    }
+    put_fields(line, entry->fields);
+}
+
+static void
+put_member(struct line *line, const char *key, cop_bytes text, size_t room)
+{
+    put(line, ",\"");
+    put(line, key);
+    put(line, "\":");
+    put_string(line, text, room);
+}
+
+static void
+put_object(struct line *line, const cop_log_entry *entry, const char *pid)
+{
+    put(line, "{\"time\":\"");
+    put_time(line, entry->time);
+    put(line, "\"");
+    put_member(line, "level", COP_TEXT(copi_log_level_in_words(entry->level)), VALUE_ROOM);
+    if (entry->actor && entry->actor[0]) {
+        put_member(line, "actor", COP_TEXT(entry->actor), ACTOR_ROOM);
+    }
+    if (pid[0]) {
+        put_member(line, "pid", COP_TEXT(pid), VALUE_ROOM);
+    }
+    put_member(line, "message", text_of(entry->message), MESSAGE_ROOM);
+    if (entry->reason) {
+        put_member(line, "reason", COP_TEXT(entry->reason), REASON_ROOM);
+    }
+    put_fields(line, entry->fields);
+}
+
+size_t
+copi_log_text(const cop_log_entry *entry, struct copi_log_shape shape, char out[COP_LOG_LINE + 1])
+{
+    struct line line = {.at = out, .end = out + COP_LOG_LINE - TAIL, .is_json = shape.is_json};
+    char pid[COPI_LABEL_SIZE] = "", priority[sizeof "<7>"];
+    if (entry->pid.id) {
+        pid_in_words(entry->pid, pid, sizeof pid);
+    }
+    if (shape.has_priority) {
+        (void)snprintf(priority, sizeof priority, "<%u>", ((unsigned)entry->level - 1) % 8);
+        put(&line, priority);
+    }
+    if (shape.is_json) {
+        put_object(&line, entry, pid);
+    } else {
+        put_line(&line, entry, pid, shape.has_time);
+    }
+    line.end = out + COP_LOG_LINE;
+    put(&line, shape.is_json ? "}\n" : "\n");
+    *line.at = '\0';
+    return (size_t)(line.at - out);
+}
+
+size_t
+cop_log_line(const cop_log_entry *entry, bool as_json, char *out, size_t size)
+{
+    char line[COP_LOG_LINE + 1];
+    const struct copi_log_shape shape = {.is_json = as_json, .has_time = true};
+    size_t length = copi_log_text(entry, shape, line);
+    if (size == 0) {
+        return 0;
+    }
+    length = length < size ? length : size - 1;
+    memcpy(out, line, length);
+    out[length] = '\0';
+    return length;
+}
