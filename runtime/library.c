@@ -10,6 +10,7 @@
 #include "runtime/limit.h"
 #include "runtime/live.h"
 #include "runtime/log.h"
+#include "runtime/log_limit.h"
 #include "runtime/message.h"
 #include "runtime/process.h"
 #include "runtime/reactor.h"
@@ -205,6 +206,7 @@ cop_shutdown(cop_time timeout)
         return r;
     }
     cop_time deadline = copi_deadline(timeout);
+    copi_log_flush(deadline);
     end_all(self, false);
     bool orderly = await_end(self, deadline);
     while (!all_ended()) {
@@ -219,6 +221,7 @@ cop_shutdown(cop_time timeout)
     copi_timer_stop();
     copi_reactor_stop();
     copi_lock_give(&library.ending);
+    copi_log_limit_tell(); /* nobody else will, after the timers' end */
     return orderly ? 0 : copi_fail(-ETIMEDOUT);
 }
 

@@ -18,6 +18,8 @@
 #include "runtime/log.h"
 
 #include "runtime/inspect.h"
+#include "runtime/log_limit.h"
+#include "runtime/log_sink.h"
 #include "runtime/process.h"
 #include "runtime/standard_error.h"
 
@@ -30,6 +32,7 @@ enum {
     NOT_SETTLED = UINT32_MAX >> 1,
     MESSAGE_SIZE = 1024,
 };
+#define FLUSH COP_SEC(1)
 
 /* Of type uint32_t, and read with a compiler's operation, because C++ reads it, too. */
 uint32_t cop_log_threshold_ = NOT_SETTLED;
@@ -43,6 +46,7 @@ static struct {
 
 struct settings {
     cop_log_level level;
+    unsigned limit;
     bool is_json, has_no_time;
 };
 
@@ -62,6 +66,9 @@ take_word(struct settings *settings, const char *word, size_t size)
     }
     if (is_word(word, size, "json") || is_word(word, size, "text")) {
         settings->is_json = word[0] == 'j';
+    }
+    if (is_word(word, size, "all")) {
+        settings->limit = COP_LOG_NO_LIMIT;
     }
     if (is_word(word, size, "notime")) {
         settings->has_no_time = true;
@@ -85,6 +92,7 @@ take_environment(struct settings *settings)
 static void
 apply(const struct settings *settings)
 {
+    copi_log_limit_configure(settings->limit, 0);
     copi_store_relaxed_32(&shape.is_json, settings->is_json);
     copi_store_relaxed_32(&shape.has_no_time, settings->has_no_time);
 }
@@ -110,6 +118,7 @@ copi_log_configure(const cop_config *config)
     struct settings settings = {
         .level = config->log_level ? config->log_level : COP_LOG_INFO,
         .is_json = config->log_json,
+        .limit = config->log_limit,
     };
     take_environment(&settings);
     apply(&settings);
@@ -133,7 +142,7 @@ copi_log_settled_is_on(cop_log_level level)
 /* ---------------------------------------------------------------- the way of an entry */
 
 void
-copi_log_pass_on(const cop_log_entry *entry)
+copi_log_to_standard_error(const cop_log_entry *entry)
 {
     copi_standard_error_write(entry, (struct copi_log_shape){
                                          .is_json = copi_load_relaxed_32(&shape.is_json),
@@ -142,12 +151,29 @@ copi_log_pass_on(const cop_log_entry *entry)
 }
 
 void
+copi_log_pass_on(const cop_log_entry *entry)
+{
+    if (!copi_log_sink_take(entry)) {
+        copi_log_to_standard_error(entry);
+    }
+}
+
+void
+copi_log_flush(cop_time deadline)
+{
+    cop_time soon = copi_deadline(FLUSH);
+    copi_log_limit_tell();
+    copi_log_sink_flush(deadline < soon ? deadline : soon);
+}
+
+void
 copi_log(cop_log_entry *entry, const char *like)
 {
-    (void)like;
     int kept = errno;
     entry->time = copi_clock_wall();
-    copi_log_pass_on(entry);
+    if (!like || copi_log_admit(entry, like)) {
+        copi_log_pass_on(entry);
+    }
     errno = kept;
 }
 

@@ -19,6 +19,12 @@ void copi_log(cop_log_entry *entry, const char *like);
 /* The same past the limit, and with its time. */
 void copi_log_pass_on(const cop_log_entry *entry);
 
+/* The same past any sink. */
+void copi_log_to_standard_error(const cop_log_entry *entry);
+
+/* Say what was withheld, and let the sink handle what it was sent: a second, at most until the deadline. */
+void copi_log_flush(cop_time deadline);
+
 /* What cop_configure was given; the environment goes before it. */
 void copi_log_configure(const cop_config *config);
 

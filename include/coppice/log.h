@@ -38,6 +38,7 @@ extern "C" {
 enum {
     COP_LOG_LINE = 4096
 };
+#define COP_LOG_NO_LIMIT ((unsigned)-1) /* cop_config.log_limit */
 
 /* Those of syslog, from the most serious; Logger's levels. A syslog number is one less. */
 typedef enum cop_log_level {
@@ -146,8 +147,8 @@ cop_field_end_(void)
  * word; what would not do as one is replaced by '_'. Durations are numbers in C, so they have a
  * macro of their own.
  */
-#define COP_KV(key, value) \
- _Generic((value),                               \
+#define COP_KV(key, ...) \
+ _Generic((__VA_ARGS__),                             \
      bool: cop_field_bool,                       \
      char: cop_field_integer,                    \
      signed char: cop_field_integer,             \
@@ -168,7 +169,7 @@ cop_field_end_(void)
      cop_pid: cop_field_pid,                     \
      cop_reason: cop_field_reason,               \
      cop_reason *: cop_field_reason_at,          \
-     const cop_reason *: cop_field_reason_at)((key), (value))
+     const cop_reason *: cop_field_reason_at)((key), (__VA_ARGS__))
 #define COP_KV_TIME(key, duration) cop_field_duration((key), (duration))
 
 /* ---------------------------------------------------------------- writing */

@@ -45,7 +45,7 @@ typedef struct cop_config {
     cop_log_level
         log_level; /* 0: COP_LOG_INFO. The environment goes before these three: see log.h */
     bool log_json;
-    unsigned log_limit;     /* lines of one kind in five seconds; 0: 100 */
+    unsigned log_limit;     /* lines of one kind in five seconds; 0: 100; COP_LOG_NO_LIMIT */
     bool no_fault_handlers; /* leave SIGSEGV and its like alone: no report, no containment */
     /*
      * Sees, at once and in order, every start, exit and supervisor report, on the thread where it
