@@ -103,6 +103,8 @@ $(call object,$(LIB_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(Q)$(COMPILE) $(LIBRARY) $(INSIDE) -c -o $@ $<
 	$(Q)$(OBJCOPY) $(OWN_TEXT) $@
 
+$(BUILD)/obj/runtime/recorder_file.o: private CPPFLAGS += -DCOPI_VERSION='"$(VERSION)"'
+
 $(ARCHIVE): $(call object,$(LIB_SRC)) $(BUILD)/sources
 	@echo "  AR    $@" && rm -f $@
 	$(Q)$(AR) qcs $@ $(filter %.o,$^)

@@ -18,6 +18,7 @@
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
 #include "runtime/memory.h"
+#include "runtime/recorder.h"
 #include "runtime/report.h"
 #include "runtime/request.h"
 #include "runtime/wait.h"
@@ -190,11 +191,25 @@ handle(struct copi_process *self, const struct copi_message *message)
     return info(self, copi_message_view(message));
 }
 
+static cop_verdict
+verdict_of(const struct copi_process *self, cop_step step)
+{
+    if (!copi_step_goes_on(step)) {
+        return COP_VERDICT_STOP;
+    }
+    if (step.next == COPI_CONTINUE) {
+        return COP_VERDICT_CONTINUE;
+    }
+    bool was_asked = self->current && self->current->ref.id != 0;
+    return was_asked && self->current->kind != COPI_CALL ? COP_VERDICT_REPLY : COP_VERDICT_NOREPLY;
+}
+
 /* The callback has returned. Its message's body may be somebody else's by now. */
 static cop_step
 over(struct copi_process *self, cop_step step)
 {
     copi_callback_end(self);
+    copi_record_verdict(self, verdict_of(self, step));
     if (!copi_step_goes_on(step)) {
         copi_note_in_hand(self);
     } else if (self->debug) {
@@ -227,12 +242,14 @@ static cop_step
 take_continue(struct copi_process *self)
 {
     take_token(self);
+    copi_record_event(self, COP_RECORD_CONTINUE, self->current->tag);
     return over(self, proceed(self, self->current));
 }
 
 static cop_step
 take_timeout(struct copi_process *self)
 {
+    copi_record_event(self, COP_RECORD_TIMEOUT, 0);
     return over(self, info(self, COP_TAG(COP_MSG_TIMEOUT)));
 }
 
@@ -240,6 +257,7 @@ static cop_step
 take_timeout_with(struct copi_process *self)
 {
     take_token(self);
+    copi_record_event(self, COP_RECORD_INFO, self->current->tag);
     return over(self, info(self, copi_message_view(self->current)));
 }
 
@@ -284,6 +302,7 @@ next_message(struct copi_process *self, struct copi_wait *wait, struct copi_look
         if (*message) {
             return 0;
         }
+        copi_record_idle(self);
     } while ((r = copi_pause(self, wait)) == 0);
     return r;
 }

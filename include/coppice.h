@@ -41,6 +41,7 @@
 #include <coppice/port.h>
 #include <coppice/process.h>
 #include <coppice/reason.h>
+#include <coppice/recorder.h>
 #include <coppice/registry.h>
 #include <coppice/retry.h>
 #include <coppice/runtime.h>

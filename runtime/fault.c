@@ -28,6 +28,7 @@
 #include "runtime/exit.h"
 #include "runtime/name.h"
 #include "runtime/process.h"
+#include "runtime/recorder.h"
 #include "runtime/table.h"
 
 #include <dlfcn.h>
@@ -399,6 +400,7 @@ on_fault(int signal, siginfo_t *info, void *context)
 {
     struct copi_process *self = copi_here.process;
     bool is_contained = may_contain(self, info, context);
+    copi_record_note(self, COP_RECORD_FAULT, COP_NOBODY, 0, signal, NULL);
     report(signal, info, context, is_contained);
     if (is_contained) {
         contain(self, signal);

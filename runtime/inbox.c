@@ -13,6 +13,7 @@
 
 #include "runtime/exit.h"
 #include "runtime/notice.h"
+#include "runtime/recorder.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
 #include "runtime/signals.h"
@@ -263,6 +264,7 @@ copi_message_handled(struct copi_process *self, struct copi_message *message)
     copi_store_relaxed_64(&self->handled, copi_load_relaxed_64(&self->handled) + 1);
     copi_store_relaxed_64(&self->inside, self->inbox.count);
     set_pace(self, message);
+    copi_record_message(self, message);
     if (message->flags & COPI_COUNTED) {
         copi_send_uncount(self, message);
     }
@@ -294,6 +296,9 @@ pause_receiving(struct copi_process *self, struct copi_wait *wait)
 {
     const char *callback = copi_load_relaxed_ptr(&self->callback);
     copi_callback_begin(self, NULL);
+    if (!copi_is(self, COPI_IS_SERVER)) {
+        copi_record_idle(self);
+    }
     int r = copi_pause(self, wait);
     copi_callback_begin(self, callback);
     return r;

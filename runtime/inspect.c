@@ -12,6 +12,7 @@
 #include "runtime/name.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "runtime/tag.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -102,9 +103,13 @@ copi_tag_in_words(uint32_t tag, char out[COPI_TAG_SIZE])
     case COP_MSG_IO:
         return "IO";
     default:
-        (void)snprintf(out, COPI_TAG_SIZE, "%u", tag);
-        return out;
+        break;
     }
+    const char *name = copi_tag_name(tag);
+    if (!name) {
+        (void)snprintf(out, COPI_TAG_SIZE, "%u", tag);
+    }
+    return name ? name : out;
 }
 
 /* ---------------------------------------------------------------- pids as text */

@@ -27,7 +27,7 @@ void copi_label_itself(struct copi_process *process, char out[COPI_LABEL_ITSELF]
 void copi_show_strategy(const char *strategy);
 void copi_show_position(cop_pid child, const struct copi_position *position);
 
-/* "DOWN" and so on; an application's as a number. */
+/* "DOWN" and so on; an application's by its name (cop_tag_name), or as a number. */
 const char *copi_tag_in_words(uint32_t tag, char out[COPI_TAG_SIZE]);
 
 #endif

@@ -14,6 +14,7 @@
 #include "runtime/message.h"
 #include "runtime/process.h"
 #include "runtime/reactor.h"
+#include "runtime/recorder.h"
 #include "runtime/report.h"
 #include "runtime/spawner.h"
 #include "runtime/stop.h"
@@ -58,6 +59,7 @@ begin(void)
     library.since = copi_clock();
     copi_thread_hooks(thread_ends, copi_process_foreign_ended);
     pthread_atfork(NULL, NULL, forked);
+    copi_recorder_begin();
     if (!library.no_fault_handlers) {
         copi_fault_install();
     }
@@ -108,6 +110,10 @@ cop_configure(const cop_config *config)
         || known.interrupt_signal < 0 || known.interrupt_signal >= NSIG
         || !can_interrupt(known.interrupt_signal)) {
         return -EINVAL;
+    }
+    int r = copi_recorder_configure(&known);
+    if (r) {
+        return r;
     }
     copi_limit_configure(known.max_processes);
     copi_ladder_configure(known.kill_grace, known.max_disowned);
@@ -220,6 +226,7 @@ cop_shutdown(cop_time timeout)
     }
     copi_timer_stop();
     copi_reactor_stop();
+    copi_recorder_stop();
     copi_lock_give(&library.ending);
     copi_log_limit_tell(); /* nobody else will, after the timers' end */
     return orderly ? 0 : copi_fail(-ETIMEDOUT);

@@ -15,6 +15,7 @@
 
 #include "runtime/alloc.h"
 #include "runtime/process.h"
+#include "runtime/recorder.h"
 #include "runtime/table.h"
 
 #include <errno.h>
@@ -160,6 +161,7 @@ claim(struct copi_process *process, cop_pid pid, const char *text)
     } else {
         process->name = name;
         copi_store_release_64(&name->holder, pid.id);
+        copi_recorder_name(process, name->text);
     }
     copi_lock_give(&names.lock);
     return r;
@@ -215,6 +217,16 @@ copi_name_of(struct copi_process *process, char out[COPI_NAME_SIZE])
     copi_lock_take(&names.lock);
     strncpy(out, process->name ? process->name->text : "", COPI_NAME_SIZE - 1);
     out[COPI_NAME_SIZE - 1] = '\0';
+    copi_lock_give(&names.lock);
+}
+
+void
+copi_name_show(struct copi_process *process)
+{
+    copi_lock_take(&names.lock);
+    if (process->name) {
+        copi_recorder_name(process, process->name->text);
+    }
     copi_lock_give(&names.lock);
 }
 

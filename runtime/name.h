@@ -32,6 +32,9 @@ int copi_name_note(const char *text, cop_pid holder, uint32_t number);
 /* What is noted of the name's holder of now; false: nothing. Takes no lock. */
 bool copi_name_noted(const char *text, uint32_t *number);
 
+/* Tell the flight recorder its name, if it has one. */
+void copi_name_show(struct copi_process *process);
+
 /* Its name, or "" if it has none. */
 void copi_name_of(struct copi_process *process, char out[COPI_NAME_SIZE]);
 

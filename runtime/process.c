@@ -44,6 +44,7 @@
 #include "runtime/memory.h"
 #include "runtime/name.h"
 #include "runtime/notice.h"
+#include "runtime/recorder.h"
 #include "runtime/report.h"
 #include "runtime/request.h"
 #include "runtime/send.h"
@@ -184,6 +185,7 @@ clear(struct copi_process *process, const struct copi_behaviour *behaviour)
     copi_store_relaxed_64(&process->owned_bytes, 0);
     copi_store_relaxed_64(&process->dropped, 0);
     copi_store_relaxed_64(&process->longest, 0);
+    copi_store_relaxed_ptr(&process->ring, NULL);
     process->limit = 0;
     copi_store_relaxed_32(&process->nature, 0);
     copi_store_relaxed_64(&process->parent, 0);
@@ -260,6 +262,9 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     }
     if (by_itself) {
         copi_report_in_hand(process, reason, in_hand);
+        copi_record_exit(process, reason);
+    } else {
+        copi_recorder_disowned(process);
     }
     copi_table_withdraw(process);
     copi_name_release(process);
@@ -318,6 +323,7 @@ give_record_back(struct copi_process *self)
     copi_parker_fini(&self->parker);
     forget_why(self);
     copi_pool_flush();
+    copi_recorder_leave(self);
     copi_here.process = NULL;
     copi_store_relaxed_32(&self->life, COPI_FREE);
     copi_table_give(self);
@@ -417,6 +423,7 @@ run_job(struct copi_job *job)
     char name[COPI_LABEL_SIZE];
     copi_here.process = self;
     copi_thread_name(copi_label(self, name));
+    copi_recorder_enter(self);
     copi_lock_take(&self->lock);
     self->thread = copi_here.thread;
     copi_lock_give(&self->lock);
@@ -469,6 +476,7 @@ adopt(struct copi_process **out)
         return r;
     }
     publish(process);
+    copi_recorder_enter(process);
     *out = process;
     return 0;
 }

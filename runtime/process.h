@@ -126,6 +126,7 @@ struct copi_process {
     copi_atomic_ptr callback, waits_in; /* words; NULL: in none */
     copi_atomic32 is_suspended;
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
+    copi_atomic_ptr ring;  /* of the flight recorder; NULL: it is not recorded */
     copi_atomic64 longest; /* mailbox that was reported */
     copi_atomic64 waits_for_pid;
     copi_atomic64 noticed; /* the reference under which notices are waited for: notice.c */
@@ -172,6 +173,16 @@ struct copi_process {
         uint32_t tag;
         bool is_known;
     } in_hand; /* what it was handling when it decided to end */
+    struct copi_recorded {
+        uint64_t in_hand,
+            began;     /* the record of what it has in hand, plus 1, and when; 0: nothing */
+        uint64_t idle; /* how many records there were when it last found nothing to do */
+        int32_t verdict;
+        uint32_t
+            wait_in; /* of the last wait, if it is the last record: its number plus 1, and so on */
+        uint64_t wait, wait_began;
+        cop_pid wait_for;
+    } recorded; /* recorder.c's */
 
     /* --- written before the id, constant while it lives, but for copi_process_become: the owner
      * writes under `lock`, and others read under it */

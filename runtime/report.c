@@ -13,6 +13,7 @@
 #include "runtime/log.h"
 #include "runtime/log_text.h"
 #include "runtime/process.h"
+#include "runtime/recorder.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -134,6 +135,8 @@ void
 copi_report_long_mailbox(struct copi_process *process, uint64_t count)
 {
     char name[COPI_LABEL_SIZE];
+    copi_record_note(copi_here.process, COP_RECORD_LONG_MAILBOX, process->pid, (uint32_t)count, 0,
+                     NULL);
     copi_report(COPI_WARNING, "the mailbox of %s holds %llu messages or more",
                 copi_label(process, name), (unsigned long long)count);
 }

@@ -24,6 +24,7 @@
 
 #include "runtime/cycle.h"
 #include "runtime/inbox.h"
+#include "runtime/recorder.h"
 #include "runtime/report.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
@@ -125,9 +126,9 @@ copi_request_submit(struct copi_process *self, struct copi_process *server, cop_
     return r == -ENOBUFS ? -EAGAIN : r;
 }
 
-int
-copi_request(struct copi_process *self, cop_pid to, struct copi_message *message, cop_time timeout,
-             struct copi_message **answer)
+static int
+request(struct copi_process *self, cop_pid to, struct copi_message *message, cop_time timeout,
+        struct copi_message **answer)
 {
     cop_pid pid = copi_resolve(to);
     struct copi_process *server = copi_table_find(pid);
@@ -160,6 +161,18 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
     r = await(self, ref, &wait, answer);
     if (r == -ETIMEDOUT || r == -ECANCELED) {
         copi_request_settled(self->pid, ref);
+    }
+    return r;
+}
+
+int
+copi_request(struct copi_process *self, cop_pid to, struct copi_message *message, cop_time timeout,
+             struct copi_message **answer)
+{
+    uint32_t tag = message->tag;
+    int r = request(self, to, message, timeout, answer);
+    if (r) {
+        copi_record_note(self, COP_RECORD_CALL_FAILED, copi_resolve(to), tag, r, NULL);
     }
     return r;
 }

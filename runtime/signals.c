@@ -27,6 +27,7 @@
 #include "runtime/inbox.h"
 #include "runtime/ladder.h"
 #include "runtime/live.h"
+#include "runtime/recorder.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
 
@@ -453,6 +454,9 @@ act(struct copi_process *self, struct copi_message *message, cop_pid from, cop_r
         }
     } else if (reason.kind != COP_NORMAL || cop_pid_eq(from, copi_pid(self))) {
         set_pending(self, COPI_EXITING, &reason);
+    }
+    if (self->pending != COPI_NONE) {
+        copi_record_note(self, COP_RECORD_SIGNAL, from, (uint32_t)reason.kind, reason.code, NULL);
     }
     copi_message_free(message);
     return NULL;

@@ -70,6 +70,23 @@ void copi_lock_give(copi_lock *lock);
 cop_time copi_clock(void);        /* CLOCK_MONOTONIC */
 cop_time copi_clock_coarse(void); /* the same to a few milliseconds, for a quarter of the price */
 cop_time copi_clock_wall(void);
+bool copi_ticks_are_time(void); /* the kernel itself keeps its time by copi_ticks */
+
+/* The processor's own counter. */
+static inline uint64_t
+copi_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t count;
+    __asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(count));
+    return count;
+#else
+    return 0;
+#endif
+}
+
 uint64_t copi_random(void);
 unsigned copi_cores(void);
 

@@ -7,6 +7,7 @@
 
 #include <coppice/base.h>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/random.h>
 #include <time.h>
@@ -36,6 +37,27 @@ cop_time
 copi_clock_wall(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+/* Where it does not, the counter may stand still, change its pace, or differ from core to core. */
+bool
+copi_ticks_are_time(void)
+{
+    char source[32] = "";
+    int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                  O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t length = read(fd, source, sizeof source - 1);
+        source[length > 0 ? length : 0] = '\0';
+        close(fd);
+    }
+#if defined(__x86_64__)
+    return strcmp(source, "tsc\n") == 0;
+#elif defined(__aarch64__)
+    return strcmp(source, "arch_sys_counter\n") == 0;
+#else
+    return false;
+#endif
 }
 
 cop_time

@@ -14,6 +14,7 @@
 #include "runtime/context.h"
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
+#include "runtime/recorder.h"
 
 #include <errno.h>
 
@@ -131,6 +132,7 @@ sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short 
     int ready = 0;
     copi_pool_flush();
     show_wait(self, wait->in);
+    copi_record_wait_begin(self, wait->in);
     tell_behaviour(self, true);
     if (copi_context_wait_begin(self)) {
         set_deadline(self, wait);
@@ -145,6 +147,7 @@ sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short 
         copi_context_wait_end(self);
     }
     tell_behaviour(self, false);
+    copi_record_wait_end(self);
     show_wait(self, NULL);
     return ready;
 }

@@ -7,6 +7,7 @@
 #include "supervisor/report.h"
 
 #include "runtime/inspect.h"
+#include "runtime/recorder.h"
 #include "runtime/report.h"
 
 #include <coppice/process.h>
@@ -33,11 +34,32 @@ in_words(cop_event_kind kind)
     return "";
 }
 
+static cop_record_kind
+as_record(cop_event_kind kind)
+{
+    switch (kind) {
+    case COP_EVENT_START_ERROR:
+        return COP_RECORD_START_FAILED;
+    case COP_EVENT_SHUTDOWN_ERROR:
+        return COP_RECORD_STOP_FAILED;
+    case COP_EVENT_GAVE_UP:
+        return COP_RECORD_GAVE_UP;
+    case COP_EVENT_CHILD_TERMINATED:
+    case COP_EVENT_START:
+    case COP_EVENT_EXIT:
+    case COP_EVENT_UNEXPECTED_MESSAGE:
+        break;
+    }
+    return COP_RECORD_CHILD_ENDED;
+}
+
 static void
 report(const cop_event *event, const char *whom)
 {
     char name[COPI_LABEL_SIZE], words[sizeof event->reason.text];
     copi_report_event(event);
+    copi_record_note(copi_here.process, as_record(event->kind), event->pid,
+                     (uint32_t)event->reason.kind, event->reason.code, event->child);
     copi_report(cop_is_crash(event->reason) ? COPI_ERROR : COPI_NOTICE, "supervisor %s: %s %s: %s",
                 copi_label_pid(event->supervisor, name), whom, in_words(event->kind),
                 cop_reason_string(event->reason, words, sizeof words));

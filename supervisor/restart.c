@@ -19,6 +19,7 @@
 
 #include "runtime/inspect.h"
 #include "runtime/process.h"
+#include "runtime/recorder.h"
 #include "supervisor/child.h"
 #include "supervisor/report.h"
 #include "supervisor/status.h"
@@ -321,6 +322,8 @@ restart(struct copi_supervisor *sup, struct copi_child *child)
             return give_up(sup, child);
         }
         copi_status_restarted();
+        copi_record_note(copi_here.process, COP_RECORD_CHILD_RESTARTS, child->pid, 0, 0,
+                         id_of(child));
         set_restarting(sup, child);
         if (has_backoff(sup) && send_to_self_later(sup, child) == 0) {
             return COPI_GO_ON;

@@ -53,13 +53,19 @@ typedef struct cop_config {
      */
     void (*observe)(const cop_event *event, void *env);
     void *observe_env;
+    const char
+        *recorder; /* where the flight recorder's file is to be: coppice/recorder.h; NULL: none */
+    unsigned recorder_rings;   /* so many processes are in it; 0: 1,024 */
+    unsigned recorder_records; /* so many records of each, rounded up to a power of 2; 0: 64 */
 } cop_config;
 
 /*
  * Set what the library goes by. Before the first process starts.
  *
- * -EBUSY    the library is in use
- * -EINVAL   a value out of range; nothing changed
+ * -EBUSY    the library is in use, or another program has the recorder's file
+ * -EINVAL   a value out of range, or a recorder's path that is no plain file
+ * -ENOSPC, -EFBIG, -EACCES, -ENOENT and so on   the recorder's file cannot be made. On any error nothing
+ *           has changed.
  */
 COP_API int cop_configure(const cop_config *config);
 

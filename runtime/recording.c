@@ -1,0 +1,337 @@
+/*
+ * runtime/recording.c - how the records of a flight recorder's file are read, and what they say.
+ *
+ * Room: runtime/. Arithmetic and words only: no clock, no file, no lock. Any thread.
+ * Touch freely: the words. Ask first: the layout (recording.h).
+ *
+ * It believes nothing: the words of a record may come from a file that something has damaged. A number that
+ * does not fit makes the record no record.
+ */
+#include "runtime/recording.h"
+
+#include <coppice/base.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct copi_recording_record) == 32, "four words");
+_Static_assert(sizeof(struct copi_ring) == 256, "a multiple of a line of the cache");
+
+/* ---------------------------------------------------------------- time */
+
+struct copi_recording_clock
+copi_recording_clock_of(const struct copi_recording_head *head, uint64_t ticks, int64_t time)
+{
+    struct copi_recording_clock clock = {.ticks = head->ticks, .time = head->time};
+    const uint64_t known = head->ticks_in_a_second;
+    clock.nanoseconds = known ? 1e9 / (double)known : 1.0;
+    /* A second anchor that says something quite different is not one. */
+    double measured = ticks > head->ticks && time > head->time
+                          ? (double)(time - head->time) / (double)(ticks - head->ticks)
+                          : 0.0;
+    if (measured > 0.9 * clock.nanoseconds && measured < 1.1 * clock.nanoseconds) {
+        clock.nanoseconds = measured;
+    }
+    return clock;
+}
+
+/* A record may have been made a moment before the clock was read first. */
+int64_t
+copi_recording_time(const struct copi_recording_clock *clock, uint64_t ticks)
+{
+    const double limit = 9e18;
+    double past =
+        ticks >= clock->ticks ? (double)(ticks - clock->ticks) : -(double)(clock->ticks - ticks);
+    double time = (double)clock->time + past * clock->nanoseconds;
+    return time > limit ? INT64_MAX
+           : time < 0   ? 0
+                        : clock->time + (int64_t)(past * clock->nanoseconds);
+}
+
+static cop_time
+duration(const struct copi_recording_clock *clock, uint32_t took)
+{
+    const double unit = (double)(1 << COPI_RECORD_TOOK_SHIFT);
+    return took == COPI_RECORD_OPEN ? -1
+                                    : (cop_time)((double)(took - 1) * unit * clock->nanoseconds);
+}
+
+/* ---------------------------------------------------------------- one record */
+
+static unsigned
+kind_of(const uint64_t words[4])
+{
+    return (unsigned)(words[2] >> 56);
+}
+
+static bool
+fetch(const struct copi_recording_source *source, uint64_t number, uint64_t words[4])
+{
+    return source->fetch(source->env, number, words)
+           && (words[2] >> 32 & 0xffffff) == (number & 0xffffff);
+}
+
+static void
+add_text(cop_record *record, const uint64_t words[4])
+{
+    const uint64_t parts[] = {words[0], words[1], words[3]};
+    char text[COPI_RECORD_TEXT_BYTES];
+    memcpy(text, parts, sizeof text);
+    size_t used = strnlen(record->text, sizeof record->text);
+    size_t room = sizeof record->text - 1 - used;
+    size_t length = strnlen(text, sizeof text);
+    memcpy(record->text + used, text, length < room ? length : room);
+}
+
+static void
+set_word(const struct copi_recording_source *source, cop_record *record)
+{
+    if (record->kind == COP_RECORD_WAIT) {
+        size_t at = (size_t)record->tag * COPI_RECORDING_WORD_SIZE;
+        const char *word = record->tag < COPI_RECORDING_WORDS ? source->words + at : "";
+        memcpy(record->text, word, strnlen(word, COPI_RECORDING_WORD_SIZE));
+        record->tag = 0;
+    }
+}
+
+static void
+decode(const struct copi_recording_source *source, const uint64_t words[4], cop_record *out)
+{
+    memset(out, 0, sizeof *out);
+    out->kind = (cop_record_kind)kind_of(words);
+    out->when = copi_recording_time(&source->clock, words[0]);
+    out->other = (cop_pid){words[1]};
+    out->tag = (uint32_t)words[2];
+    out->took = duration(&source->clock, (uint32_t)words[3]);
+    out->code = (int32_t)(words[3] >> 32);
+    set_word(source, out);
+}
+
+static bool
+is_record(const uint64_t words[4])
+{
+    return kind_of(words) >= COP_RECORD_STARTED && kind_of(words) <= COP_RECORD_LOGGED;
+}
+
+/* ---------------------------------------------------------------- many */
+
+static uint64_t
+oldest(const struct copi_recording_source *source)
+{
+    uint64_t whole = source->records - 1;
+    return source->written > whole ? source->written - whole : 0;
+}
+
+/* The number from which on there are `capacity` records, or fewer if there are no more. */
+static uint64_t
+first_of(const struct copi_recording_source *source, size_t capacity)
+{
+    uint64_t words[4], number = source->written;
+    for (size_t found = 0; number > oldest(source) && found < capacity; number--) {
+        found += fetch(source, number - 1, words) && is_record(words);
+    }
+    return number;
+}
+
+size_t
+copi_recording_read(const struct copi_recording_source *source, cop_record *out, size_t capacity)
+{
+    if (source->records < 2) {
+        return 0;
+    }
+    size_t count = 0;
+    bool goes_on = false; /* the one before was whole, so a text is its */
+    for (uint64_t number = first_of(source, capacity); number < source->written; number++) {
+        uint64_t words[4];
+        if (!fetch(source, number, words)) {
+            goes_on = false;
+        } else if (kind_of(words) == COPI_RECORD_TEXT && goes_on) {
+            add_text(&out[count - 1], words);
+        } else if ((goes_on = is_record(words) && count < capacity)) {
+            decode(source, words, &out[count++]);
+        }
+    }
+    return count;
+}
+
+/* ---------------------------------------------------------------- words */
+
+const char *
+copi_duration_in_words(cop_time time, char out[COPI_DURATION_SIZE])
+{
+    double seconds = (double)time / (double)COP_SEC(1);
+    if (time < COP_MS(1)) {
+        (void)snprintf(out, COPI_DURATION_SIZE, "%.0f us", seconds * 1e6);
+    } else if (time < COP_SEC(1)) {
+        (void)snprintf(out, COPI_DURATION_SIZE, "%.1f ms", seconds * 1e3);
+    } else {
+        (void)snprintf(out, COPI_DURATION_SIZE, "%.1f s", seconds);
+    }
+    return out;
+}
+
+static const char *
+verdict_in_words(int verdict)
+{
+    switch ((cop_verdict)verdict) {
+    case COP_VERDICT_NONE:
+        return "";
+    case COP_VERDICT_NOREPLY:
+        return ": noreply";
+    case COP_VERDICT_REPLY:
+        return ": reply";
+    case COP_VERDICT_CONTINUE:
+        return ": continue";
+    case COP_VERDICT_STOP:
+        return ": stop";
+    }
+    return "";
+}
+
+static const char *
+signal_in_words(int number)
+{
+    switch (number) {
+    case SIGSEGV:
+        return "SIGSEGV";
+    case SIGBUS:
+        return "SIGBUS";
+    case SIGFPE:
+        return "SIGFPE";
+    case SIGILL:
+        return "SIGILL";
+    default:
+        return "a signal";
+    }
+}
+
+static const char *
+reason_in_words(const cop_record *record, char *out, size_t size)
+{
+    cop_reason reason = {.kind = (cop_exit_kind)record->tag, .code = record->code};
+    memcpy(reason.text, record->text, sizeof record->text);
+    return record->tag <= COP_NOPROC ? cop_reason_string(reason, out, size) : "?";
+}
+
+struct names {
+    const char *other, *tag;
+};
+
+/* What was received: "call deposit from client: reply". */
+static void
+say_message(const cop_record *record, const struct names *names, const char *what, char *out,
+            size_t size)
+{
+    bool is_sent = record->other.id != 0;
+    (void)snprintf(out, size, "%s %s%s%s%s", what, names->tag, is_sent ? " from " : "",
+                   is_sent ? names->other : "", verdict_in_words(record->code));
+}
+
+/* What a supervisor has decided: "child db <7.1> ended". */
+static void
+say_child(const cop_record *record, const struct names *names, const char *what, char *out,
+          size_t size)
+{
+    bool is_known = record->other.id != 0;
+    (void)snprintf(out, size, "child %s%s%s %s", record->text, is_known ? " " : "",
+                   is_known ? names->other : "", what);
+}
+
+static void
+say(const cop_record *record, const struct names *names, char *out, size_t size)
+{
+    char words[sizeof((cop_reason *)0)->text];
+    switch (record->kind) {
+    case COP_RECORD_STARTED:
+        (void)snprintf(out, size, "started%s%s", record->other.id ? " by " : "",
+                       record->other.id ? names->other : "");
+        return;
+    case COP_RECORD_MESSAGE:
+        say_message(record, names, "message", out, size);
+        return;
+    case COP_RECORD_CALL:
+        say_message(record, names, "call", out, size);
+        return;
+    case COP_RECORD_CAST:
+        say_message(record, names, "cast", out, size);
+        return;
+    case COP_RECORD_INFO:
+        say_message(record, names, "info", out, size);
+        return;
+    case COP_RECORD_CONTINUE:
+        say_message(record, names, "continue", out, size);
+        return;
+    case COP_RECORD_TIMEOUT:
+        (void)snprintf(out, size, "timeout%s", verdict_in_words(record->code));
+        return;
+    case COP_RECORD_STOP:
+        (void)snprintf(out, size, "asked to stop by %s", names->other);
+        return;
+    case COP_RECORD_SYSTEM:
+        (void)snprintf(out, size, "system request from %s", names->other);
+        return;
+    case COP_RECORD_WAIT:
+        (void)snprintf(out, size, "waits in %s%s%s", record->text, record->other.id ? " for " : "",
+                       record->other.id ? names->other : "");
+        return;
+    case COP_RECORD_CALL_FAILED:
+        (void)snprintf(out, size, "its call %s to %s failed: %s", names->tag, names->other,
+                       cop_strerror(record->code));
+        return;
+    case COP_RECORD_SIGNAL:
+        (void)snprintf(out, size, "exit signal from %s: %s", names->other,
+                       reason_in_words(record, words, sizeof words));
+        return;
+    case COP_RECORD_EXIT:
+        (void)snprintf(out, size, "ends: %s", reason_in_words(record, words, sizeof words));
+        return;
+    case COP_RECORD_FAULT:
+        (void)snprintf(out, size, "fault: %s", signal_in_words(record->code));
+        return;
+    case COP_RECORD_CHILD_ENDED:
+        say_child(record, names, "ended", out, size);
+        return;
+    case COP_RECORD_CHILD_RESTARTS:
+        say_child(record, names, "is to be restarted", out, size);
+        return;
+    case COP_RECORD_START_FAILED:
+        say_child(record, names, "did not start", out, size);
+        return;
+    case COP_RECORD_STOP_FAILED:
+        say_child(record, names, "did not stop as asked", out, size);
+        return;
+    case COP_RECORD_GAVE_UP:
+        say_child(record, names, "was restarted too often, giving up", out, size);
+        return;
+    case COP_RECORD_LONG_MAILBOX:
+        (void)snprintf(out, size, "the mailbox of %s holds %u messages or more", names->other,
+                       record->tag);
+        return;
+    case COP_RECORD_LOGGED:
+        (void)snprintf(out, size, "error: %s", record->text);
+        return;
+    }
+    (void)snprintf(out, size, "?");
+}
+
+static void
+say_duration(const cop_record *record, char *out, size_t size)
+{
+    size_t used = strnlen(out, size);
+    char took[COPI_DURATION_SIZE];
+    if (record->took >= 0 && used < size) {
+        (void)snprintf(out + used, size - used, ", %s", copi_duration_in_words(record->took, took));
+    }
+}
+
+const char *
+copi_recording_string(const cop_record *record, const char *other, const char *tag, char *out,
+                      size_t size)
+{
+    if (size > 0) {
+        say(record, &(struct names){other, tag}, out, size);
+        say_duration(record, out, size);
+    }
+    return out;
+}
