@@ -1,185 +1,14 @@
 /*
- * actors/listener.c - sockets that listen.
+ * actors/listener.c - sockets that listen: where, and what becomes of a Unix socket's path.
  *
- * Room: actors/. Any thread; the reactor's.
- * Touch freely: how long it pauses. Ask first: which errors of accept are the listener's.
- *
- * A connection is accepted when its listener's owner asks for one, and belongs to it at once: so it has
- * an owner at every moment, and a message that nobody reads costs no descriptor for longer than that
- * owner lives.
- *
- * Most of what accept reports is the peer's trouble, who has left again; that concerns nobody. A shortage
- * passes: the listener tries again after a pause, since a connection that waits would be ready at once,
- * and again and again.
+ * Room: actors/. Any thread. How they accept: accept.c.
  */
 #include "actors/address.h"
 #include "actors/socket.h"
-#include "runtime/message.h"
 #include "runtime/process.h"
-#include "runtime/report.h"
-#include "runtime/send.h"
-#include "runtime/timer.h"
 
 #include <errno.h>
 #include <unistd.h>
-
-#define PAUSE COP_MS(100)
-
-/* ---------------------------------------------------------------- accepting */
-
-/* The body of COP_MSG_ACCEPTED. */
-struct accepted {
-    cop_socket listener, connection;
-};
-
-bool
-cop_accepted_of(cop_msg msg, cop_socket *connection)
-{
-    if (msg.tag != COP_MSG_ACCEPTED) {
-        return false;
-    }
-    struct accepted accepted;
-    memcpy(&accepted, msg.body.data, sizeof accepted);
-    *connection = accepted.connection;
-    return true;
-}
-
-static void
-tell_accepted(struct copi_message *message, cop_pid owner, const struct accepted *accepted)
-{
-    message->tag = COP_MSG_ACCEPTED;
-    message->size = sizeof *accepted;
-    memcpy(message->body, accepted, sizeof *accepted);
-    copi_post(owner, message);
-}
-
-static void
-try_again(uint64_t id)
-{
-    struct copi_wire *wire = copi_wire_lock(id);
-    if (wire) {
-        copi_wire_look(wire);
-        copi_wire_unlock(wire);
-    }
-}
-
-/* 0, or why it cannot even do that. */
-static int
-pause_listening(struct copi_wire *wire, int error)
-{
-    if (!wire->has_reported) {
-        wire->has_reported = true;
-        copi_report(COPI_WARNING, "a listener pauses: %s", cop_strerror(error));
-    }
-    return copi_timer_call(copi_deadline(PAUSE), try_again, wire->id);
-}
-
-static bool
-is_shortage(int error)
-{
-    switch (error) {
-    case -EMFILE:
-    case -ENFILE:
-    case -ENOBUFS:
-    case -ENOMEM:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool
-is_listeners(int error)
-{
-    switch (error) {
-    case -EBADF:
-    case -EINVAL:
-    case -ENOTSOCK:
-    case -EOPNOTSUPP:
-    case -EFAULT:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* That of a peer who has left before it was its turn, say. */
-static bool
-concerns_nobody(int error)
-{
-    return error != -EAGAIN && !is_shortage(error) && !is_listeners(error);
-}
-
-/* A descriptor, or a negative errno value; -EAGAIN: none is waiting. */
-static int
-accept_next(const struct copi_wire *wire)
-{
-    int fd;
-    do {
-        fd = accept4(wire->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    } while (fd < 0 && concerns_nobody(-errno));
-    return fd >= 0 ? fd : -errno;
-}
-
-/* The lock is let go, as no wire is locked under another. */
-static void
-hand_out(struct copi_wire *wire, int fd, struct copi_wire *record)
-{
-    struct copi_message *message = wire->answer;
-    const struct copi_wire_options options = wire->options;
-    struct accepted accepted = {.listener.id = wire->id};
-    const struct copi_wire_start start = {
-        .kind = &copi_wire_stream,
-        .options = &options,
-        .fd = fd,
-        .owner = wire->owner,
-    };
-    wire->answer = NULL;
-    wire->is_wanted = wire->has_reported = false;
-    copi_wire_unlock(wire);
-    copi_socket_tune(fd, &options);
-    if (copi_wire_begin(&accepted.connection.id, record, &start) == 0) {
-        tell_accepted(message, start.owner, &accepted);
-    } else { /* who asked has ended */
-        close(fd);
-        copi_message_free(message);
-    }
-    copi_wire_relock(wire);
-}
-
-/* With a record in hand before: a connection that is accepted cannot be put back. */
-static int
-accept_one(struct copi_wire *wire, struct copi_wire *record)
-{
-    int fd = accept_next(wire);
-    if (fd >= 0) {
-        hand_out(wire, fd, record);
-        return 0;
-    }
-    copi_wire_put_back(record);
-    if (fd == -EAGAIN) {
-        return copi_reactor_arm(&wire->readable, wire->fd, COP_IO_READ);
-    }
-    return is_shortage(fd) ? pause_listening(wire, fd) : fd;
-}
-
-static int
-look(struct copi_wire *wire)
-{
-    struct copi_wire *record;
-    if (!wire->is_wanted) {
-        return 0;
-    }
-    int r = copi_wire_take(&record);
-    return r ? pause_listening(wire, r) : accept_one(wire, record);
-}
-
-static void
-tell_broken(struct copi_wire *wire)
-{
-    const struct cop_closed closed = {.socket.id = wire->id, .error = wire->in_error};
-    copi_wire_tell(wire, COP_MSG_CLOSED, COP_BYTES(closed));
-}
 
 /* ---------------------------------------------------------------- Unix paths */
 
@@ -206,8 +35,8 @@ remove_path(struct copi_wire *wire)
 }
 
 const struct copi_wire_kind copi_wire_listener = {
-    .look = look,
-    .tell_end = tell_broken,
+    .look = copi_accept_look,
+    .tell_end = copi_accept_tell_broken,
     .closes = remove_path,
     .listens = true,
 };

@@ -17,4 +17,8 @@ int copi_socket_new(int family);
 /* What every connection is set to, of whatever kind it is. */
 void copi_socket_tune(int fd, const struct copi_wire_options *options);
 
+/* What a listener looks for, and its end: accept.c. */
+int copi_accept_look(struct copi_wire *wire);
+void copi_accept_tell_broken(struct copi_wire *wire);
+
 #endif

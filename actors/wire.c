@@ -121,7 +121,7 @@ begin_life(struct copi_wire *wire, const struct copi_wire_start *start)
     wire->is_open = true;
     wire->in_error = wire->out_error = 0;
     wire->at_end = wire->is_flushing = wire->shuts_out = wire->is_shut_out = false;
-    wire->has_reported = false;
+    wire->is_dry = wire->is_awaited = wire->pauses = wire->has_reported = false;
     wire->device = start->path ? start->path->st_dev : 0;
     wire->inode = start->path ? start->path->st_ino : 0;
     wire->port = start->port;
@@ -313,6 +313,7 @@ close_wire(struct copi_wire *wire, bool at_once)
 {
     wire->is_open = false;
     copi_wire_unwant(wire);
+    copi_wire_wake_reader(wire);
     if (wire->answer) {
         copi_message_free(wire->answer);
         wire->answer = NULL;

@@ -1,7 +1,8 @@
 /*
  * actors/wire.h - a descriptor that the library reads and writes for a process.
  *
- * Room: actors/. Any thread. How it lives: wire.c; what comes: wire_in.c; what goes: wire_out.c.
+ * Room: actors/. Any thread. How it lives: wire.c; what comes: wire_in.c; what goes: wire_out.c; who waits
+ * for it: wire_wait.c.
  */
 #ifndef COPI_ACTORS_WIRE_H
 #define COPI_ACTORS_WIRE_H
@@ -71,17 +72,22 @@ struct copi_wire {
     struct copi_waiting_bytes in;
     int in_error; /* nothing more will come: why */
     bool at_end;
+    bool is_dry;     /* the last read took all that there was */
+    bool is_awaited; /* the owner waits for more: cop_receive_bytes */
 
     /* what goes */
     struct copi_waiting_bytes out;
     bool is_flushing; /* `writable` is armed, or was and has not been heard of */
     bool shuts_out, is_shut_out;
     int out_error;
-    struct copi_message *room;    /* tells the owner of room; NULL: not asked */
-    struct copi_message *blocked; /* notices for who waits for room */
+    struct copi_message *room; /* tells the owner of room; NULL: not asked */
+
+    /* who waits for room; at a listener: for a connection */
+    struct copi_message *blocked; /* their notices */
 
     /* a listener's */
-    bool has_reported; /* that it had to pause */
+    bool pauses;
+    bool has_reported; /* that it had to */
     dev_t device;      /* of its path in the file system; inode 0: none */
     ino_t inode;
 
@@ -162,6 +168,18 @@ void copi_wire_tell(struct copi_wire *wire, uint32_t tag, cop_bytes body);
 /* What a stream's look does; -EAGAIN: it has to be told when there is more. */
 int copi_wire_answer(struct copi_wire *wire);
 
+/*
+ * The next bytes or frame, to where there is room for so many; *received says how many.
+ *
+ * -EAGAIN   they have not come
+ * -ENOBUFS   not enough room for the frame, and *received says how much it takes
+ * -ENODATA  the end; or the error that struct cop_closed would tell
+ */
+int copi_wire_receive(struct copi_wire *wire, void *buffer, size_t size, size_t *received);
+
+/* The owner, where he waits for more, looks again. */
+void copi_wire_wake_reader(struct copi_wire *wire);
+
 /* The reactor's calls. */
 void copi_wire_be_readable(struct copi_interest *interest, int events);
 
@@ -178,9 +196,27 @@ int copi_wire_tell_room(struct copi_wire *wire);
 
 void copi_wire_shut_out(struct copi_wire *wire);
 
-/* Who waits for room looks again. */
-void copi_wire_wake_blocked(struct copi_wire *wire);
-
 void copi_wire_be_writable(struct copi_interest *interest, int events);
+
+/* ---------------------------------------------------------------- wire_wait.c */
+
+/*
+ * Attempt something, and while it cannot be, wait to be told that it may be. For that, an attempt that says
+ * -EAGAIN has called copi_wire_await under the wire's lock; it is made once without a notice (NULL), as
+ * mostly it need not wait.
+ *
+ * -EAGAIN     it cannot be, and timeout is 0
+ * -ETIMEDOUT, -ECANCELED   as copi_pause
+ * -ENOMEM     or what the attempt returns
+ */
+int copi_wire_try_or_wait(struct copi_process *self,
+                          int (*attempt)(void *env, struct copi_message **notice), void *env,
+                          cop_time timeout);
+
+/* The notice is posted when somebody wakes those who wait, and is taken: NULL afterwards. NULL: nothing. */
+void copi_wire_await(struct copi_wire *wire, struct copi_message **notice);
+
+/* Who waits looks again. */
+void copi_wire_wake_blocked(struct copi_wire *wire);
 
 #endif

@@ -10,7 +10,9 @@
  */
 #include "actors/wire.h"
 #include "runtime/message.h"
+#include "runtime/process.h"
 #include "runtime/send.h"
+#include "runtime/table.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -65,7 +67,22 @@ tell_data(struct copi_wire *wire, const unsigned char *bytes, size_t size)
 
 /* ---------------------------------------------------------------- reading */
 
-/* -EAGAIN: there is nothing. */
+/* How many bytes, 0 at the end; -EAGAIN: there is nothing. */
+static ssize_t
+read_to(struct copi_wire *wire, void *memory, size_t room)
+{
+    ssize_t size;
+    do {
+        size = recv(wire->fd, memory, room, MSG_DONTWAIT);
+    } while (size < 0 && errno == EINTR);
+    if (size < 0 && errno == ECONNRESET && wire->kind->is_port) {
+        size = 0; /* it has ended before it had read everything, as a program may */
+    }
+    wire->at_end = size == 0;
+    wire->is_dry = size > 0 && (size_t)size < room;
+    return size < 0 ? -errno : size;
+}
+
 static int
 read_some(struct copi_wire *wire)
 {
@@ -73,18 +90,11 @@ read_some(struct copi_wire *wire)
     if (!end) {
         return -ENOMEM;
     }
-    ssize_t size;
-    do {
-        size = recv(wire->fd, end, READ_SIZE, MSG_DONTWAIT);
-    } while (size < 0 && errno == EINTR);
-    if (size < 0 && errno == ECONNRESET && wire->kind->is_port) {
-        size = 0; /* it has ended before it had read everything, as a program may */
-    }
+    ssize_t size = read_to(wire, end, READ_SIZE);
     if (size < 0) {
-        return -errno;
+        return (int)size;
     }
     copi_bytes_added(&wire->in, (size_t)size);
-    wire->at_end = size == 0;
     return 0;
 }
 
@@ -146,6 +156,77 @@ const struct copi_wire_kind copi_wire_stream = {
     .room_tag = COP_MSG_WRITABLE,
 };
 
+/* ---------------------------------------------------------------- for who waits */
+
+/* Raw bytes of which none wait here go straight to where they are wanted. */
+static int
+receive_straight(struct copi_wire *wire, void *buffer, size_t size, size_t *received)
+{
+    ssize_t n = read_to(wire, buffer, size);
+    if (n <= 0) {
+        return n < 0 ? (int)n : -EAGAIN;
+    }
+    *received = (size_t)n;
+    return 0;
+}
+
+static int
+take_next(struct copi_wire *wire, void *buffer, size_t size, size_t *received)
+{
+    struct copi_frame frame;
+    cop_bytes bytes = copi_bytes_view(&wire->in);
+    int r = copi_framing_next(&wire->options.framing, bytes, wire->at_end, &frame);
+    if (r) {
+        return r;
+    }
+    bool is_cut = frame.size > size && wire->options.framing.kind == COP_FRAME_RAW;
+    frame.size = is_cut ? size : frame.size;
+    *received = frame.size;
+    if (frame.size > size) {
+        return -ENOBUFS;
+    }
+    memcpy(buffer, (const unsigned char *)bytes.data + frame.header, frame.size);
+    copi_bytes_remove(&wire->in, frame.header + frame.size);
+    return 0;
+}
+
+static int
+receive_next(struct copi_wire *wire, void *buffer, size_t size, size_t *received)
+{
+    if (wire->options.framing.kind == COP_FRAME_RAW && wire->in.used == 0 && !wire->at_end) {
+        return receive_straight(wire, buffer, size, received);
+    }
+    int r = take_next(wire, buffer, size, received);
+    while (r == -EAGAIN && !wire->at_end && (r = read_some(wire)) == 0) {
+        r = take_next(wire, buffer, size, received);
+    }
+    copi_bytes_fit(&wire->in);
+    return r;
+}
+
+int
+copi_wire_receive(struct copi_wire *wire, void *buffer, size_t size, size_t *received)
+{
+    int r = wire->in_error ? wire->in_error : receive_next(wire, buffer, size, received);
+    if (r && r != -ENOBUFS && (r != -EAGAIN || wire->at_end)) {
+        wire->in_error = r == -EAGAIN ? 0 : r;
+        copi_bytes_clear(&wire->in);
+        return wire->in_error ? wire->in_error : -ENODATA;
+    }
+    return r;
+}
+
+/* A wake-up in vain does no harm. */
+void
+copi_wire_wake_reader(struct copi_wire *wire)
+{
+    struct copi_process *owner = wire->is_awaited ? copi_table_find(wire->owner) : NULL;
+    wire->is_awaited = false;
+    if (owner) {
+        copi_unpark(&owner->parker);
+    }
+}
+
 /* ---------------------------------------------------------------- requests */
 
 int
@@ -177,7 +258,7 @@ copi_wire_unwant(struct copi_wire *wire)
 void
 copi_wire_look(struct copi_wire *wire)
 {
-    int r = wire->is_open && wire->is_wanted ? wire->kind->look(wire) : 0;
+    int r = wire->is_open ? wire->kind->look(wire) : 0;
     if (r) {
         wire->in_error = r;
         wire->kind->tell_end(wire);
@@ -207,11 +288,15 @@ copi_wire_be_readable(struct copi_interest *interest, int events)
     struct copi_wire *wire = of_interest(interest);
     copi_lock_take(&wire->lock);
     if (events == -ECANCELED) {
-        copi_wire_unwant(wire); /* of a thread that goes on after cop_shutdown, and can ask again */
+        /* of a thread that goes on after cop_shutdown, and can ask again */
+        copi_wire_unwant(wire);
+        copi_wire_wake_blocked(wire);
+        copi_wire_wake_reader(wire);
         copi_wire_linger_ends(wire);
     } else if (wire->lingers) {
         copi_wire_drain(wire);
     } else {
+        copi_wire_wake_reader(wire);
         copi_wire_look(wire);
     }
     copi_lock_give(&wire->lock);

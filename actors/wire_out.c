@@ -8,9 +8,7 @@
  * thread as there is room. While something waits, all that is sent waits behind it.
  */
 #include "actors/wire.h"
-#include "runtime/inbox.h"
 #include "runtime/message.h"
-#include "runtime/notice.h"
 #include "runtime/process.h"
 #include "runtime/send.h"
 
@@ -29,16 +27,6 @@ static bool
 has_room(const struct copi_wire *wire)
 {
     return wire->out.used <= wire->options.send_limit / 2; /* none, if it is broken */
-}
-
-void
-copi_wire_wake_blocked(struct copi_wire *wire)
-{
-    while (wire->blocked) {
-        struct copi_message *notice = wire->blocked;
-        wire->blocked = notice->next;
-        copi_notice_post(notice->from, notice);
-    }
 }
 
 static void
@@ -208,81 +196,27 @@ send_all(struct copi_wire *wire, cop_bytes bytes)
 
 /* ---------------------------------------------------------------- waiting for room */
 
-/* Those that nobody looks for any more are left out, so that a peer that never reads does not gather
- * them. */
-static void
-await_room(struct copi_wire *wire, struct copi_message *notice)
-{
-    struct copi_message **link = &wire->blocked;
-    while (*link) {
-        struct copi_message *other = *link;
-        if (copi_notice_is_wanted(other->from, other->ref)) {
-            link = &other->next;
-        } else {
-            *link = other->next;
-            copi_message_free(other);
-        }
-    }
-    notice->next = NULL;
-    *link = notice;
-}
+struct sending {
+    uint64_t id;
+    bool is_port;
+    cop_bytes bytes;
+};
 
-/* With `notice`, which is taken then: told when it may try again. */
 static int
-try_to_send(uint64_t id, bool is_port, cop_bytes bytes, struct copi_message **notice)
+try_to_send(void *env, struct copi_message **notice)
 {
-    struct copi_wire *wire = copi_wire_lock(id);
+    const struct sending *sending = env;
+    struct copi_wire *wire = copi_wire_lock(sending->id);
     if (!wire) {
         return -EBADF;
     }
-    int r = wire->kind->is_port != is_port ? -EBADF
-            : wire->kind->listens          ? -EOPNOTSUPP
-                                           : send_all(wire, bytes);
-    if (r == -EAGAIN && notice) {
-        await_room(wire, *notice);
-        *notice = NULL;
+    int r = wire->kind->is_port != sending->is_port ? -EBADF
+            : wire->kind->listens                   ? -EOPNOTSUPP
+                                                    : send_all(wire, sending->bytes);
+    if (r == -EAGAIN) {
+        copi_wire_await(wire, notice);
     }
     copi_wire_unlock(wire);
-    return r;
-}
-
-static struct copi_message *
-new_notice(const struct copi_process *self, cop_ref ref)
-{
-    struct copi_message *notice = copi_message_new(COPI_NOTE, 0, 0);
-    if (notice) {
-        notice->from = self->pid;
-        notice->ref = ref;
-    }
-    return notice;
-}
-
-/* Each time that there is room, others may be first. */
-static int
-send_when_there_is_room(struct copi_process *self, uint64_t id, bool is_port, cop_bytes bytes,
-                        cop_time timeout)
-{
-    struct copi_wait wait = COPI_WAIT("socket", timeout);
-    cop_ref ref = copi_make_ref(self, self->index);
-    struct copi_message *last = NULL;
-    int r;
-    copi_notices_begin(self, ref);
-    do {
-        struct copi_message *notice = new_notice(self, ref);
-        if (!notice) {
-            r = -ENOMEM;
-            break;
-        }
-        r = try_to_send(id, is_port, bytes, &notice);
-        if (notice) {
-            copi_message_free(notice);
-        }
-        if (r != -EAGAIN) {
-            break;
-        }
-        r = copi_notices_next(self, &wait, &last);
-    } while (r == 0);
-    copi_notices_end(self);
     return r;
 }
 
@@ -297,11 +231,8 @@ copi_wire_send_or_wait(uint64_t id, bool is_port, cop_bytes bytes, cop_time time
     if (timeout < 0 || (!bytes.data && bytes.size > 0)) {
         return copi_fail(-EINVAL);
     }
-    r = try_to_send(id, is_port, bytes, NULL);
-    if (r == -EAGAIN && timeout > 0) {
-        r = copi_enter_exit_point(&self);
-        r = r ? r : send_when_there_is_room(self, id, is_port, bytes, timeout);
-    }
+    struct sending sending = {id, is_port, bytes};
+    r = copi_wire_try_or_wait(self, try_to_send, &sending, timeout);
     return r && r != -ECANCELED ? copi_fail(r) : r;
 }
 

@@ -11,14 +11,13 @@
  *
  * A handle is a value. One whose socket is closed is safe to use: -EBADF.
  *
+ * A process that has nothing else to do than to hear one peer waits for it as for a file: cop_receive_bytes,
+ * and cop_accept at a listener; a passive socket's recv. For each socket one or the other.
+ *
  *     cop_socket listener, client;
  *     cop_listen(&listener, "127.0.0.1:7379", .framing = COP_FRAME_LINE);
- *     for (;;) {
- *         cop_msg msg;
- *         cop_socket_active_once(listener);
- *         if (cop_receive(&msg, COP_FOREVER) == 0 && cop_accepted_of(msg, &client)) {
- *             cop_socket_give(client, start_connection());
- *         }
+ *     while (cop_accept(listener, &client, COP_FOREVER) == 0) {
+ *         cop_socket_give(client, start_connection());
  *     }
  *
  * Addresses are text: "host:port", "[::1]:port", ":port" or "*:port" (any), "unix:/path", and
@@ -171,6 +170,51 @@ COP_API int cop_socket_active_once(cop_socket socket);
  * -EINVAL as cop_listen; -EOPNOTSUPP a listener; -EPERM, -EBADF as above
  */
 COP_API int cop_socket_set_framing(cop_socket socket, cop_framing framing, size_t max_frame);
+
+/*
+ * Wait for a connection; gen_tcp:accept. It is the caller's, who need not be the listener's owner: several may
+ * wait at one listener, and one of them gets it.
+ *
+ *   connection   the caller's
+ *   timeout      0: only one that waits already
+ *
+ * A shortage of descriptors or memory is waited out, as for cop_socket_active_once.
+ *
+ * -ETIMEDOUT    nobody came in time, or the context's deadline passed
+ * -ECANCELED    the context was cancelled, or the caller was asked to stop
+ * -EOPNOTSUPP   it does not listen
+ * -EBADF        no such socket, or closed, perhaps meanwhile
+ * -EINVAL       a negative timeout
+ * -ENOMEM, -EMFILE, -ENFILE, -ENOSPC, -EAGAIN   it cannot even wait
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
+ */
+COP_API int cop_accept(cop_socket listener, cop_socket *connection, cop_time timeout);
+
+/*
+ * Wait for what comes next, and take it; gen_tcp:recv. With a framing, a line or frame, the whole of it; raw,
+ * what there is. In a mailbox nothing is looked for, and messages do not end the wait.
+ *
+ *   buffer     `size` bytes, at least one; nothing is added at the end
+ *   received   how many bytes came; raw, never 0
+ *   timeout    0: only what is there already
+ *
+ * -ENODATA      the peer will send no more, and all that it has sent was taken; again at each call
+ * -ENOBUFS      the line or frame is longer than `size`: *received says how long, and it can still be taken
+ * -EMSGSIZE, -EBADMSG, -ECONNRESET … -ENOMEM   nothing more will come: as struct cop_closed
+ * -ETIMEDOUT    nothing came in time, or the context's deadline passed
+ * -ECANCELED    the context was cancelled, or the caller was asked to stop
+ * -EALREADY     the socket was asked for a message that has not come
+ * -EPERM        the caller is not the owner
+ * -EOPNOTSUPP   a listener
+ * -EBADF        no such socket, or closed, perhaps meanwhile
+ * -EINVAL       a negative timeout, no buffer
+ * -EMFILE, -ENFILE, -ENOSPC, -EAGAIN, -ENOMEM   it cannot wait
+ *
+ * Threads: the owner.  Blocks.  Exit point: yes.
+ */
+COP_API int cop_receive_bytes(cop_socket socket, void *buffer, size_t size, size_t *received,
+                              cop_time timeout);
 
 /* ---------------------------------------------------------------- saying */
 

@@ -103,31 +103,7 @@ TEST(without_memory_nobody_listens_and_nothing_is_left_open)
     ck_assert_int_eq(cop_socket_close(listener), 0);
 }
 
-/* ---------------------------------------------------------------- accepting */
-
-TEST(each_request_accepts_one)
-{
-    cop_socket listener = listening(NULL);
-    struct ends ends[3] = {{.peer = -1}};
-    for (int i = 0; i < 3; i++) {
-        ends[i].peer = peer_of(listener);
-    }
-    cop_msg msg;
-    ck_assert_int_eq(cop_receive(&msg, COP_MS(5)), -ETIMEDOUT);
-    for (int i = 0; i < 3; i++) {
-        ends[i].ours = accepted(listener);
-    }
-    ck_assert_int_eq(cop_socket_active_once(listener), 0);
-    ck_assert_int_eq(cop_socket_active_once(listener), -EALREADY);
-    ck_assert_int_eq(cop_receive(&msg, COP_MS(5)), -ETIMEDOUT);
-    for (int i = 0; i < 3; i++) { /* in the order in which they came */
-        char c = (char)('a' + i);
-        peer_says(ends[i], &c, 1);
-        ck_assert_int_eq(*(const char *)next_data(ends[i].ours).data, c);
-        close_ends(ends[i]);
-    }
-    ck_assert_int_eq(cop_socket_close(listener), 0);
-}
+/* ---------------------------------------------------------------- what a connection has of it */
 
 TEST(a_connection_has_its_listeners_options)
 {
@@ -157,113 +133,6 @@ TEST(addresses_are_told_of_both_ends)
     ck_assert_str_eq(text, expected);
     close_ends(ends);
     ck_assert_int_eq(cop_socket_close(listener), 0);
-}
-
-TEST(who_has_left_before_being_accepted_disturbs_nobody)
-{
-    cop_socket listener = listening(NULL);
-    const struct linger none = {.l_onoff = 1};
-    for (int i = 0; i < 5; i++) {
-        int peer = peer_of(listener);
-        setsockopt(peer, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-        close(peer);
-    }
-    struct ends ends = {.peer = peer_of(listener)};
-    peer_says(ends, "here", 4);
-    do {
-        ends.ours = accepted(listener);
-        ck_assert_int_eq(cop_socket_active_once(ends.ours), 0);
-        cop_msg msg;
-        cop_bytes bytes;
-        ck_assert_int_eq(cop_receive(&msg, SOON), 0);
-        if (cop_data_of(msg, NULL, &bytes)) {
-            break;
-        }
-        cop_socket_close(ends.ours);
-    } while (true);
-    close_ends(ends);
-    ck_assert_int_eq(cop_socket_close(listener), 0);
-}
-
-/* ---------------------------------------------------------------- shortages */
-
-TEST(without_descriptors_a_listener_pauses_reports_it_once_and_goes_on)
-{
-    cop_socket listener = listening(NULL);
-    cop_msg msg;
-    ck_assert_int_eq(cop_socket_active_once(listener), 0); /* the reactor runs */
-    struct ends ends = {.peer = peer_of(listener)};
-    ck_assert(cop_accepted_of(test_receive(COP_MSG_ACCEPTED), &ends.ours));
-    close_ends(ends);
-
-    ends.peer = peer_of(listener);
-    test_catch_stderr();
-    struct rlimit before, none;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    none.rlim_cur = 0;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    ck_assert_int_eq(cop_socket_active_once(listener), 0);
-    ck_assert_int_eq(cop_receive(&msg, COP_MS(350)), -ETIMEDOUT); /* it tries a few times */
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    ck_assert(cop_accepted_of(test_receive(COP_MSG_ACCEPTED), &ends.ours));
-    char *reports = test_caught_stderr();
-    ck_assert_uint_eq(test_count(reports, "a listener pauses"), 1);
-    free(reports);
-    peer_says(ends, "patient", 7);
-    next_text(ends.ours, "patient");
-    close_ends(ends);
-    ck_assert_int_eq(cop_socket_close(listener), 0);
-}
-
-TEST(without_memory_for_a_connection_it_goes_on_to_wait)
-{
-    enum {
-        CONNECTIONS = 130 /* past what one block of records holds */
-    };
-    cop_socket listener = listening(NULL);
-    struct ends ends[CONNECTIONS];
-    test_catch_stderr();
-    unsigned refused = 0;
-    for (int i = 0; i < CONNECTIONS; i++) {
-        ends[i].peer = peer_of(listener);
-        copi_alloc_fail_after(0);
-        int r = cop_socket_active_once(listener);
-        copi_alloc_fail_after(-1);
-        ck_assert(r == 0 || r == -ENOMEM);
-        if (r) {
-            refused++;
-            ck_assert_int_eq(cop_socket_active_once(listener), 0);
-        }
-        ck_assert(cop_accepted_of(test_receive(COP_MSG_ACCEPTED), &ends[i].ours));
-        peer_says(ends[i], "patient", 7);
-        next_text(ends[i].ours, "patient");
-    }
-    free(test_caught_stderr());
-    ck_assert_uint_gt(refused, 0);
-    for (int i = 0; i < CONNECTIONS; i++) {
-        close_ends(ends[i]);
-    }
-    ck_assert_int_eq(cop_socket_close(listener), 0);
-}
-
-TEST(a_listener_that_is_closed_while_it_pauses_is_forgotten)
-{
-    cop_socket listener = listening(NULL);
-    int peer = peer_of(listener);
-    struct rlimit before, none;
-    test_catch_stderr();
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
-    none = before;
-    none.rlim_cur = 0;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-    ck_assert_int_eq(cop_socket_active_once(listener), 0);
-    ck_assert_int_eq(cop_socket_close(listener), 0);
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
-    free(test_caught_stderr());
-    cop_msg msg;
-    ck_assert_int_eq(cop_receive(&msg, COP_MS(150)), -ETIMEDOUT);
-    close(peer);
 }
 
 /* ---------------------------------------------------------------- Unix paths */
