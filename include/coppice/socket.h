@@ -143,6 +143,26 @@ COP_API int cop_connect_with(cop_socket *out, const char *address, cop_time time
 #define COP_CONNECT_(out, address, timeout, ...) \
  cop_connect_with((out), (address), (timeout), &(cop_socket_opts){__VA_ARGS__})
 
+/*
+ * Make a socket of a descriptor that is one already: a listener that the service manager has opened
+ * (cop_activated_fd), one end of a socketpair. It is made non-blocking, and closed by exec.
+ *
+ *   fd   a stream socket, connected or listening; taken on 0. What it listens at stays there
+ *
+ * -EBADF      no descriptor
+ * -ENOTSOCK   no socket
+ * -EINVAL     one for datagrams; an option out of range
+ * -ENOMEM, -EAGAIN   no room, for now
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API int cop_socket_adopt_with(cop_socket *out, int fd, const cop_socket_opts *opts);
+/* cop_socket_adopt(out, fd, options...) */
+#define cop_socket_adopt(out, ...) \
+ COP_SOCKET_ADOPT_(out, __VA_ARGS__, .size = sizeof(cop_socket_opts))
+#define COP_SOCKET_ADOPT_(out, fd, ...) \
+ cop_socket_adopt_with((out), (fd), &(cop_socket_opts){__VA_ARGS__})
+
 /* ---------------------------------------------------------------- hearing */
 
 /*
