@@ -50,7 +50,7 @@
 #define BUCKET_PERIOD   5
 
 static int
-run_tree(int listener, const cop_child_spec *buckets, size_t count)
+run_tree(cop_socket listener, const cop_child_spec *buckets, size_t count)
 {
     const cop_supervisor_spec bucket_supervisor = {
         .name = BUCKET_SUPERVISOR,
@@ -81,7 +81,7 @@ run_tree(int listener, const cop_child_spec *buckets, size_t count)
 }
 
 int
-application_run(int listener, const char *const *buckets, size_t count)
+application_run(cop_socket listener, const char *const *buckets, size_t count)
 {
     cop_child_spec *children = calloc(count + 1, sizeof *children);
     if (children == NULL) {

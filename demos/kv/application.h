@@ -6,16 +6,16 @@
 #ifndef DEMOS_KV_APPLICATION_H
 #define DEMOS_KV_APPLICATION_H
 
-#include <stddef.h>
+#include <coppice.h>
 
 /*
  * Run the daemon until it is stopped.
  *
- *   listener   a listening socket; it stays the caller's
+ *   listener   it stays the caller's
  *   buckets    names of buckets that are there from the start, besides "0"
  *
  * Returns the program's exit status, as cop_run does.
  */
-int application_run(int listener, const char *const *buckets, size_t count);
+int application_run(cop_socket listener, const char *const *buckets, size_t count);
 
 #endif

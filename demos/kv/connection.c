@@ -8,8 +8,8 @@
  * this process: the socket and the memory belong to it and go with it, and nothing else knows
  * that it was there.
  *
- * Touch freely: times and sizes. Ask first: the order in which the descriptor is made the process's
- * own; between the message and cop_at_exit it must always have exactly one owner.
+ * Touch freely: times and sizes. Ask first: reading more than there is room for; a client that sends faster
+ * than it is served has to wait.
  */
 #include "demos/kv/connection.h"
 
@@ -17,16 +17,16 @@
 #include "demos/kv/server.h"
 #include "demos/kv/session.h"
 
-/* For the socket to arrive; for the rest of a request whose beginning is here; for a client that
- * does not read its replies. Between two requests a client may think for ever. */
+/* For the socket to arrive; for the rest of a request whose beginning is here; for the client's own end after
+ * ours. Between two requests a client may think for ever. */
 #define SOCKET_TIMEOUT  COP_SEC(5)
 #define REQUEST_TIMEOUT COP_SEC(30)
-#define WRITE_PATIENCE  COP_SEC(10)
+#define PART_TIMEOUT    COP_MS(500)
 
+#define READ_SIZE ((size_t)16 << 10)
 #define KEPT_SIZE ((size_t)64 << 10)
 
 struct connection {
-    struct socket *socket;
     struct buffer in;
     size_t frame; /* where in `in` the frame begins that is being parsed */
     struct resp_parser parser;
@@ -40,9 +40,6 @@ connection_free(void *arg)
     session_free(&c->session);
     resp_free(&c->parser);
     buffer_free(&c->in);
-    if (c->socket != NULL) {
-        socket_drop(c->socket);
-    }
 }
 
 /* Drop the frames that were run. What is left of the next moves to the front only then, and only
@@ -91,20 +88,46 @@ run_frames(struct connection *c)
     drop_frames(c);
 }
 
+static int
+read_some(struct connection *c, cop_time timeout)
+{
+    struct buffer *in = &c->in;
+    size_t received;
+    if (in->capacity - in->used < READ_SIZE / 2 && !buffer_reserve(in, READ_SIZE)) {
+        return -ENOMEM;
+    }
+    int error = cop_receive_bytes(c->session.socket, in->data + in->used, in->capacity - in->used,
+                                  &received, timeout);
+    in->used += error == 0 ? received : 0;
+    return error;
+}
+
 /* More input. False when there will be none, and nobody is left to be told anything. */
 static bool
 read_more(struct connection *c)
 {
-    bool inside = c->in.used > 0;
-    ssize_t n = socket_read(c->socket, &c->in, inside ? REQUEST_TIMEOUT : COP_FOREVER);
-    if (n == -ETIMEDOUT) {
+    int error = read_some(c, c->in.used > 0 ? REQUEST_TIMEOUT : COP_FOREVER);
+    if (error == -ETIMEDOUT) {
         resp_error(&c->session.out, "ERR the rest of the request did not come in time");
         c->session.closing = true;
-    } else if (n == -ENOMEM) {
+    } else if (error == -ENOMEM) {
         resp_error(&c->session.out, "OOM out of memory");
         c->session.closing = true;
     }
-    return n > 0 || c->session.closing;
+    return error == 0 || c->session.closing;
+}
+
+/* Say goodbye so that the last reply arrives: what the client goes on to send to a closed socket would
+ * destroy it on the way. */
+static void
+part(struct connection *c)
+{
+    cop_time left, until = cop_now() + PART_TIMEOUT;
+    (void)cop_socket_shutdown_write(c->session.socket);
+    do {
+        c->in.used = 0;
+        left = until - cop_now();
+    } while (left > 0 && read_some(c, left) == 0);
 }
 
 static void
@@ -116,32 +139,20 @@ serve(struct connection *c)
             run_frames(c);
         }
         server_count_commands(c->session.commands - before);
-        if (socket_write(c->socket, &c->session.out, WRITE_PATIENCE) < 0) {
+        if (session_send(&c->session) < 0) {
             return;
         }
     }
     if (c->session.closing) {
-        socket_part(c->socket);
+        part(c);
     }
-}
-
-/* In this order, so that the descriptor is never without an owner: it belongs to the message until
- * it is taken, and nothing between that and the assignment can end the process. */
-static bool
-take_socket(struct connection *c)
-{
-    cop_msg msg;
-    if (cop_receive(&msg, SOCKET_TIMEOUT) < 0 || msg.tag != CONNECTION_SOCKET) {
-        return false;
-    }
-    c->socket = cop_msg_take(&msg);
-    return c->socket != NULL;
 }
 
 int
 connection_run(cop_bytes arg)
 {
     (void)arg;
+    cop_msg msg;
     struct connection *c = cop_alloc(sizeof *c);
     if (c == NULL) {
         return -ENOMEM;
@@ -151,8 +162,8 @@ connection_run(cop_bytes arg)
     if (error < 0) {
         return error;
     }
-    if (take_socket(c)) {
-        session_init(&c->session, c->socket);
+    if (cop_receive(&msg, SOCKET_TIMEOUT) == 0 && msg.tag == CONNECTION_SOCKET) {
+        session_init(&c->session, *COP_BODY(msg, cop_socket));
         serve(c);
     }
     return 0;

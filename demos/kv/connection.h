@@ -8,7 +8,7 @@
 
 #include <coppice.h>
 
-/* The message that hands a connection its socket: a struct socket, moved, with socket_drop. */
+/* The message that tells a connection of its socket, a cop_socket, which it has been given. */
 #define CONNECTION_SOCKET 1
 
 /* The connection's function. It ends when the client leaves, breaks the protocol, or stops reading;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #define DEFAULT_HOST "127.0.0.1" /* there is no password: whoever gets in may do everything */
 #define DEFAULT_PORT 7379
@@ -143,19 +142,21 @@ main(int argc, char **argv)
         return status;
     }
     raise_descriptor_limit();
+    cop_socket listener;
     char address[128];
-    const char *why = NULL;
-    int listener = server_listen(o.host, o.port, address, sizeof address, &why);
-    if (listener < 0) {
-        (void)fprintf(stderr, "kv: cannot listen on %s, port %u: %s\n", o.host, o.port, why);
+    int error = server_listen(o.host, o.port, &listener);
+    if (error < 0) {
+        (void)fprintf(stderr, "kv: cannot listen on %s, port %u: %s\n", o.host, o.port,
+                      cop_strerror(error));
         return EXIT_FAILURE;
     }
-    (void)printf("listening on %s\n", address);
-    (void)printf("talk to it with: redis-cli -h %s -p %u\n"
+    (void)cop_socket_address(listener, address, sizeof address);
+    (void)printf("listening on %s\n"
+                 "talk to it with: redis-cli -h %s -p %u\n"
                  "and type:        SET milk 2, GET milk, TREE, CRASH 0, TREE, SHUTDOWN\n",
-                 o.host, server_stats().port);
+                 address, o.host, server_stats().port);
     (void)fflush(stdout);
     status = application_run(listener, o.buckets, o.bucket_count);
-    close(listener);
+    (void)cop_socket_close(listener);
     return status;
 }

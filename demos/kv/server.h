@@ -17,16 +17,12 @@ struct server_stats {
 };
 
 /*
- * Listen; where the service manager has opened a socket for us, on that one.
- *
- *   address   given: "127.0.0.1:7379", where it listens
- *   why       given: what failed, for people
- *
- * Returns the descriptor, or a negative errno value.
+ * Listen; where the service manager has opened a socket for us, on that one. The listener is the calling
+ * process's. Errors as cop_listen.
  */
-int server_listen(const char *host, unsigned port, char *address, size_t size, const char **why);
+int server_listen(const char *host, unsigned port, cop_socket *listener);
 
-/* The acceptor: accepts from the descriptor that is its argument, an int, until it is stopped. */
+/* The acceptor: accepts from the listener that is its argument, a cop_socket, until it is stopped. */
 int server_accept(cop_bytes arg);
 
 struct server_stats server_stats(void);

@@ -27,10 +27,10 @@
 #define ATTEMPTS 5
 
 #define MANY_ERRANDS 1024
-#define MANY_BYTES   ((size_t)64 << 10)
+#define MANY_BYTES   ((size_t)64 << 10) /* and less than a socket has room for */
 
 void
-session_init(struct session *s, struct socket *socket)
+session_init(struct session *s, cop_socket socket)
 {
     *s = (struct session){.socket = socket, .selected = "0"};
 }
@@ -43,10 +43,24 @@ session_free(struct session *s)
     buffer_free(&s->out);
 }
 
+/* In pieces, as a socket takes no more at once than its bound. */
+int
+session_send(struct session *s)
+{
+    int error = s->out.failed ? -ENOMEM : 0;
+    for (size_t sent = 0; error == 0 && sent < s->out.used; sent += MANY_BYTES) {
+        size_t left = s->out.used - sent;
+        cop_bytes piece = {s->out.data + sent, left < MANY_BYTES ? left : MANY_BYTES};
+        error = cop_send_bytes(s->socket, piece, WRITE_PATIENCE);
+    }
+    buffer_clear(&s->out, MANY_BYTES);
+    return error;
+}
+
 void
 session_relieve(struct session *s)
 {
-    if (s->out.used >= MANY_BYTES && socket_write(s->socket, &s->out, WRITE_PATIENCE) < 0) {
+    if (s->out.used >= MANY_BYTES && session_send(s) < 0) {
         s->closing = true;
         s->out.failed = true; /* nothing more can follow what was cut */
     }

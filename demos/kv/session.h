@@ -8,7 +8,6 @@
 
 #include "demos/kv/bucket.h"
 #include "demos/kv/resp.h"
-#include "demos/kv/socket.h"
 
 #include <coppice.h>
 
@@ -23,7 +22,7 @@ enum session_shape {
 #define SESSION_KNOWN 8
 
 struct session {
-    struct socket *socket;
+    cop_socket socket;
     struct buffer out; /* replies, in the order of the commands */
     char selected[BUCKET_NAME_ARG];
     bool closing; /* this session ends when its replies are written */
@@ -40,7 +39,7 @@ struct session {
     unsigned oldest;
 };
 
-void session_init(struct session *s, struct socket *socket);
+void session_init(struct session *s, cop_socket socket);
 void session_free(struct session *s);
 
 /*
@@ -69,7 +68,10 @@ int session_crash(struct session *s, const char *bucket);
 /* What to tell the client when a bucket could not be asked. */
 void session_reply_failure(struct session *s, const char *bucket, int error);
 
-/* Write replies now when there are many of them. */
+/* Send the replies. A client that does not take them for long, or has left: a negative errno value. */
+int session_send(struct session *s);
+
+/* Send them now when there are many. */
 void session_relieve(struct session *s);
 
 #endif

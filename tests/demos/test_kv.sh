@@ -12,7 +12,7 @@ dir=$(mktemp -d)
 daemon=
 limit=30 # seconds for anything that has to happen
 # Sanitizers make everything slower; it is the same test.
-case ${BUILD:-} in *address* | *thread*) scale=10 ;; *) scale=1 ;; esac
+case ${BUILD:-} in *address* | *thread*) scale=10 limit=90 ;; *) scale=1 ;; esac
 
 for tool in redis-cli redis-benchmark; do
     if ! command -v "$tool" > /dev/null; then
@@ -101,9 +101,9 @@ expect_raw() # BYTES WANTED
     [ "$got" = "$2" ] || { echo "$1: got <$got>, expected <$2>"; return 1; }
 }
 
-descriptors_are()
+descriptors_are_back()
 {
-    [ "$(find "/proc/$daemon/fd" -mindepth 1 | wc -l)" -eq "$1" ]
+    [ "$(find "/proc/$daemon/fd" -mindepth 1 | wc -l)" -le "$idle_descriptors" ]
 }
 
 clients_are()
@@ -134,6 +134,21 @@ ends_with() # STATUS
 ended()
 {
     case $(ps -o stat= -p "$daemon") in '' | Z*) true ;; *) false ;; esac
+}
+
+# A daemon for which systemd listens. A port that nobody has is found by trying, outside of those that the
+# system gives to clients.
+activate()
+{
+    port=$((10000 + RANDOM % 20000))
+    systemd-socket-activate -l "127.0.0.1:$port" "$kv" --port 1 > "$dir/out" 2> "$dir/log" &
+    daemon=$!
+    eventually activated && ! ended && grep -q "^listening on 127.0.0.1:$port" "$dir/out"
+}
+
+activated()
+{
+    ended || cli ping > /dev/null 2>&1
 }
 
 # ---------------------------------------------------------------- starting
@@ -173,15 +188,8 @@ has_units_that_systemd_accepts()
 listens_where_systemd_has_opened_a_socket()
 {
     command -v systemd-socket-activate > /dev/null || return 0
-    local status free=$((port + 1))
-    while (: <> "/dev/tcp/127.0.0.1/$free") 2> /dev/null; do free=$((free + 1)); done
     kill_daemon
-    systemd-socket-activate -l "127.0.0.1:$free" "$kv" --port 1 > "$dir/out" 2> "$dir/log" &
-    daemon=$!
-    port=$free
-    eventually cli ping > /dev/null && grep -q "^listening on 127.0.0.1:$free" "$dir/out"
-    status=$?
-    return "$status"
+    activate || activate || activate
 }
 
 # ---------------------------------------------------------------- commands
@@ -271,7 +279,7 @@ keeps_large_values()
 
 tells_about_itself()
 {
-    expect OK set k v
+    expect OK set k v && eventually clients_are 1 || return
     cli --raw info | tr -d '\r' > "$dir/info"
     grep -q "^tcp_port:$port$" "$dir/info" && grep -q "^process_id:$daemon$" "$dir/info" &&
         grep -q '^connected_clients:1$' "$dir/info" && grep -q '^# Server$' "$dir/info" &&
@@ -314,7 +322,7 @@ forgets_a_client_that_leaves_half_a_frame()
         printf '*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1000000\r\nxxxxx' >&"$client"
         exec {client}>&-
     done
-    still_serves && eventually clients_are 1 && eventually descriptors_are "$idle_descriptors"
+    still_serves && eventually clients_are 1 && eventually descriptors_are_back
 }
 
 forgets_a_client_that_leaves_before_its_answer()
@@ -326,7 +334,7 @@ forgets_a_client_that_leaves_before_its_answer()
         printf 'get large\r\nget large\r\nget large\r\n' >&"$client"
         exec {client}>&-
     done
-    still_serves && eventually clients_are 1 && eventually descriptors_are "$idle_descriptors"
+    still_serves && eventually clients_are 1 && eventually descriptors_are_back
 }
 
 is_not_held_up_by_a_client_that_never_reads()
@@ -379,12 +387,12 @@ serves_two_hundred_connections_at_once()
     for client in "${clients[@]}"; do
         read -r -t "$limit" line <&"$client" && [[ $line == :* ]] && i=$((i + 1))
     done
-    [ "$i" -eq 200 ] && expect '"200"' get n && clients_are 201
+    [ "$i" -eq 200 ] && expect '"200"' get n && eventually clients_are 201
     local status=$?
     for client in "${clients[@]}"; do
         exec {client}>&-
     done
-    eventually clients_are 1 && eventually descriptors_are "$idle_descriptors" && return "$status"
+    eventually clients_are 1 && eventually descriptors_are_back && return "$status"
 }
 
 answers_ten_thousand_pipelined_commands_in_order()
@@ -519,7 +527,7 @@ run()
     start || { echo "the daemon did not start"; cat "$dir/log"; }
     expect OK set witness 1
     eventually clients_are 1
-    idle_descriptors=$(($(find "/proc/$daemon/fd" -mindepth 1 | wc -l)))
+    idle_descriptors=$(find "/proc/$daemon/fd" -mindepth 1 | wc -l)
     if "$1" > "$dir/why" 2>&1; then
         passed=$((passed + 1))
     else
