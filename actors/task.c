@@ -31,7 +31,7 @@
 #include "actors/handlers.h"
 #include "actors/lazy.h"
 #include "actors/result.h"
-#include "runtime/alloc.h"
+#include "runtime/block.h"
 #include "runtime/context.h"
 #include "runtime/process.h"
 #include "runtime/wait.h"
@@ -319,7 +319,7 @@ free_task(cop_future *future)
         drop_env(&task->handlers);
     }
     cop_context_free(task->context);
-    free(task);
+    copi_block_free(task);
 }
 
 static const struct copi_source source = {
@@ -348,7 +348,10 @@ allocate(const cop_task_opts *opts)
         return NULL;
     }
     room = (room + align - 1) / align * align;
-    struct copi_task *task = copi_zalloc(sizeof *task + room + opts->arg.size);
+    struct copi_task *task = copi_block_new(sizeof *task + room + opts->arg.size);
+    if (task) {
+        memset(task, 0, sizeof *task + room);
+    }
     if (task && opts->arg.size > 0) {
         memcpy(task->room + room, opts->arg.data, opts->arg.size);
         task->arg = (cop_bytes){task->room + room, opts->arg.size};
@@ -386,7 +389,7 @@ make(cop_task_fn fn, const cop_task_opts *opts, cop_context *above, cop_future *
     struct copi_task *task = allocate(opts);
     cop_context *context = task ? copi_context_below(above) : NULL;
     if (!context) {
-        free(task);
+        copi_block_free(task);
         return NULL;
     }
     const struct copi_future_init how = {&source, opts->result_size, opts->file, opts->line};

@@ -20,8 +20,8 @@ copi_alloc_fail_after(long count)
     copi_store_relaxed_64(&allowed, count < 0 ? 0 : (uint64_t)count + 1);
 }
 
-static bool
-may_allocate(void)
+bool
+copi_alloc_may(void)
 {
     uint64_t left = copi_load_relaxed_64(&allowed);
     while (left > 1) {
@@ -35,25 +35,25 @@ may_allocate(void)
 void *
 copi_alloc(size_t size)
 {
-    return may_allocate() ? malloc(size ? size : 1) : NULL;
+    return copi_alloc_may() ? malloc(size ? size : 1) : NULL;
 }
 
 void *
 copi_zalloc(size_t size)
 {
-    return may_allocate() ? calloc(1, size ? size : 1) : NULL;
+    return copi_alloc_may() ? calloc(1, size ? size : 1) : NULL;
 }
 
 void *
 copi_realloc(void *memory, size_t size)
 {
-    return may_allocate() ? realloc(memory, size ? size : 1) : NULL;
+    return copi_alloc_may() ? realloc(memory, size ? size : 1) : NULL;
 }
 
 void *
 copi_aligned_alloc(size_t alignment, size_t size)
 {
-    return may_allocate() ? aligned_alloc(alignment, size) : NULL;
+    return copi_alloc_may() ? aligned_alloc(alignment, size) : NULL;
 }
 
 char *

@@ -7,6 +7,7 @@
 #ifndef COPI_RUNTIME_ALLOC_H
 #define COPI_RUNTIME_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *copi_alloc(size_t size);
@@ -14,6 +15,9 @@ void *copi_zalloc(size_t size);
 void *copi_realloc(void *memory, size_t size);
 void *copi_aligned_alloc(size_t alignment, size_t size);
 char *copi_strdup(const char *text);
+
+/* For what has its memory from elsewhere: whether a test lets this one succeed. */
+bool copi_alloc_may(void);
 
 /*
  * For tests: of the allocations from now on, all but the first `count` fail; a negative count: none.

@@ -25,6 +25,7 @@
 #include "runtime/context.h"
 
 #include "runtime/alloc.h"
+#include "runtime/block.h"
 #include "runtime/live.h"
 #include "runtime/process.h"
 
@@ -35,8 +36,6 @@ struct cop_context {
     /* any thread, atomic */
     copi_atomic32 holds;
     copi_atomic32 cancelled;
-    /* written before `cancelled`, once */
-    cop_reason cause;
     copi_atomic64 deadline; /* only ever earlier; read without the lock, written under it */
     /* constant */
     cop_context *parent;
@@ -44,6 +43,8 @@ struct cop_context {
     cop_context *first_child, *next_sibling, **sibling_link;
     struct copi_process *waiters;
     struct copi_context_watch *watches;
+    /* written before `cancelled`, once */
+    cop_reason cause;
 };
 
 /* A stack of what a process has entered. */
@@ -77,7 +78,7 @@ let_go(cop_context *context)
             leave_parent(context);
         }
         copi_live_gone(COPI_LIVE_CONTEXT);
-        free(context);
+        copi_block_free(context);
         context = parent;
     }
 }
@@ -179,12 +180,13 @@ hang_below_locked(cop_context *context, cop_context *parent)
 static cop_context *
 make(cop_context *parent, cop_time timeout)
 {
-    cop_context *context = copi_is_forked() ? NULL : copi_zalloc(sizeof *context);
+    cop_context *context = copi_is_forked() ? NULL : copi_block_new(sizeof *context);
     if (!context) {
         copi_fail(-ENOMEM);
         return NULL;
     }
     copi_live_born(COPI_LIVE_CONTEXT);
+    memset(context, 0, offsetof(struct cop_context, cause));
     copi_store_relaxed_32(&context->holds, 1);
     context->parent = parent;
     copi_store_relaxed_64(&context->deadline, (uint64_t)copi_deadline(timeout));
