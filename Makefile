@@ -6,6 +6,7 @@ SOVERSION := 0
 PREFIX     ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR     ?= $(PREFIX)/lib
+BINDIR     ?= $(PREFIX)/bin
 
 # Each variant has a folder of its own, so that they stand side by side.
 VARIANT := $(or $(SAN),$(ATOMICS))
@@ -25,6 +26,7 @@ Q       := $(if $(V),,@)
 
 # Programs and optional libraries stand beside what of the library they show.
 BESIDE_SRC  := $(sort $(foreach what,top web postmortem,$(wildcard supervisor/observe/$(what)*.c)))
+TOP_SRC     := $(sort $(wildcard supervisor/observe/top*.c))
 LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c \
     supervisor/observe/*.c)))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
@@ -43,6 +45,8 @@ SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
 PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
 BENCH   := $(BUILD)/bench $(BUILD)/bench-count
+TOP     := $(BUILD)/coppice-top
+SEEN    := $(BUILD)/observed
 SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
@@ -135,10 +139,30 @@ $(BUILD)/sources: FORCE
 .PHONY: FORCE
 FORCE:
 
+# ---------------------------------------------------------------- coppice-top, a program of its own
+
+.PHONY: top
+top: deps-top $(TOP) ## build coppice-top, which shows a daemon's tree in a terminal
+
+$(call object,$(TOP_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags | deps-top
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) $(INSIDE) -c -o $@ $<
+
+$(TOP): $(call object,$(TOP_SRC))
+	@echo "  LD    $@"
+	$(Q)$(LINK) -o $@ $^ -lncursesw -ltinfo
+
+# What it is tried with: a daemon whose processes are in every state that there is.
+$(SEEN): $(call object,tests/supervisor/observe/daemon.c) $(ARCHIVE)
+	$(Q)$(LINK) -o $@ $^ -lck
+
+$(patsubst %.c,$(BUILD)/%,$(filter tests/supervisor/observe/test_top%,$(TEST_SRC))): \
+    $(call object,$(filter-out %/top.c %/top_screen.c,$(TOP_SRC)))
+
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) $(BUILD)/bench ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -220,7 +244,7 @@ $(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
 
 # Everything that can be compiled, nothing run: what another compiler is tried with.
 .PHONY: programs
-programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(DEMOS) $(BENCH) $(SCENE)
+programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(DEMOS) $(BENCH) $(SCENE) $(TOP) $(SEEN)
 
 # ---------------------------------------------------------------- manners
 
@@ -242,6 +266,7 @@ install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -d "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(LIBDIR)/pkgconfig"
 	install -m 644 include/coppice.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/coppice"
+	$(if $(wildcard $(TOP)),install -D -m 755 $(TOP) "$(DESTDIR)$(BINDIR)/coppice-top")
 	install -m 644 $(ARCHIVE) $(SHARED) "$(DESTDIR)$(LIBDIR)"
 	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice.so.$(SOVERSION)"
 	ln -sf libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice.so"
@@ -255,7 +280,7 @@ uninstall: ## remove what install put there
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(INCLUDEDIR)/coppice.h"
 	rm -f "$(DESTDIR)$(LIBDIR)"/libcoppice.a "$(DESTDIR)$(LIBDIR)"/libcoppice.so \
 	    "$(DESTDIR)$(LIBDIR)"/libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)"/$(notdir $(SHARED)) \
-	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc
+	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc "$(DESTDIR)$(BINDIR)/coppice-top"
 
 .PHONY: clean
 clean: ## remove every variant's build folder
@@ -265,8 +290,8 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-model deps-format deps-lint
-deps-build deps-test deps-demo deps-model deps-format deps-lint: deps-%:
+.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-format deps-lint
+deps-build deps-test deps-demo deps-model deps-top deps-format deps-lint: deps-%:
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help
@@ -279,5 +304,5 @@ help: ## say this
 	@echo "  CC=clang  CFLAGS=  WERROR=  BUILD=  V=1   another compiler, other flags, warnings let pass,"
 	@echo "                          another folder, the commands in full"
 
-ALL_SRC := $(LIB_SRC) $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) $(DEMO_SRC)
+ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) $(DEMO_SRC)
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))

@@ -1,0 +1,570 @@
+/*
+ * supervisor/observe/top.c - coppice-top: a daemon's tree in a terminal, over its observer's socket.
+ *
+ * Room: supervisor/observe/, the program coppice-top. One thread, which waits in poll() and nowhere else.
+ * Touch freely: keys. Ask first: what --once prints: scripts read it.
+ *
+ * It asks for a picture once in an interval, draws what comes, and does what keys say. The daemon may leave at
+ * any time: then the last picture stays, a line says so, and it looks once in a second whether somebody is
+ * back. Nothing of the library is linked, so a daemon of another version is as good.
+ */
+#include "supervisor/observe/top_link.h"
+#include "supervisor/observe/top_picture.h"
+#include "supervisor/observe/top_screen.h"
+#include "supervisor/observe/top_text.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    SECOND_MS = 1000,
+    ONCE_PATIENCE_MS = 10000,
+    SILENCE_MS = 3000, /* that is worth a word */
+};
+
+static struct top {
+    struct top_link link;
+    struct top_picture picture;
+    struct top_view view;
+    char status[TOP_CELL];
+    int interval_ms;
+    int64_t next_ms;  /* when to ask, or to connect */
+    int64_t heard_ms; /* the daemon; or asked it */
+    bool is_over;
+} top;
+
+static volatile sig_atomic_t asked_to_end;
+
+static void
+on_end(int signal)
+{
+    (void)signal;
+    asked_to_end = 1;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND_MS + now.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------- the daemon */
+
+static void
+say_why(int error)
+{
+    const char *what = error == -EPROTO       ? "no observer that this program understands"
+                       : error == -EAGAIN     ? "too many look at it already"
+                       : error == -ECONNRESET ? "it has gone"
+                                              : strerror(-error);
+    (void)snprintf(top.status, sizeof top.status, "%s: %s; trying again", top.link.path, what);
+    top.view.status = top.status;
+}
+
+static void
+lose(int error)
+{
+    say_why(error);
+    top.next_ms = now_ms() + SECOND_MS;
+}
+
+static void
+connect_again(void)
+{
+    int r = top_link_connect(&top.link);
+    if (r) {
+        lose(r);
+    } else if (!top.view.status) {
+        (void)snprintf(top.status, sizeof top.status, "%s: waiting to be served", top.link.path);
+        top.view.status = top.status;
+    }
+}
+
+static void
+ask(const char *question)
+{
+    int r = top_link_ask(&top.link, question);
+    if (r == -ECONNRESET) {
+        lose(r);
+    }
+    top.heard_ms = now_ms();
+}
+
+/* It may be stopped, in a debugger say. */
+static void
+notice_silence(void)
+{
+    if (top.link.is_asked && !top.view.status && now_ms() - top.heard_ms > SILENCE_MS) {
+        (void)snprintf(top.status, sizeof top.status, "%s: no answer yet", top.link.path);
+        top.view.status = top.status;
+    }
+}
+
+/* ---------------------------------------------------------------- what has come */
+
+/* The selection stays on its process; if that has ended, where it was. */
+static void
+find_selected(void)
+{
+    struct top_view *view = &top.view;
+    size_t at = view->selected[0] ? top_picture_find(&top.picture, view->selected) : 0;
+    if (at < top.picture.count) {
+        view->at = at;
+    } else if (view->is_open) {
+        view->at = top.picture.count; /* it is not there */
+    } else if (view->at >= top.picture.count) {
+        view->at = top.picture.count ? top.picture.count - 1 : 0;
+    }
+}
+
+static void
+select_row(size_t at)
+{
+    top.view.at = at;
+    if (at < top.picture.count) {
+        (void)snprintf(top.view.selected, sizeof top.view.selected, "%s",
+                       top.picture.rows[at].words[TOP_PID]);
+    }
+}
+
+static void
+take_picture(struct top_picture *picture)
+{
+    struct top_picture before = top.picture;
+    top_picture_rate(picture, &before);
+    top_picture_free(&before);
+    top_picture_sort(picture, top.view.order);
+    top.picture = *picture;
+    find_selected();
+    if (!top.view.is_open) {
+        select_row(top.view.at);
+    }
+}
+
+static void
+take_answer(char *answer)
+{
+    struct top_picture picture;
+    if (top_picture_read(&picture, answer) != 0) {
+        (void)snprintf(top.status, sizeof top.status, "%s: %.*s", top.link.path,
+                       (int)strcspn(answer, "\n"), answer);
+        top.view.status = top.status;
+        free(answer);
+        return;
+    }
+    top.view.status = NULL;
+    take_picture(&picture);
+}
+
+static void
+hear(void)
+{
+    char *answer;
+    bool was_greeted = top.link.is_greeted;
+    int r = top_link_read(&top.link, &answer);
+    if (r < 0) {
+        lose(r);
+    } else if (r > 0) {
+        take_answer(answer);
+        top.next_ms = now_ms() + top.interval_ms;
+    } else if (!was_greeted && top.link.is_greeted) {
+        top.next_ms = now_ms();
+    }
+}
+
+/* ---------------------------------------------------------------- keys */
+
+static void
+move_by(ptrdiff_t rows)
+{
+    size_t count = top.picture.count;
+    if (top.view.is_open) {
+        top.view.skipped =
+            rows < 0 && top.view.skipped < (size_t)-rows ? 0 : top.view.skipped + (size_t)rows;
+        return;
+    }
+    size_t at = rows < 0 && top.view.at < (size_t)-rows ? 0 : top.view.at + (size_t)rows;
+    select_row(at < count ? at : count ? count - 1 : 0);
+}
+
+static void
+sort_by(enum top_order order)
+{
+    top.view.order = order;
+    top_picture_sort(&top.picture, order);
+    select_row(0);
+}
+
+/* The next one below whose name has it, and around. */
+static void
+search_on(void)
+{
+    size_t count = top.picture.count;
+    for (size_t i = 1; i <= count; i++) {
+        size_t at = (top.view.at + i) % count;
+        if (strcasestr(top_name(&top.picture.rows[at]), top.view.search)) {
+            select_row(at);
+            return;
+        }
+    }
+}
+
+static void
+type(int key)
+{
+    size_t used = strlen(top.view.search);
+    if (key == '\r' || key == '\n' || key == KEY_ENTER) {
+        top.view.is_searching = false;
+        search_on();
+    } else if (key == 27) {
+        top.view.is_searching = false;
+    } else if ((key == KEY_BACKSPACE || key == 127 || key == '\b') && used > 0) {
+        top.view.search[used - 1] = '\0';
+    } else if (key >= ' ' && key < 256 && key != 127 && used < TOP_SEARCH_SIZE - 1) {
+        top.view.search[used] = (char)key;
+        top.view.search[used + 1] = '\0';
+    }
+}
+
+static void
+open_selected(void)
+{
+    if (top.view.at < top.picture.count) {
+        select_row(top.view.at);
+        top.view.is_open = true;
+        top.view.skipped = 0;
+    }
+}
+
+static void
+go_back(void)
+{
+    if (top.view.is_open) {
+        top.view.is_open = false;
+        find_selected();
+    } else {
+        top.is_over = true;
+    }
+}
+
+static void
+press(int key)
+{
+    ptrdiff_t page = (ptrdiff_t)top_screen_rows();
+    switch (key) {
+    case 'q':
+        go_back();
+        break;
+    case 27: /* escape */
+    case KEY_BACKSPACE:
+    case KEY_LEFT:
+        if (top.view.is_open) {
+            go_back();
+        }
+        break;
+    case '\r':
+    case '\n':
+    case KEY_ENTER:
+    case KEY_RIGHT:
+        open_selected();
+        break;
+    case KEY_UP:
+    case 'k':
+        move_by(-1);
+        break;
+    case KEY_DOWN:
+    case 'j':
+        move_by(1);
+        break;
+    case KEY_PPAGE:
+        move_by(-page);
+        break;
+    case KEY_NPAGE:
+    case ' ':
+        move_by(page);
+        break;
+    case KEY_HOME:
+    case 'g':
+        move_by(-(ptrdiff_t)(top.picture.count + top.view.skipped));
+        break;
+    case KEY_END:
+    case 'G':
+        move_by(top.view.is_open ? 0 : (ptrdiff_t)top.picture.count);
+        break;
+    case 't':
+        sort_by(TOP_BY_TREE);
+        break;
+    case 'm':
+        sort_by(TOP_BY_MAILBOX);
+        break;
+    case 's':
+        sort_by(TOP_BY_RATE);
+        break;
+    case 'r':
+        sort_by(TOP_BY_RESTARTS);
+        break;
+    case 'a':
+        sort_by(TOP_BY_AGE);
+        break;
+    case '/':
+        top.view.is_searching = true;
+        top.view.search[0] = '\0';
+        break;
+    case 'n':
+        search_on();
+        break;
+    default:
+        break; /* KEY_RESIZE, too: what it changes is drawn anyway */
+    }
+}
+
+static void
+take_keys(void)
+{
+    int key;
+    while ((key = getch()) != ERR) {
+        if (top.view.is_searching) {
+            type(key);
+        } else {
+            press(key);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+static void
+do_what_is_due(void)
+{
+    if (now_ms() < top.next_ms) {
+        return;
+    }
+    if (top.link.fd < 0) {
+        connect_again();
+    } else if (top.link.is_greeted && !top.link.is_asked) {
+        ask("picture\n");
+    }
+}
+
+/* Nothing is due while an answer is awaited: it comes, or the connection ends. */
+static int
+pause_ms(void)
+{
+    bool waits = top.link.fd >= 0 && (!top.link.is_greeted || top.link.is_asked);
+    int64_t left = top.next_ms - now_ms();
+    return waits ? SECOND_MS : left > 0 ? (int)left : 0;
+}
+
+static void
+wait_for_news(void)
+{
+    struct pollfd news[] = {
+        {.fd = STDIN_FILENO, .events = POLLIN},
+        {.fd = top.link.fd, .events = POLLIN},
+    };
+    if (poll(news, 2, pause_ms()) > 0) {
+        if (news[0].revents & (POLLHUP | POLLERR)) {
+            top.is_over = true; /* the terminal has gone */
+        }
+        if (news[1].revents) {
+            hear();
+        }
+    }
+}
+
+static void
+watch(void)
+{
+    while (!top.is_over && !asked_to_end) {
+        do_what_is_due();
+        notice_silence();
+        top.view.picture = &top.picture;
+        top_screen_draw(&top.view);
+        wait_for_news();
+        take_keys();
+    }
+}
+
+/* ---------------------------------------------------------------- as text */
+
+static void
+print_picture(void)
+{
+    enum {
+        WIDTH = 132
+    };
+    struct top_layout layout;
+    char text[TOP_CELL], fitted[TOP_CELL * 4];
+    puts(top_summary(&top.picture, top.link.program, top.link.os_pid, text));
+    top_lay_out(&layout, WIDTH);
+    for (size_t row = 0; row <= top.picture.count; row++) {
+        for (int i = 0; i < layout.count; i++) {
+            const struct top_place *place = &layout.places[i];
+            const char *cell = row == 0
+                                   ? top_title(place->field)
+                                   : top_cell(place->field, &top.picture.rows[row - 1],
+                                              &top.picture, top.view.order == TOP_BY_TREE, text);
+            (void)printf("%s%s", i ? " " : "",
+                         top_fit(cell, place->width, top_is_to_the_right(place->field), fitted));
+        }
+        (void)putchar('\n');
+    }
+    (void)fflush(stdout);
+}
+
+/* 0, when there is a picture, or what has failed. */
+static int
+fetch_picture(void)
+{
+    char *answer;
+    int r = top.link.fd < 0 ? top_link_connect(&top.link) : 0;
+    for (int64_t end = now_ms() + ONCE_PATIENCE_MS; r == 0 && now_ms() < end && !asked_to_end;) {
+        struct pollfd news = {.fd = top.link.fd, .events = POLLIN};
+        top_link_ask(&top.link, "picture\n");
+        if (top.link.fd >= 0 && poll(&news, 1, SECOND_MS) > 0) {
+            r = top_link_read(&top.link, &answer);
+        }
+        if (r > 0) {
+            struct top_picture picture;
+            r = top_picture_read(&picture, answer);
+            if (r) {
+                free(answer);
+                return r;
+            }
+            take_picture(&picture);
+            return 0;
+        }
+    }
+    return r ? r : -ETIMEDOUT;
+}
+
+/* What there is for a terminal that cannot be drawn on, too: one picture after the other. */
+static int
+print_pictures(bool once)
+{
+    do {
+        int r = fetch_picture();
+        if (r == 0) {
+            print_picture();
+        } else {
+            say_why(r);
+            (void)fprintf(stderr, "coppice-top: %s\n", top.status);
+            if (once) {
+                return EXIT_FAILURE;
+            }
+        }
+        if (!once && !asked_to_end) {
+            poll(NULL, 0, top.interval_ms);
+        }
+    } while (!once && !asked_to_end);
+    return EXIT_SUCCESS;
+}
+
+/* ---------------------------------------------------------------- main */
+
+static const char usage[] =
+    "usage: coppice-top [--once] [--sort tree|mailbox|messages|restarts|age] [--interval SECONDS] [PATH]\n"
+    "\n"
+    "Show a daemon's processes, over the socket of its observer: PATH, or else COPPICE_OBSERVER.\n"
+    "\n"
+    "  --once       print one picture as text and end; so does an output that is no terminal\n"
+    "  --sort       begin in that order\n"
+    "  --interval   how often to look: 0.1 to 60 seconds; 1 if it is not said\n";
+
+static bool
+read_order(const char *word)
+{
+    enum top_order order = TOP_BY_TREE;
+    while (order < TOP_ORDERS && strcmp(top_order_name(order), word) != 0) {
+        order++;
+    }
+    top.view.order = order;
+    return order < TOP_ORDERS;
+}
+
+static bool
+read_interval(const char *word)
+{
+    char *end;
+    double seconds = strtod(word, &end);
+    if (*end || end == word || !(seconds >= 0.1 && seconds <= 60)) {
+        return false;
+    }
+    top.interval_ms = (int)(seconds * SECOND_MS);
+    return true;
+}
+
+/* false: they are wrong. */
+static bool
+read_options(int argc, char **argv, bool *once)
+{
+    static const struct option options[] = {
+        {"once", no_argument, NULL, 'o'},
+        {"sort", required_argument, NULL, 's'},
+        {"interval", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    const char *path = getenv("COPPICE_OBSERVER");
+    int option;
+    bool is_right = true;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            *once = true;
+            break;
+        case 's':
+            is_right &= read_order(optarg);
+            break;
+        case 'i':
+            is_right &= read_interval(optarg);
+            break;
+        case 'h':
+            (void)fputs(usage, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            return false;
+        }
+    }
+    path = optind < argc ? argv[optind++] : path;
+    top_link_init(&top.link, path);
+    return is_right && path && optind == argc;
+}
+
+int
+main(int argc, char **argv)
+{
+    bool once = !isatty(STDOUT_FILENO);
+    top.interval_ms = SECOND_MS;
+    setlocale(LC_ALL, "");
+    if (!read_options(argc, argv, &once)) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    const struct sigaction end = {.sa_handler = on_end};
+    sigaction(SIGTERM, &end, NULL);
+    sigaction(SIGINT, &end, NULL);
+    sigaction(SIGHUP, &end, NULL);
+    top.view.program = top.link.program;
+    top.view.os_pid = top.link.os_pid;
+    int status = EXIT_SUCCESS;
+    if (once || !top_screen_open()) {
+        status = print_pictures(once);
+    } else {
+        watch();
+        top_screen_close();
+    }
+    top_link_close(&top.link);
+    top_picture_free(&top.picture);
+    return status;
+}
