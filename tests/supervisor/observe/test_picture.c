@@ -154,32 +154,25 @@ TEST(those_restarted_for_a_siblings_sake_have_been_restarted_too)
     cop_picture_free(picture);
 }
 
-static int
-be_above(cop_bytes arg)
-{
-    cop_pid *below = *(cop_pid *const *)arg.data;
-    ck_assert_int_eq(cop_spawn(below, test_wait_for_end, .link = true), 0);
-    return test_wait_for_end((cop_bytes){0});
-}
+static _Atomic uint64_t below;
 
-static bool
-is_set(const cop_pid *pid)
+static int
+be_above(cop_bytes unused)
 {
-    cop_pid now;
-    memcpy(&now, pid, sizeof now);
-    return now.id != 0;
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .link = true), 0);
+    atomic_store(&below, pid.id);
+    return test_wait_for_end(unused);
 }
 
 TEST(others_stand_below_who_started_them_with_a_link)
 {
-    static cop_pid below;
-    cop_pid *where = &below, pid;
-    ck_assert_int_eq(cop_spawn(&pid, be_above, .arg = COP_BYTES(where)), 0);
-    EVENTUALLY(cop_processes(NULL, 0) == 3);
-    EVENTUALLY(is_set(&below));
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, be_above), 0);
+    EVENTUALLY(atomic_load(&below) != 0);
     cop_picture *picture = take();
     is_a_tree(picture);
-    ck_assert(cop_pid_eq(above(picture, below), pid));
+    ck_assert(cop_pid_eq(above(picture, (cop_pid){atomic_load(&below)}), pid));
     ck_assert(cop_pid_eq(above(picture, pid), COP_NOBODY));
     cop_picture_free(picture);
 }
