@@ -42,6 +42,7 @@ demo_objects = $(call object,$(sort $(wildcard demos/$(1)/*.c)))
 
 ARCHIVE := $(BUILD)/libcoppice.a
 SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
+POSTMORTEM := $(BUILD)/coppice-postmortem
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
 PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
 BENCH   := $(BUILD)/bench $(BUILD)/bench-count
@@ -100,7 +101,7 @@ SHARED_FLAGS = -shared -Wl,-soname,libcoppice.so.$(SOVERSION) \
 # ---------------------------------------------------------------- the library
 
 .PHONY: all
-all: $(ARCHIVE) $(BUILD)/libcoppice.so ## build both libraries into build/ (the default)
+all: $(ARCHIVE) $(BUILD)/libcoppice.so $(POSTMORTEM) ## build both libraries into build/ (the default)
 
 $(call object,$(LIB_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
@@ -122,6 +123,17 @@ $(BUILD)/libcoppice.so.$(SOVERSION): $(SHARED)
 
 $(BUILD)/libcoppice.so: $(BUILD)/libcoppice.so.$(SOVERSION)
 	$(Q)ln -sf $(<F) $@
+
+# What a flight recorder's file says.
+POSTMORTEM_OBJ := $(call object,$(sort $(wildcard supervisor/observe/postmortem*.c)))
+
+$(POSTMORTEM_OBJ): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) $(INSIDE) -c -o $@ $<
+
+$(POSTMORTEM): $(POSTMORTEM_OBJ) $(ARCHIVE)
+	@echo "  LD    $@"
+	$(Q)$(LINK) -o $@ $^ -lck
 
 # Other flags or another set of sources are changes like any other.
 quoted = '$(subst ','\'',$(strip $(1)))'
@@ -180,6 +192,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 # Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
 $(BUILD)/tests/stress/test_steady: private LDFLAGS += $(call wrapped,tests/stress/test_steady.c)
+
+$(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
+    $(filter-out %/postmortem.o,$(POSTMORTEM_OBJ))
 
 # Tests of the demos' parts stand on all of them but their main().
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
@@ -266,7 +281,8 @@ install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -d "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(LIBDIR)/pkgconfig"
 	install -m 644 include/coppice.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/coppice"
-	$(if $(wildcard $(TOP)),install -D -m 755 $(TOP) "$(DESTDIR)$(BINDIR)/coppice-top")
+	install -d "$(DESTDIR)$(BINDIR)"
+	install -m 755 $(POSTMORTEM) $(wildcard $(TOP)) "$(DESTDIR)$(BINDIR)"
 	install -m 644 $(ARCHIVE) $(SHARED) "$(DESTDIR)$(LIBDIR)"
 	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice.so.$(SOVERSION)"
 	ln -sf libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice.so"
@@ -278,9 +294,10 @@ install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(INCLUDEDIR)/coppice.h"
-	rm -f "$(DESTDIR)$(LIBDIR)"/libcoppice.a "$(DESTDIR)$(LIBDIR)"/libcoppice.so \
+	rm -f "$(DESTDIR)$(BINDIR)"/$(notdir $(POSTMORTEM)) "$(DESTDIR)$(BINDIR)"/$(notdir $(TOP)) \
+	    "$(DESTDIR)$(LIBDIR)"/libcoppice.a "$(DESTDIR)$(LIBDIR)"/libcoppice.so \
 	    "$(DESTDIR)$(LIBDIR)"/libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)"/$(notdir $(SHARED)) \
-	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc "$(DESTDIR)$(BINDIR)/coppice-top"
+	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc
 
 .PHONY: clean
 clean: ## remove every variant's build folder

@@ -11,6 +11,7 @@
 
 #include "runtime/name.h"
 #include "runtime/process.h"
+#include "runtime/recorder.h"
 #include "runtime/table.h"
 #include "runtime/tag.h"
 
@@ -159,6 +160,7 @@ copi_show_strategy(const char *strategy)
         void *out;
     } word = {.in = strategy};
     copi_store_relaxed_ptr(&copi_here.process->strategy, word.out);
+    copi_recorder_kind(copi_here.process, "supervisor");
 }
 
 /* The pid is compared under the lock, under which a new tenant of the record clears the last one's

@@ -310,7 +310,7 @@ static uint64_t
 put(struct copi_ring *ring, uint64_t when, uint64_t other, uint64_t what, uint64_t outcome)
 {
     uint64_t number = copi_load_relaxed_64(&ring->written);
-    struct copi_recording_record *record = &ring->records[number & recorder.mask];
+    struct copi_recording_record *record = &copi_ring_records(ring)[number & recorder.mask];
     copi_store_release_64(&record->when, when); /* all pair with fetch_live */
     copi_store_release_64(&record->other, other);
     copi_store_release_64(&record->what, what | (number & 0xffffff) << 32);
@@ -347,7 +347,7 @@ static void
 set_outcome(struct copi_ring *ring, uint64_t number, uint32_t took, int32_t code)
 {
     if (copi_load_relaxed_64(&ring->written) - number <= recorder.mask) {
-        copi_store_relaxed_64(&ring->records[number & recorder.mask].outcome,
+        copi_store_relaxed_64(&copi_ring_records(ring)[number & recorder.mask].outcome,
                               copi_recording_outcome(took, code));
     }
 }
@@ -598,6 +598,15 @@ copi_recorder_name(struct copi_process *process, const char *name)
 }
 
 void
+copi_recorder_kind(struct copi_process *self, const char *kind)
+{
+    struct copi_ring *ring = ring_of(self);
+    if (ring) {
+        set_text(ring->kind, sizeof ring->kind, kind);
+    }
+}
+
+void
 copi_recorder_disowned(struct copi_process *process)
 {
     struct copi_ring *ring = copi_load_acquire_ptr(&process->ring); /* pairs with enter */
@@ -626,7 +635,8 @@ static bool
 fetch_live(void *env, uint64_t number, uint64_t words[4])
 {
     const struct copi_ring *ring = env;
-    const struct copi_recording_record *record = &ring->records[number & recorder.mask];
+    const struct copi_recording_record *record =
+        &copi_ring_records_of(ring)[number & recorder.mask];
     words[0] = copi_load_acquire_64(&record->when); /* all pair with put */
     words[1] = copi_load_acquire_64(&record->other);
     words[2] = copi_load_acquire_64(&record->what);

@@ -1,7 +1,7 @@
 /*
  * runtime/recorder.h - the flight recorder: each process writes down what it does.
  *
- * Room: runtime/. All but the first four: the process itself, of itself.
+ * Room: runtime/. What a process does: itself, of itself.
  */
 #ifndef COPI_RUNTIME_RECORDER_H
 #define COPI_RUNTIME_RECORDER_H
@@ -37,6 +37,9 @@ void copi_recorder_leave(struct copi_process *self);
 
 /* It has a name. Whoever gives it, while it cannot end: under name.c's lock. */
 void copi_recorder_name(struct copi_process *process, const char *name);
+
+/* It has turned out to be something else than its behaviour says. */
+void copi_recorder_kind(struct copi_process *self, const char *kind);
 
 /* By whom it is ended, who is not itself: its thread may still write. */
 void copi_recorder_disowned(struct copi_process *process);

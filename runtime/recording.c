@@ -20,20 +20,37 @@ _Static_assert(sizeof(struct copi_ring) == 256, "a multiple of a line of the cac
 
 /* ---------------------------------------------------------------- time */
 
+static double
+guess(const struct copi_recording_head *head)
+{
+    return head->ticks_in_a_second ? 1e9 / (double)head->ticks_in_a_second : 1.0;
+}
+
+/* From the beginning to then; 0: that cannot be told. */
+static double
+pace(const struct copi_recording_head *head, uint64_t ticks, int64_t time)
+{
+    return ticks > head->ticks && time > head->time
+               ? (double)(time - head->time) / (double)(ticks - head->ticks)
+               : 0.0;
+}
+
+bool
+copi_recording_is_anchor(const struct copi_recording_head *head, uint64_t ticks, int64_t time)
+{
+    double measured = pace(head, ticks, time);
+    return measured > 0.9 * guess(head) && measured < 1.1 * guess(head);
+}
+
 struct copi_recording_clock
 copi_recording_clock_of(const struct copi_recording_head *head, uint64_t ticks, int64_t time)
 {
-    struct copi_recording_clock clock = {.ticks = head->ticks, .time = head->time};
-    const uint64_t known = head->ticks_in_a_second;
-    clock.nanoseconds = known ? 1e9 / (double)known : 1.0;
-    /* A second anchor that says something quite different is not one. */
-    double measured = ticks > head->ticks && time > head->time
-                          ? (double)(time - head->time) / (double)(ticks - head->ticks)
-                          : 0.0;
-    if (measured > 0.9 * clock.nanoseconds && measured < 1.1 * clock.nanoseconds) {
-        clock.nanoseconds = measured;
-    }
-    return clock;
+    bool is_anchor = copi_recording_is_anchor(head, ticks, time);
+    return (struct copi_recording_clock){
+        .ticks = head->ticks,
+        .time = head->time,
+        .nanoseconds = is_anchor ? pace(head, ticks, time) : guess(head),
+    };
 }
 
 /* A record may have been made a moment before the clock was read first. */

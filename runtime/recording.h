@@ -51,6 +51,7 @@ enum copi_ring_state {
     COPI_RING_DISOWNED,
 };
 
+/* The head of a ring, behind which its records are. */
 struct copi_ring {
     copi_atomic64 pid; /* 0: it changes hands */
     copi_atomic64 parent, written;
@@ -61,8 +62,19 @@ struct copi_ring {
     uint32_t next;       /* recorder.c's */
     char name[64], label[64], kind[24];
     char unused[256 - 6 * 8 - 2 * 4 - 64 - 64 - 24];
-    struct copi_recording_record records[];
 };
+
+static inline struct copi_recording_record *
+copi_ring_records(struct copi_ring *ring)
+{
+    return (struct copi_recording_record *)(ring + 1);
+}
+
+static inline const struct copi_recording_record *
+copi_ring_records_of(const struct copi_ring *ring)
+{
+    return (const struct copi_recording_record *)(ring + 1);
+}
 
 struct copi_recording_tag {
     copi_atomic32 is_there;
@@ -116,7 +128,10 @@ struct copi_recording_clock {
     double nanoseconds; /* in a tick */
 };
 
-/* The longer the time between the two, the better. */
+/* Whether that can be a second moment: the pace from the beginning to it is about what was measured there. */
+bool copi_recording_is_anchor(const struct copi_recording_head *head, uint64_t ticks, int64_t time);
+
+/* With a second moment, or without if it cannot be one. The longer the time between the two, the better. */
 struct copi_recording_clock copi_recording_clock_of(const struct copi_recording_head *head,
                                                     uint64_t ticks, int64_t time);
 int64_t copi_recording_time(const struct copi_recording_clock *clock, uint64_t ticks);

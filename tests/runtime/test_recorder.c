@@ -625,7 +625,7 @@ TEST_TIMES(4, what_was_written_survives_a_kill)
     ck_assert_str_eq(ring->name, "server");
     ck_assert_uint_gt(ring->written, 1000);
     for (uint64_t n = ring->written - head->records + 1; n < ring->written; n++) {
-        uint64_t what = ring->records[n % head->records].what;
+        uint64_t what = copi_ring_records_of(ring)[n % head->records].what;
         ck_assert_uint_eq(what >> 32 & 0xffffff, n & 0xffffff);
         ck_assert(what >> 56 == COP_RECORD_CALL || what >> 56 == COP_RECORD_CAST
                   || what >> 56 == COP_RECORD_WAIT);
