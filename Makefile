@@ -235,12 +235,16 @@ $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $^ -lck
 
-.PHONY: bench bench-peers
+.PHONY: bench bench-peers bench-redis
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
 	@$< $(ARGS)
 
 bench-peers: $(BUILD)/bench ## measure side by side with Erlang, Elixir, Go and CAF; ARGS="-n 5 call cast"
 	@BUILD=$(BUILD) tests/bench/peers.sh $(ARGS)
+
+bench-redis: $(BUILD)/demos/kv ## measure the key-value daemon beside Redis; ARGS="-w": watched and not
+	@.ci/deps redis
+	@BUILD=$(BUILD) tests/bench/redis.sh $(ARGS)
 
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"

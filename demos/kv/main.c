@@ -8,6 +8,7 @@
 #include "demos/kv/server.h"
 
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -133,6 +134,14 @@ raise_descriptor_limit(void)
     }
 }
 
+/* Who is woken waits until who has woken him waits, too, or another core is free, instead of taking his core
+ * from him: with a process for each client that is a third of the work less. All threads inherit it. */
+static void
+switch_seldom(void)
+{
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
+}
+
 int
 main(int argc, char **argv)
 {
@@ -142,6 +151,7 @@ main(int argc, char **argv)
         return status;
     }
     raise_descriptor_limit();
+    switch_seldom();
     cop_socket listener;
     char address[128];
     int error = server_listen(o.host, o.port, &listener);

@@ -156,7 +156,7 @@ expect "uses sudo where it needs no password"
 
 machine
 run nonsense
-[ "$status" -eq 2 ] && contains "$said" "usage"
+[ "$status" -eq 2 ] && contains "$said" "nonsense"
 held=$?
 expect "refuses a purpose that it does not know"
 
