@@ -16,6 +16,7 @@
  *   KVServer.Supervisor below
  *
  *     kv                              one for one: two applications that do not share their fate
+ *     |-- observer                    if asked for: shows the tree to tools
  *     |-- kv.supervisor               rest for one
  *     |   |-- bucket_supervisor
  *     |   |   |-- 0, ...              agents, permanent
@@ -50,12 +51,12 @@
 #define BUCKET_PERIOD   5
 
 static int
-run_tree(cop_socket listener, const cop_child_spec *buckets, size_t count)
+run_tree(const struct application *a, const cop_child_spec *buckets)
 {
     const cop_supervisor_spec bucket_supervisor = {
         .name = BUCKET_SUPERVISOR,
         .children = buckets,
-        .child_count = count,
+        .child_count = a->bucket_count + 1,
         .max_restarts = BUCKET_RESTARTS,
         .max_seconds = BUCKET_PERIOD,
     };
@@ -69,29 +70,35 @@ run_tree(cop_socket listener, const cop_child_spec *buckets, size_t count)
         COP_CHILDREN({.id = "connection_supervisor", .supervisor = &connection_supervisor},
                      {.id = "acceptor",
                       .worker = server_accept,
-                      .arg = COP_BYTES(listener),
+                      .arg = COP_BYTES(a->listener),
                       .restart = COP_PERMANENT}),
     };
-    const cop_supervisor_spec root = {
-        .name = TREE_ROOT,
-        COP_CHILDREN({.id = "kv.supervisor", .supervisor = &supervisor},
-                     {.id = "kv_server.supervisor", .supervisor = &server}),
+    const cop_observer_spec observer = {.path = a->observer};
+    const cop_child_spec children[] = {
+        cop_observer_child(&observer),
+        {.id = "kv.supervisor", .supervisor = &supervisor},
+        {.id = "kv_server.supervisor", .supervisor = &server},
     };
-    return cop_run(&root);
+    size_t left_out = a->observer == NULL;
+    return cop_run(&(cop_supervisor_spec){
+        .name = TREE_ROOT,
+        .children = children + left_out,
+        .child_count = sizeof children / sizeof children[0] - left_out,
+    });
 }
 
 int
-application_run(cop_socket listener, const char *const *buckets, size_t count)
+application_run(const struct application *a)
 {
-    cop_child_spec *children = calloc(count + 1, sizeof *children);
-    if (children == NULL) {
+    cop_child_spec *buckets = calloc(a->bucket_count + 1, sizeof *buckets);
+    if (buckets == NULL) {
         return EXIT_FAILURE;
     }
-    children[0] = bucket_child("0");
-    for (size_t i = 0; i < count; i++) {
-        children[i + 1] = bucket_child(buckets[i]);
+    buckets[0] = bucket_child("0");
+    for (size_t i = 0; i < a->bucket_count; i++) {
+        buckets[i + 1] = bucket_child(a->buckets[i]);
     }
-    int status = run_tree(listener, children, count + 1);
-    free(children);
+    int status = run_tree(a, buckets);
+    free(buckets);
     return status;
 }

@@ -8,14 +8,14 @@
 
 #include <coppice.h>
 
-/*
- * Run the daemon until it is stopped.
- *
- *   listener   it stays the caller's
- *   buckets    names of buckets that are there from the start, besides "0"
- *
- * Returns the program's exit status, as cop_run does.
- */
-int application_run(cop_socket listener, const char *const *buckets, size_t count);
+struct application {
+    cop_socket listener;
+    const char *const *buckets; /* names of those that are there from the start, besides "0" */
+    size_t bucket_count;
+    const char *observer; /* a path for tools that look at the tree; NULL: none */
+};
+
+/* Run the daemon until it is stopped. Returns the program's exit status, as cop_run does. */
+int application_run(const struct application *application);
 
 #endif

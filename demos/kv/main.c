@@ -24,18 +24,21 @@ struct options {
     unsigned port;
     const char *buckets[MAX_BUCKETS];
     size_t bucket_count;
+    const char *observer;
 };
 
 static void
 usage(FILE *to)
 {
-    (void)fprintf(to,
-                  "usage: kv [--host ADDRESS] [--port PORT] [--buckets NAME,NAME...]\n"
-                  "A supervised key-value daemon; redis-cli can talk to it.\n"
-                  "  --host     where to listen; without it %s\n"
-                  "  --port     without it %d; 0 takes a free one\n"
-                  "  --buckets  buckets that are there from the start, besides \"0\"\n",
-                  DEFAULT_HOST, DEFAULT_PORT);
+    (void)fprintf(
+        to,
+        "usage: kv [--host ADDRESS] [--port PORT] [--buckets NAME,NAME...] [--observer PATH]\n"
+        "A supervised key-value daemon; redis-cli can talk to it.\n"
+        "  --host     where to listen; without it %s\n"
+        "  --port     without it %d; 0 takes a free one\n"
+        "  --buckets  buckets that are there from the start, besides \"0\"\n"
+        "  --observer a Unix socket at which tools may look at the tree\n",
+        DEFAULT_HOST, DEFAULT_PORT);
 }
 
 static bool
@@ -88,11 +91,9 @@ static int
 parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"host", required_argument, NULL, 'h'},
-        {"port", required_argument, NULL, 'p'},
-        {"buckets", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, '?' + 1},
-        {0},
+        {"host", required_argument, NULL, 'h'},    {"port", required_argument, NULL, 'p'},
+        {"buckets", required_argument, NULL, 'b'}, {"observer", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, '?' + 1},      {0},
     };
     bool ok = true;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing else runs yet */
@@ -106,6 +107,9 @@ parse_options(int argc, char **argv, struct options *o)
             break;
         case 'b':
             ok = parse_buckets(optarg, o);
+            break;
+        case 'o':
+            o->observer = optarg;
             break;
         case '?' + 1:
             usage(stdout);
@@ -166,7 +170,12 @@ main(int argc, char **argv)
                  "and type:        SET milk 2, GET milk, TREE, CRASH 0, TREE, SHUTDOWN\n",
                  address, o.host, server_stats().port);
     (void)fflush(stdout);
-    status = application_run(listener, o.buckets, o.bucket_count);
+    status = application_run(&(struct application){
+        .listener = listener,
+        .buckets = o.buckets,
+        .bucket_count = o.bucket_count,
+        .observer = o.observer,
+    });
     (void)cop_socket_close(listener);
     return status;
 }

@@ -177,6 +177,14 @@ has_the_buckets_of_its_command_line()
     [ "$(cli --raw buckets | tr '\n' ' ')" = "0 fruit tools " ]
 }
 
+shows_its_tree_to_who_may_look()
+{
+    kill_daemon
+    start --observer "$dir/observer" || return
+    [ "$(stat -c %a "$dir/observer")" = 600 ] && cli --raw tree | grep -q -- '-- observer ' || return
+    kill -TERM "$daemon" && ends_with 0 && [ ! -e "$dir/observer" ]
+}
+
 has_units_that_systemd_accepts()
 {
     command -v systemd-analyze > /dev/null || return 0
