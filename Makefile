@@ -226,6 +226,7 @@ $(PAGES): %: $(BUILD)/demos/%
 
 args_wordfreq = README.md LICENSE $(FORMATTED)
 args_pipeline = $(BUILD)/pipeline.svg
+args_chaos    = --plain $(if $(LESSON),--lesson $(LESSON)) $(if $(SEED),--seed $(SEED))
 
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
