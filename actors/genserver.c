@@ -209,7 +209,9 @@ static cop_step
 over(struct copi_process *self, cop_step step)
 {
     copi_callback_end(self);
-    copi_record_verdict(self, verdict_of(self, step));
+    if (copi_is_recorded(self)) {
+        copi_recorder_verdict(self, verdict_of(self, step));
+    }
     if (!copi_step_goes_on(step)) {
         copi_note_in_hand(self);
     } else if (self->debug) {
