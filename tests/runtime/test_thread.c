@@ -566,6 +566,45 @@ TEST(a_job_knows_the_guard_below_its_stack)
     ck_assert(!copi_thread_guard(&low, &high)); /* this one is not ours */
 }
 
+/* The kernel cannot read its first byte for us, nor its last, but the one above: how many are so. */
+static void
+look_behind_guard(struct work *work)
+{
+    const void *low, *high;
+    int pipe_ends[2];
+    ck_assert(copi_thread_guard(&low, &high));
+    ck_assert_int_eq(pipe(pipe_ends), 0);
+    work->found = write(pipe_ends[1], low, 1) < 0 && errno == EFAULT;
+    work->found += write(pipe_ends[1], (const char *)high - 1, 1) < 0 && errno == EFAULT;
+    work->found += write(pipe_ends[1], high, 1) == 1;
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+}
+
+TEST(nothing_can_be_reached_in_the_guard)
+{
+    ck_assert_int_eq(finish(look_behind_guard).found, 3);
+}
+
+TEST(a_kernel_that_knows_no_guard_pages_protects_them)
+{
+    test_refuse_system_call(SYS_madvise, EINVAL);
+    ck_assert_int_eq(finish(look_behind_guard).found, 3);
+}
+
+#if !TEST_SANITIZED /* they protect memory of their own */
+TEST(a_stack_that_cannot_be_guarded_is_none)
+{
+    struct work work = {0};
+    finish(NULL);
+    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+    test_refuse_system_call(SYS_madvise, EINVAL);
+    test_refuse_system_call(SYS_mprotect, ENOMEM);
+    ck_assert_int_eq(begin(&work, NULL), -EAGAIN);
+    ck_assert_uint_eq(copi_thread_count(), 0);
+}
+#endif
+
 static void
 take_name(struct work *work)
 {
