@@ -1,6 +1,6 @@
 /*
- * tests/stress/test_steady.c - in steady state send, receive, call and await allocate nothing, and
- * between awake actors they make no system call.
+ * tests/stress/test_steady.c - in steady state send, receive, call, await and tasks allocate nothing, and
+ * between awake actors all but tasks make no system call.
  *
  * Room: tests/. Knows the seam.
  *
@@ -236,6 +236,57 @@ release_futures(void)
     }
 }
 
+/* More threads than any delay keeps busy, each with a pool, for all of them send. */
+enum {
+    THREADS = 32
+};
+static atomic_bool may_end;
+
+static int
+send_and_wait(cop_bytes unused, void *result)
+{
+    (void)unused, (void)result;
+    must(cop_send(cop_self(), COP_TAG(ITEM)) == 0);
+    while (!atomic_load(&may_end)) {
+        must(cop_sleep(COP_MS(1)) == 0);
+    }
+    return 0;
+}
+
+static cop_pid
+start_threads(void)
+{
+    cop_future *tasks[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        tasks[i] = cop_async(send_and_wait);
+    }
+    atomic_store(&may_end, true);
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(cop_await(tasks[i], NULL, 0, SOON), 0);
+        cop_future_release(tasks[i]);
+    }
+    return COP_NOBODY;
+}
+
+static int
+one_more(cop_bytes arg, void *result)
+{
+    *(int *)result = *(const int *)arg.data + 1;
+    return 0;
+}
+
+static void
+run_task(cop_pid unused, int i)
+{
+    (void)unused;
+    int value;
+    cop_future *task = cop_async(one_more, .arg = COP_BYTES(i), .result_size = sizeof i);
+    must(cop_await(task, COP_OUT(value), SOON) == 0);
+    must(value == i + 1);
+    cop_future_release(task);
+}
+
+static const struct scenario tasks = {start_threads, run_task};
 static const struct scenario sends = {start_receiver, send_burst}, calls = {start_server, call},
                              awaits = {start_settler, await};
 
@@ -287,6 +338,12 @@ TEST(in_steady_state_an_await_allocates_nothing)
 {
     play(&awaits, MANY);
     release_futures();
+    check_that_nothing_was_allocated();
+}
+
+TEST(in_steady_state_a_task_allocates_nothing)
+{
+    play(&tasks, MANY);
     check_that_nothing_was_allocated();
 }
 
