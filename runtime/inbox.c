@@ -143,7 +143,7 @@ static void
 evict_oldest(struct copi_process *self)
 {
     struct copi_message **link = &self->inbox.first;
-    while (*link && copi_send_counted(self) > self->limit) {
+    while (*link && copi_send_counted(self) > self->evicts_at) {
         if ((*link)->flags & COPI_COUNTED) {
             struct copi_message *message = copi_list_remove(&self->inbox, link);
             copi_send_uncount(self, message);
@@ -169,7 +169,7 @@ copi_take_in_signals(struct copi_process *self)
         sort(self, message);
         message = next;
     }
-    if (self->limit && self->when_full == COP_FULL_DROP_OLD) {
+    if (self->evicts_at > 0) {
         evict_oldest(self);
     }
     copi_store_relaxed_64(&self->inside, self->inbox.count);
@@ -217,8 +217,7 @@ set_pace(struct copi_process *self, const struct copi_message *message)
 static bool
 has_to_evict(const struct copi_process *self)
 {
-    return self->limit && self->when_full == COP_FULL_DROP_OLD
-           && copi_send_counted(self) > self->limit;
+    return self->evicts_at > 0 && copi_send_counted(self) > self->evicts_at;
 }
 
 struct copi_message *

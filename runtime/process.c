@@ -160,6 +160,9 @@ copi_callback_over(struct copi_process *self)
 
 /* ---------------------------------------------------------------- the record */
 
+_Static_assert(offsetof(struct copi_process, signals) == 64, "a line behind that of the senders");
+_Static_assert(offsetof(struct copi_process, life) > 64, "the owner reads it whenever he sends");
+
 /* What a new process finds. What senders of the last one may still touch is left as it is. */
 static void
 clear(struct copi_process *process, const struct copi_behaviour *behaviour)
@@ -532,6 +535,7 @@ fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_
     copi_store_relaxed_32(&process->nature, nature_of(spawn->behaviour));
     process->limit = (uint32_t)(opts->mailbox.limit > INT32_MAX ? INT32_MAX : opts->mailbox.limit);
     process->when_full = opts->mailbox.when_full;
+    process->evicts_at = process->when_full == COP_FULL_DROP_OLD ? process->limit : 0;
     process->contain_faults = opts->contain_faults || copi_fault_contained_by_default();
     process->job = (struct copi_job){
         .run = run_job,

@@ -92,20 +92,22 @@ struct copi_reasons {
 };
 
 struct copi_process {
-    /* --- any thread, atomic: what senders touch */
+    /* --- any thread, atomic: what senders touch. Each send takes this line away from its owner, who must
+     * therefore need nothing of it while he has messages: reading one field here for each of them made
+     * a cast 15 ns dearer for him, and as much for the sender */
     _Alignas(64) copi_atomic64 id; /* its pid; 0: nobody lives here */
     struct copi_mailbox mailbox;
     struct copi_parker parker;
     copi_atomic64 waits_for; /* the reference it waits under, which names the other; 0: nobody */
-    copi_atomic32 life;      /* enum copi_life */
     copi_atomic64 counted;   /* application messages in a bounded mailbox: see send.c */
-    uint32_t limit;          /* 0: unbounded. Written before the id */
+    uint32_t limit;          /* 0: unbounded. Written before the id; the owner has evicts_at */
     uint32_t when_full;
 
     /* --- any thread, atomic: news that is not in the mailbox; on a line that senders leave alone */
     _Alignas(64)
         copi_atomic32 signals; /* signals are in the mailbox: take in before the next message */
     copi_atomic32 blocked_senders;
+    copi_atomic32 life;               /* enum copi_life */
     copi_atomic32 traps, uncancelled; /* set by the owner; the ladder looks */
     copi_atomic32 generation;         /* written before the id */
     uint32_t index;                   /* of the slot: constant */
@@ -144,7 +146,8 @@ struct copi_process {
     struct copi_message *outgoing; /* waits for room in a mailbox */
     uint64_t next_ref, last_ref;   /* a block of references */
     struct copi_spin spin;
-    unsigned pace; /* how long messages are let gather: inbox.c */
+    unsigned pace;      /* how long messages are let gather: inbox.c */
+    uint32_t evicts_at; /* its limit, if it drops the oldest; 0: it does not */
     enum copi_pending pending;
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;
     bool quiet;       /* its failure is told to who asked for it: no report of a crash */
