@@ -140,6 +140,18 @@ copi_spin_hint(void)
 
 #endif
 
+/* This line will be written soon: have it here by then. A hint; any address will do. */
+static inline void
+copi_prefetch_to_write(const void *at)
+{
+#if defined(__x86_64__)
+    __asm__ __volatile__(
+        "prefetchw %0" ::"m"(*(const char *)at)); /* what the builtin is without it */
+#else
+    __builtin_prefetch(at, 1);
+#endif
+}
+
 COPI_LOAD(_64, uint64_t, copi_atomic64)
 COPI_STORE(_64, uint64_t, copi_atomic64)
 COPI_EXCHANGE(_64, uint64_t, copi_atomic64)

@@ -9,6 +9,11 @@
  * atomic operation, which the owner takes back, all at once, when its own list has run dry. So in
  * steady state nothing is allocated and the two threads share a line once a batch.
  *
+ * What came back is used as it is: each class of nodes comes back by itself, so that the chain is the
+ * owner's new list, and nobody walks it. For its nodes lie in the receiver's cache, and a walk would wait
+ * for each of them in turn. Whoever takes one asks for the next one's line instead, and has it when he
+ * needs it.
+ *
  * Nodes are cut from slabs of 64 KiB that are aligned to their size, so that a node's slab, its pool
  * and its size class are found from its address. Pools are not freed with their thread: nodes of
  * theirs may be anywhere. An orphaned pool is adopted by the next thread that needs one.
@@ -41,7 +46,7 @@ enum {
     SLAB_SIZE = 64 * 1024,
     CLASSES = 4,
     BATCH = 32,  /* nodes that go home together */
-    BATCHES = 4, /* pools that a thread collects for at a time */
+    BATCHES = 8, /* pools, or classes of theirs, that a thread collects for at a time */
 };
 static const uint16_t class_size[CLASSES] = {64, 128, 384, 1024};
 #define HEADER  sizeof(struct copi_message)
@@ -49,6 +54,7 @@ static const uint16_t class_size[CLASSES] = {64, 128, 384, 1024};
 
 _Static_assert(sizeof(struct copi_message) == 40, "with 24 bytes of body a message is one line");
 _Static_assert(sizeof(struct copi_outside) <= 24, "fits where the smallest body does");
+_Static_assert(CLASSES <= BATCHES, "a batch is of one class");
 
 struct slab {
     struct copi_pool *pool;
@@ -60,7 +66,7 @@ struct slab {
 struct batch {
     struct copi_pool *home;
     struct copi_message *first, *last;
-    unsigned count;
+    uint32_t class, count;
 };
 
 struct copi_pool {
@@ -70,8 +76,8 @@ struct copi_pool {
     struct batch batches[BATCHES];
     /* guarded by pools.lock */
     struct copi_pool *next;
-    /* any thread, atomic; a line of its own */
-    _Alignas(64) copi_atomic_ptr returned;
+    /* any thread, atomic; a line of their own */
+    _Alignas(64) copi_atomic_ptr returned[CLASSES];
 };
 
 static struct {
@@ -134,23 +140,30 @@ copi_pool_leave(void)
 static void
 give_back(struct batch *batch)
 {
-    void *top = copi_load_relaxed_ptr(&batch->home->returned);
+    copi_atomic_ptr *returned = &batch->home->returned[batch->class];
+    void *top = copi_load_relaxed_ptr(returned);
     do {
         batch->last->next = top;
-    } while (
-        !copi_cas_ptr(&batch->home->returned, &top, batch->first)); /* pairs with take_returned */
+    } while (!copi_cas_ptr(returned, &top, batch->first)); /* pairs with take_returned */
     *batch = (struct batch){0};
 }
 
-static void
-collect(struct copi_pool *mine, struct copi_pool *home, struct copi_message *node)
+static struct batch *
+begin_batch(struct batch *batch, const struct slab *slab, struct copi_message *last)
 {
-    struct batch *batch = &mine->batches[((uintptr_t)home / sizeof *home) % BATCHES];
-    if (batch->home != home && batch->count > 0) {
+    if (batch->count > 0) {
         give_back(batch);
     }
-    if (batch->count == 0) {
-        *batch = (struct batch){.home = home, .last = node};
+    *batch = (struct batch){.home = slab->pool, .class = slab->class, .last = last};
+    return batch;
+}
+
+static inline void
+collect(struct copi_pool *mine, const struct slab *slab, struct copi_message *node)
+{
+    struct batch *batch = &mine->batches[(((uintptr_t)slab->pool >> 8) + slab->class) % BATCHES];
+    if (batch->home != slab->pool) { /* the classes of one pool are never in one place */
+        begin_batch(batch, slab, node);
     }
     node->next = batch->first;
     batch->first = node;
@@ -170,45 +183,39 @@ copi_pool_flush(void)
     }
 }
 
-static void
-put(struct copi_pool *pool, struct copi_message *node)
+/* Into an empty list: what has come back is the list. */
+static struct copi_message *
+take_returned(struct copi_pool *pool, uint32_t class)
 {
-    uint32_t class = slab_of(node)->class;
-    node->next = pool->free[class];
-    pool->free[class] = node;
-}
-
-static void
-take_returned(struct copi_pool *pool)
-{
-    struct copi_message *node = copi_exchange_ptr(&pool->returned, NULL); /* pairs with give_back */
-    while (node) {
-        struct copi_message *next = node->next;
-        put(pool, node);
-        node = next;
+    copi_atomic_ptr *returned = &pool->returned[class];
+    if (!pool->free[class] && copi_load_relaxed_ptr(returned)) {
+        pool->free[class] = copi_exchange_ptr(returned, NULL); /* pairs with give_back */
     }
+    return pool->free[class];
 }
 
 /* A thread without a pool, and no memory for one: the node goes home by itself. */
 static void
-return_alone(struct copi_pool *home, struct copi_message *node)
+return_alone(const struct slab *slab, struct copi_message *node)
 {
-    struct batch batch = {.home = home, .first = node, .last = node, .count = 1};
+    struct batch batch = {slab->pool, node, node, slab->class, 1};
     give_back(&batch);
 }
 
-static void
-release_node(struct copi_message *node)
+void
+copi_message_release(struct copi_message *node)
 {
-    POISON(node->body, class_size[slab_of(node)->class] - HEADER);
+    const struct slab *slab = slab_of(node);
+    struct copi_pool *mine = copi_here.pool;
+    POISON(node->body, class_size[slab->class] - HEADER);
     copi_live_gone(COPI_LIVE_MESSAGE);
-    struct copi_pool *home = slab_of(node)->pool, *mine = copi_here.pool;
-    if (home == mine) {
-        put(mine, node);
+    if (slab->pool == mine) {
+        node->next = mine->free[slab->class];
+        mine->free[slab->class] = node;
     } else if (mine || (copi_here.process && (mine = make_pool()))) {
-        collect(mine, home, node);
+        collect(mine, slab, node);
     } else {
-        return_alone(home, node); /* a thread that is no process would leave a pool behind */
+        return_alone(slab, node); /* a thread that is no process would leave a pool behind */
     }
 }
 
@@ -241,11 +248,8 @@ add_slab(struct copi_pool *pool, uint32_t class)
 static struct copi_message *
 refill(struct copi_pool *pool, uint32_t class)
 {
-    if (copi_load_relaxed_ptr(&pool->returned)) {
-        take_returned(pool); /* before fresh memory, whose pages are yet to be made */
-    }
-    struct copi_message *node = pool->free[class];
-    if (node) {
+    struct copi_message *node = take_returned(pool, class);
+    if (node) { /* before fresh memory, whose pages are yet to be made */
         pool->free[class] = node->next;
         return node;
     }
@@ -267,6 +271,7 @@ take_node(size_t body)
     struct copi_message *node = pool->free[class];
     if (node) {
         pool->free[class] = node->next;
+        copi_prefetch_to_write(node->next);
     } else {
         node = refill(pool, class);
     }
@@ -395,17 +400,15 @@ copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg 
 }
 
 cop_msg
-copi_message_view(const struct copi_message *message)
+copi_message_view_outside(const struct copi_message *message)
 {
-    cop_msg view = {.tag = message->tag, .from = message->from};
-    if (message->flags & COPI_OUTSIDE) {
-        const struct copi_outside *body = outside_const(message);
-        view.body = (cop_bytes){body->data, body->size};
-        view.drop = message->flags & COPI_COPIED ? NULL : body->drop;
-    } else {
-        view.body = (cop_bytes){message->body, message->size};
-    }
-    return view;
+    const struct copi_outside *body = outside_const(message);
+    return (cop_msg){
+        .tag = message->tag,
+        .body = {body->data, body->size},
+        .drop = message->flags & COPI_COPIED ? NULL : body->drop,
+        .from = message->from,
+    };
 }
 
 void
@@ -430,20 +433,11 @@ copi_message_drop_body(struct copi_message *message)
     message->size = 0;
 }
 
-void
-copi_message_free(struct copi_message *message)
-{
-    if (message->flags & COPI_OUTSIDE) {
-        copi_message_drop_body(message);
-    }
-    release_node(message);
-}
-
 /* The user's msg.drop for a body that lies in its node. */
 static void
 free_by_body(void *body)
 {
-    release_node((struct copi_message *)(void *)((char *)body - HEADER));
+    copi_message_release((struct copi_message *)(void *)((char *)body - HEADER));
 }
 
 /* And for our copy outside it: a name of its own, to be told from a user's free. */
@@ -465,12 +459,12 @@ copi_message_give(struct copi_message *message)
     cop_msg given = copi_message_view(message);
     if (message->flags & COPI_OUTSIDE) {
         given.drop = message->flags & COPI_COPIED ? free_copy : outside(message)->drop;
-        release_node(message);
+        copi_message_release(message);
     } else if (message->size > 0) {
         given.drop = free_by_body;
     } else {
         given.body.data = NULL;
-        release_node(message);
+        copi_message_release(message);
     }
     return given;
 }
@@ -535,10 +529,20 @@ free_slabs_at_home(struct copi_pool *pool, uint32_t class)
 }
 
 static void
+take_all_returned(struct copi_pool *pool, uint32_t class)
+{
+    struct copi_message **end = &pool->free[class];
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = copi_exchange_ptr(&pool->returned[class], NULL); /* pairs with give_back */
+}
+
+static void
 trim(struct copi_pool *pool)
 {
-    take_returned(pool);
     for (uint32_t class = 0; class < CLASSES; class ++) {
+        take_all_returned(pool, class);
         for (struct copi_message *node = pool->free[class]; node; node = node->next) {
             slab_of(node)->at_home++;
         }

@@ -91,7 +91,19 @@ struct copi_message *copi_message_lent(enum copi_kind kind, uint32_t tag, struct
 int copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg *msg);
 
 /* What the user sees of it. */
-cop_msg copi_message_view(const struct copi_message *message);
+cop_msg copi_message_view_outside(const struct copi_message *message);
+static inline cop_msg
+copi_message_view(const struct copi_message *message)
+{
+    if (message->flags & COPI_OUTSIDE) {
+        return copi_message_view_outside(message);
+    }
+    return (cop_msg){
+        .tag = message->tag,
+        .body = {message->body, message->size},
+        .from = message->from,
+    };
+}
 
 /* Run a drop function: it is a user's, and we are in the middle of something, so the process does not end
  * in it. */
@@ -100,8 +112,18 @@ void copi_run_drop(void (*drop)(void *data), void *data);
 /* Let the body go: drop it if it was moved. The message then has none. */
 void copi_message_drop_body(struct copi_message *message);
 
+/* Send the node home, whose body has gone. */
+void copi_message_release(struct copi_message *message);
+
 /* Let the body go and send the node home. */
-void copi_message_free(struct copi_message *message);
+static inline void
+copi_message_free(struct copi_message *message)
+{
+    if (message->flags & COPI_OUTSIDE) {
+        copi_message_drop_body(message);
+    }
+    copi_message_release(message);
+}
 
 /* Hand the message to a user who owns it from now on: cop_msg_release lets it go. */
 cop_msg copi_message_give(struct copi_message *message);

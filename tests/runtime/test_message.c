@@ -329,6 +329,40 @@ TEST(nodes_that_another_thread_frees_come_home_to_the_last_one)
 }
 
 static void *
+free_them_in_batches(void *arg)
+{
+    copi_message_free(copi_message_new(COPI_SEND, 1, 8)); /* it has a pool, so it collects */
+    return free_them(arg);
+}
+
+TEST(nodes_of_every_size_come_home_and_are_the_next_of_their_size)
+{
+    const size_t sizes[] = {8, 100, 300, 900};
+    enum {
+        SIZES = sizeof sizes / sizeof *sizes
+    };
+    for (int i = 0; i < NODES; i++) {
+        nodes[i] = copi_message_new(COPI_SEND, 1, sizes[i % SIZES]);
+        ck_assert_ptr_nonnull(nodes[i]);
+    }
+    in_a_thread(free_them_in_batches, &dropped);
+    copi_alloc_fail_after(0); /* what has come home is enough for as many again */
+    for (int i = 0; i < NODES; i++) {
+        nodes[i] = copi_message_new(COPI_SEND, 1, sizes[i % SIZES]);
+        ck_assert_ptr_nonnull(nodes[i]);
+        memset(nodes[i]->body, i & 0xff, sizes[i % SIZES]);
+    }
+    unsigned wrong = 0;
+    for (int i = 0; i < NODES; i++) {
+        wrong += nodes[i]->body[0] != (i & 0xff);
+        wrong += nodes[i]->body[sizes[i % SIZES] - 1] != (i & 0xff);
+    }
+    ck_assert_uint_eq(wrong, 0);
+    copi_alloc_fail_after(-1);
+    free_them(NULL);
+}
+
+static void *
 free_them_without_memory(void *arg)
 {
     copi_alloc_fail_after(0);
