@@ -82,13 +82,39 @@ copi_refuse_all(struct copi_message *chain, int code, const cop_reason *why)
 
 /* ---------------------------------------------------------------- taking in */
 
-void
-copi_inbox_append(struct copi_process *self, struct copi_message *message)
+static void
+note_oldest(struct copi_process *self)
 {
     if (self->inbox.count == 0) {
         copi_store_relaxed_64(&self->inside_since, copi_load_relaxed_64(&self->mailbox.since));
     }
+}
+
+void
+copi_inbox_append(struct copi_process *self, struct copi_message *message)
+{
+    note_oldest(self);
     copi_list_append(&self->inbox, message);
+}
+
+/* Whether all of it joins the inbox, as it is. The line of each message was here when it was taken: to
+ * ask each one again would fetch them anew when there are many. */
+static bool
+is_for_inbox(const struct copi_process *self, const struct copi_taken *taken)
+{
+    const uint32_t always = 1u << COPI_SEND | 1u << COPI_CAST;
+    const uint32_t to_servers = always | 1u << COPI_CALL | 1u << COPI_STOP;
+    uint32_t kinds = copi_is(self, COPI_IS_SERVER) ? to_servers : always;
+    return (taken->kinds & ~kinds) == 0 && !taken->has_stale;
+}
+
+static void
+append_all(struct copi_process *self, const struct copi_taken *taken)
+{
+    note_oldest(self);
+    *self->inbox.end = taken->first;
+    self->inbox.end = &taken->last->next;
+    self->inbox.count += taken->count;
 }
 
 static void
@@ -138,6 +164,16 @@ sort(struct copi_process *self, struct copi_message *message)
     }
 }
 
+static void
+sort_all(struct copi_process *self, struct copi_message *message)
+{
+    while (message) {
+        struct copi_message *next = message->next;
+        sort(self, message);
+        message = next;
+    }
+}
+
 /* Only the receiver evicts, so that senders need nothing but a count. */
 static void
 evict_oldest(struct copi_process *self)
@@ -155,6 +191,44 @@ evict_oldest(struct copi_process *self)
     }
 }
 
+/*
+ * A receiver that keeps up with a stream takes each message singly, and the line of the mailbox goes to
+ * and fro for each. So it lets a few more come; less than half a microsecond, and not while somebody else
+ * wants the core. Whether it is a stream shows in what it gets: who lets two gather and gets one has made
+ * somebody wait who waits for him, and does not try again soon. Requests are never let wait.
+ */
+enum {
+    FIRST_PACE = 8, /* rounds */
+    MOST_PACE = 32,
+    PATIENCE = 64, /* so many are taken singly before it tries again */
+};
+
+static void
+let_gather(struct copi_process *self)
+{
+    if (self->pace > 0 && copi_spin_allowed()) {
+        self->has_gathered = true;
+        for (unsigned i = 0; i < self->pace; i++) {
+            copi_spin_hint();
+        }
+    }
+}
+
+static void
+set_pace(struct copi_process *self, const struct copi_taken *taken)
+{
+    bool has_gathered = self->has_gathered;
+    self->has_gathered = false;
+    if (taken->kinds & 1u << COPI_CALL || (has_gathered && taken->count == 1)) {
+        self->pace = 0;
+        self->patience = PATIENCE;
+    } else if (has_gathered && taken->count > 1 && self->pace < MOST_PACE) {
+        self->pace++;
+    } else if (taken->count > 0 && self->pace == 0 && self->patience-- == 0) {
+        self->pace = FIRST_PACE;
+    }
+}
+
 void
 copi_take_in_signals(struct copi_process *self)
 {
@@ -163,11 +237,13 @@ copi_take_in_signals(struct copi_process *self)
          * sets it again. Pairs with copi_send_signal's store. */
         copi_exchange_32(&self->signals, 0);
     }
-    struct copi_message *message = copi_mailbox_take(&self->mailbox);
-    while (message) {
-        struct copi_message *next = message->next;
-        sort(self, message);
-        message = next;
+    struct copi_taken taken =
+        copi_mailbox_take_all(&self->mailbox, copi_load_relaxed_32(&self->generation));
+    set_pace(self, &taken);
+    if (taken.first && is_for_inbox(self, &taken)) {
+        append_all(self, &taken);
+    } else if (taken.first) {
+        sort_all(self, taken.first);
     }
     if (self->evicts_at > 0) {
         evict_oldest(self);
@@ -186,34 +262,6 @@ copi_take_in(struct copi_process *self)
     copi_exit_point(self);
 }
 
-/*
- * A receiver that keeps up with a stream takes each message singly, and the line of the mailbox goes to
- * and fro for each. So after messages that nobody waits for an answer to, it lets a few more come; less
- * than half a microsecond, and not while somebody else wants the core.
- */
-static void
-let_gather(const struct copi_process *self)
-{
-    if (self->pace > 0 && copi_spin_allowed()) {
-        for (unsigned i = 0; i < self->pace; i++) {
-            copi_spin_hint();
-        }
-    }
-}
-
-static void
-set_pace(struct copi_process *self, const struct copi_message *message)
-{
-    enum {
-        MOST = 32
-    };
-    if (message->kind == COPI_CALL || cop_pid_eq(message->from, self->pid)) {
-        self->pace = 0;
-    } else if (self->pace < MOST) {
-        self->pace++;
-    }
-}
-
 static bool
 has_to_evict(const struct copi_process *self)
 {
@@ -223,6 +271,10 @@ has_to_evict(const struct copi_process *self)
 struct copi_message *
 copi_next_message(struct copi_process *self)
 {
+    struct copi_message *message = copi_message_at_hand(self);
+    if (message) {
+        return message;
+    }
     if (self->inbox.count == 0) {
         let_gather(self);
     }
@@ -255,18 +307,6 @@ copi_look_for(struct copi_process *self, struct copi_look *look,
         }
     }
     return NULL;
-}
-
-void
-copi_message_handled(struct copi_process *self, struct copi_message *message)
-{
-    copi_store_relaxed_64(&self->handled, copi_load_relaxed_64(&self->handled) + 1);
-    copi_store_relaxed_64(&self->inside, self->inbox.count);
-    set_pace(self, message);
-    copi_record_message(self, message);
-    if (message->flags & COPI_COUNTED) {
-        copi_send_uncount(self, message);
-    }
 }
 
 /* ---------------------------------------------------------------- public */

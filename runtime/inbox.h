@@ -7,6 +7,8 @@
 #define COPI_RUNTIME_INBOX_H
 
 #include "runtime/process.h"
+#include "runtime/recorder.h"
+#include "runtime/send.h"
 
 void copi_list_init(struct copi_list *list);
 void copi_list_append(struct copi_list *list, struct copi_message *message);
@@ -26,6 +28,23 @@ void copi_take_in(struct copi_process *self);
 /* The same where the process must not end. */
 void copi_take_in_signals(struct copi_process *self);
 
+/* The oldest message, out of the inbox, if nothing has to be looked at before; else NULL. */
+static inline struct copi_message *
+copi_message_at_hand(struct copi_process *self)
+{
+    struct copi_list *inbox = &self->inbox;
+    struct copi_message *message = inbox->first;
+    if (!message || self->evicts_at > 0 || copi_load_relaxed_32(&self->signals)) {
+        return NULL;
+    }
+    inbox->first = message->next;
+    if (!inbox->first) {
+        inbox->end = &inbox->first;
+    }
+    inbox->count--;
+    return message;
+}
+
 /* The oldest message, out of the inbox; NULL: none. Signals act first: an exit point. */
 struct copi_message *copi_next_message(struct copi_process *self);
 
@@ -42,7 +61,16 @@ struct copi_message *copi_look_for(struct copi_process *self, struct copi_look *
                                    void *env);
 
 /* It is in the hands of the user from now on: bounds count it no more. */
-void copi_message_handled(struct copi_process *self, struct copi_message *message);
+static inline void
+copi_message_handled(struct copi_process *self, struct copi_message *message)
+{
+    copi_store_relaxed_64(&self->handled, copi_load_relaxed_64(&self->handled) + 1);
+    copi_store_relaxed_64(&self->inside, self->inbox.count);
+    copi_record_message(self, message);
+    if (message->flags & COPI_COUNTED) {
+        copi_send_uncount(self, message);
+    }
+}
 
 /* Let go of a message that nobody will get: a request is refused with `code`. */
 void copi_refuse(struct copi_message *message, int code);

@@ -30,34 +30,45 @@
  */
 #include "runtime/mailbox.h"
 
-static struct copi_message *
-oldest_first(struct copi_message *newest)
+static inline struct copi_taken
+oldest_first(struct copi_message *newest, uint32_t generation)
 {
-    struct copi_message *list = NULL;
+    struct copi_taken taken = {.last = newest};
+    uint32_t stale = 0;
     while (newest) {
         struct copi_message *older = newest->next;
+        taken.kinds |= 1u << newest->kind;
+        stale |= newest->generation ^ generation;
+        taken.count++;
         /* Not written when it is so already: a single message's line stays clean. */
         /* cppcheck-suppress duplicateConditionalAssign */
-        if (newest->next != list) {
-            newest->next = list;
+        if (newest->next != taken.first) {
+            newest->next = taken.first;
         }
-        list = newest;
+        taken.first = newest;
         newest = older;
     }
-    return list;
+    taken.has_stale = stale != 0;
+    return taken;
+}
+
+struct copi_taken
+copi_mailbox_take_all(struct copi_mailbox *mailbox, uint32_t generation)
+{
+    if (!copi_mailbox_has_news(mailbox)) {
+        return (struct copi_taken){0};
+    }
+    uint64_t word = copi_exchange_64(&mailbox->word, 0); /* pairs with copi_mailbox_push() */
+    if (word & COPI_MAILBOX_CLOSED) { /* disowned under our feet: it stays closed */
+        word = copi_exchange_64(&mailbox->word, COPI_MAILBOX_CLOSED);
+    }
+    return oldest_first(copi_mailbox_node(word), generation);
 }
 
 struct copi_message *
 copi_mailbox_take(struct copi_mailbox *mailbox)
 {
-    if (!copi_mailbox_has_news(mailbox)) {
-        return NULL;
-    }
-    uint64_t word = copi_exchange_64(&mailbox->word, 0); /* pairs with copi_mailbox_push() */
-    if (word & COPI_MAILBOX_CLOSED) {
-        return copi_mailbox_close(mailbox); /* disowned under our feet: it stays closed */
-    }
-    return oldest_first(copi_mailbox_node(word));
+    return copi_mailbox_take_all(mailbox, 0).first;
 }
 
 bool
@@ -78,7 +89,8 @@ struct copi_message *
 copi_mailbox_close(struct copi_mailbox *mailbox)
 {
     /* Pairs with copi_mailbox_push(): what was pushed before is here, later pushes see CLOSED. */
-    return oldest_first(copi_mailbox_node(copi_exchange_64(&mailbox->word, COPI_MAILBOX_CLOSED)));
+    uint64_t word = copi_exchange_64(&mailbox->word, COPI_MAILBOX_CLOSED);
+    return oldest_first(copi_mailbox_node(word), 0).first;
 }
 
 void

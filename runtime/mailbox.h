@@ -81,7 +81,18 @@ copi_mailbox_has_news(const struct copi_mailbox *mailbox)
     return (copi_load_relaxed_64(&mailbox->word) & COPI_MAILBOX_NODE_MASK) != 0;
 }
 
-/* Receiver only: all that was sent, oldest first; NULL: nothing. */
+/* What has been taken, and what was to be seen of it on the way. */
+struct copi_taken {
+    struct copi_message *first, *last; /* oldest first; NULL: nothing */
+    size_t count;
+    uint32_t kinds; /* a bit for each enum copi_kind that is among them */
+    bool has_stale; /* one or more are for another generation */
+};
+
+/* Receiver only: all that was sent. */
+struct copi_taken copi_mailbox_take_all(struct copi_mailbox *mailbox, uint32_t generation);
+
+/* The same, for who looks at each anyway. */
 struct copi_message *copi_mailbox_take(struct copi_mailbox *mailbox);
 
 /* Receiver only: about to sleep. false: there is something to take. */

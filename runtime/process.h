@@ -146,7 +146,8 @@ struct copi_process {
     struct copi_message *outgoing; /* waits for room in a mailbox */
     uint64_t next_ref, last_ref;   /* a block of references */
     struct copi_spin spin;
-    unsigned pace;      /* how long messages are let gather: inbox.c */
+    unsigned pace, patience; /* how long messages are let gather, and when next: inbox.c */
+    bool has_gathered;
     uint32_t evicts_at; /* its limit, if it drops the oldest; 0: it does not */
     enum copi_pending pending;
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;

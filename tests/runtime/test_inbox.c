@@ -3,6 +3,7 @@
  *
  * Room: tests/.
  */
+#include "runtime/table.h"
 #include "tests/support/support.h"
 
 #include <time.h>
@@ -290,6 +291,58 @@ TEST(a_trapped_exit_keeps_its_place_among_the_messages)
     cop_ref monitor;
     cop_spawn(NULL, trap_and_receive, .monitor = &monitor);
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+/* ---------------------------------------------------------------- letting messages gather */
+
+/* Which he does only where there is a core to spare. */
+static struct copi_process *
+receiver_that_lets_gather(void)
+{
+    struct copi_process *self = copi_table_find(cop_self());
+    self->pace = 8;
+    return self;
+}
+
+static void
+send_and_receive(int count)
+{
+    cop_msg msg;
+    for (int i = 0; i < count; i++) {
+        send_to_self(A);
+    }
+    for (int i = 0; i < count; i++) {
+        ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    }
+}
+
+TEST(who_lets_messages_gather_for_one_does_not_do_so_again_soon)
+{
+    struct copi_process *self = receiver_that_lets_gather();
+    bool is_allowed = copi_spin_allowed();
+    send_and_receive(1);
+    ck_assert_uint_eq(self->pace, is_allowed ? 0 : 8);
+    for (int i = 0; i < 20; i++) {
+        send_and_receive(1);
+    }
+    ck_assert_uint_eq(self->pace, is_allowed ? 0 : 8);
+}
+
+TEST(who_gets_more_when_messages_gather_lets_more_gather)
+{
+    struct copi_process *self = receiver_that_lets_gather();
+    bool is_allowed = copi_spin_allowed();
+    send_and_receive(2);
+    ck_assert_uint_eq(self->pace, is_allowed ? 9 : 8);
+}
+
+TEST(who_takes_messages_singly_tries_to_let_them_gather_in_the_end)
+{
+    struct copi_process *self = copi_table_find(cop_self());
+    for (int i = 0; i < 1000 && self->pace == 0; i++) {
+        send_and_receive(1);
+    }
+    ck_assert_uint_gt(self->pace, 0);
 }
 
 /* ---------------------------------------------------------------- bodies */

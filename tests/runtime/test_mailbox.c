@@ -184,6 +184,55 @@ TEST(an_empty_mailbox_gives_nothing)
     ck_assert_ptr_null(copi_mailbox_take(&mailbox));
 }
 
+TEST(a_take_of_nothing_says_so)
+{
+    copi_mailbox_open(&mailbox);
+    struct copi_taken taken = copi_mailbox_take_all(&mailbox, 1);
+    ck_assert_ptr_null(taken.first);
+    ck_assert_ptr_null(taken.last);
+    ck_assert_uint_eq(taken.count, 0);
+    ck_assert_uint_eq(taken.kinds, 0);
+    ck_assert(!taken.has_stale);
+}
+
+static void
+push_kind(enum copi_kind kind, uint32_t generation)
+{
+    uint64_t count;
+    struct copi_message *m = message(1, 0);
+    m->kind = (uint8_t)kind;
+    m->generation = generation;
+    ck_assert_int_eq(copi_mailbox_push(&mailbox, m, &count), COPI_PUSHED);
+}
+
+TEST(a_take_says_how_many_and_which_is_last_and_what_kinds_there_are)
+{
+    copi_mailbox_open(&mailbox);
+    push_kind(COPI_CAST, 7);
+    push_kind(COPI_SIGNAL, 7); /* the highest; in the middle, where nobody looks for it */
+    push_kind(COPI_CAST, 7);
+    struct copi_taken taken = copi_mailbox_take_all(&mailbox, 7);
+    ck_assert_uint_eq(taken.count, 3);
+    ck_assert_ptr_eq(taken.first->next->next, taken.last);
+    ck_assert_ptr_null(taken.last->next);
+    ck_assert_uint_eq(taken.kinds, 1u << COPI_CAST | 1u << COPI_SIGNAL);
+    ck_assert(!taken.has_stale);
+    free_all(taken.first);
+}
+
+TEST(a_take_says_that_one_of_many_is_for_another_generation)
+{
+    for (uint32_t stale = 0; stale < 3; stale++) {
+        copi_mailbox_open(&mailbox);
+        for (uint32_t i = 0; i < 3; i++) {
+            push_kind(COPI_CAST, i == stale ? 6 : 7);
+        }
+        struct copi_taken taken = copi_mailbox_take_all(&mailbox, 7);
+        ck_assert(taken.has_stale);
+        ck_assert_uint_eq(free_all(taken.first), 3);
+    }
+}
+
 TEST(a_take_gives_all_of_it_oldest_first)
 {
     copi_mailbox_open(&mailbox);

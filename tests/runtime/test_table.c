@@ -186,6 +186,31 @@ TEST(a_message_for_the_tenant_before_is_dropped_and_not_seen)
     test_down(monitor);
 }
 
+static void
+send_among_messages(struct copi_process *to, uint32_t generation, struct copi_message *message)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(cop_send(copi_pid(to), COP_TAG(2)), 0);
+        if (i == 0) {
+            ck_assert_int_eq(copi_deliver(to, generation, message), 0);
+        }
+    }
+}
+
+TEST(a_message_for_the_tenant_before_is_dropped_from_among_others)
+{
+    struct copi_process *self = copi_table_find(cop_self());
+    uint32_t before = generation_of(cop_self()) - 1;
+    send_among_messages(self, before, late_message(&dropped, 4, count_drop));
+    cop_msg msg;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+        ck_assert_uint_eq(msg.tag, 2);
+    }
+    ck_assert_int_eq(cop_receive(&msg, 0), -ETIMEDOUT);
+    ck_assert_int_eq(dropped, 1);
+}
+
 TEST(a_message_for_the_tenant_before_takes_no_place_in_a_bounded_mailbox)
 {
     const cop_mailbox_opts one = {.limit = 1};
