@@ -168,27 +168,35 @@ is_end_of_parent(const struct copi_process *self, const struct copi_message *mes
 }
 
 static cop_step
+stop_as_asked(const struct copi_message *message)
+{
+    cop_reason reason;
+    memcpy(&reason, message->body, sizeof reason);
+    return cop_stop(reason);
+}
+
+static cop_step
+stop_with_parent(const struct copi_message *message)
+{
+    struct cop_exited exited;
+    memcpy(&exited, message->body, sizeof exited);
+    return cop_stop(exited.reason);
+}
+
+static inline cop_step
 handle(struct copi_process *self, const struct copi_message *message)
 {
     switch ((enum copi_kind)message->kind) {
-    case COPI_CALL:
-        return call(self, message);
     case COPI_CAST:
         return cast(self, message);
-    case COPI_STOP: {
-        cop_reason reason;
-        memcpy(&reason, message->body, sizeof reason);
-        return cop_stop(reason);
-    }
+    case COPI_CALL:
+        return call(self, message);
+    case COPI_STOP:
+        return stop_as_asked(message);
     default:
-        break;
+        return is_end_of_parent(self, message) ? stop_with_parent(message)
+                                               : info(self, copi_message_view(message));
     }
-    if (is_end_of_parent(self, message)) {
-        struct cop_exited exited;
-        memcpy(&exited, message->body, sizeof exited);
-        return cop_stop(exited.reason);
-    }
-    return info(self, copi_message_view(message));
 }
 
 static cop_verdict
@@ -204,8 +212,17 @@ verdict_of(const struct copi_process *self, cop_step step)
     return was_asked && self->current->kind != COPI_CALL ? COP_VERDICT_REPLY : COP_VERDICT_NOREPLY;
 }
 
-/* The callback has returned. Its message's body may be somebody else's by now. */
-static cop_step
+/* Its message's body may be somebody else's by now. */
+static void
+note_handled(struct copi_process *self)
+{
+    const struct copi_message *message = self->current;
+    cop_msg handled = COP_TAG(message ? message->tag : COP_MSG_TIMEOUT);
+    copi_debug_note(self, COP_SYS_HANDLED, message ? message->from : COP_NOBODY, &handled);
+}
+
+/* The callback has returned. */
+static inline cop_step
 over(struct copi_process *self, cop_step step)
 {
     copi_callback_end(self);
@@ -215,9 +232,7 @@ over(struct copi_process *self, cop_step step)
     if (!copi_step_goes_on(step)) {
         copi_note_in_hand(self);
     } else if (self->debug) {
-        const struct copi_message *message = self->current;
-        cop_msg handled = COP_TAG(message ? message->tag : COP_MSG_TIMEOUT);
-        copi_debug_note(self, COP_SYS_HANDLED, message ? message->from : COP_NOBODY, &handled);
+        note_handled(self);
     }
     copi_callback_over(self);
     return step;
@@ -225,7 +240,7 @@ over(struct copi_process *self, cop_step step)
 
 /* What the callback has in hand is self->current, so that it is found whatever becomes of the
  * callback. */
-static cop_step
+static inline cop_step
 take_step(struct copi_process *self, struct copi_message *message)
 {
     self->current = message;
@@ -378,6 +393,15 @@ serve_request(struct copi_process *self, struct copi_message *message)
     return cop_ok();
 }
 
+/* The path of one message among many: nothing is asked of the loop itself. */
+static inline struct copi_message *
+at_hand(struct copi_process *self)
+{
+    const struct copi_message *first = self->inbox.first;
+    bool is_plain = first && self->pending == COPI_NONE && !copi_sys_is_request(first);
+    return is_plain ? copi_message_at_hand(self) : NULL;
+}
+
 /*
  * One wait for the next message of the user's, whatever requests come between: they are no reason for
  * an idle timeout to come later. 0 and the message; -ETIMEDOUT; -ECANCELED: it is to stop, as *step
@@ -408,9 +432,9 @@ wait_for_message(struct copi_process *self, cop_time idle, struct copi_message *
 static cop_step
 wait_and_take(struct copi_process *self, cop_time idle)
 {
-    struct copi_message *message;
+    struct copi_message *message = at_hand(self);
     cop_step step;
-    int r = wait_for_message(self, idle, &message, &step);
+    int r = message ? 0 : wait_for_message(self, idle, &message, &step);
     return r == 0 ? take_step(self, message) : r == -ETIMEDOUT ? take_timeout(self) : step;
 }
 

@@ -111,25 +111,6 @@ cop_self(void)
     return copi_enter(&self) == 0 ? self->pid : COP_NOBODY;
 }
 
-void
-copi_callback_begin(struct copi_process *self, const char *name)
-{
-    union {
-        const char *in;
-        void *out;
-    } text = {.in = name};
-    copi_store_relaxed_64(&self->since, (uint64_t)copi_clock_coarse());
-    copi_store_relaxed_ptr(&self->callback, text.out);
-    self->in_user_code = name != NULL;
-}
-
-void
-copi_callback_end(struct copi_process *self)
-{
-    copi_store_relaxed_ptr(&self->callback, NULL);
-    self->in_user_code = false;
-}
-
 /* A request to stop, or an empty token of its own, says nothing of why. */
 void
 copi_note_in_hand(struct copi_process *self)
@@ -141,7 +122,7 @@ copi_note_in_hand(struct copi_process *self)
 }
 
 void
-copi_callback_over(struct copi_process *self)
+copi_callback_over_slow(struct copi_process *self)
 {
     if (self->callback_defers.count > 0) {
         copi_defers_run(self, &self->callback_defers);

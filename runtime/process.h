@@ -340,15 +340,42 @@ void copi_process_foreign_ended(struct copi_process *self);
 bool copi_process_disown(struct copi_process *process);
 
 /* In a callback of the user's from here to copi_callback_end: for cop_inspect and for containment. */
-void copi_callback_begin(struct copi_process *self, const char *name);
-void copi_callback_end(struct copi_process *self);
+static inline void
+copi_callback_begin(struct copi_process *self, const char *name)
+{
+    union {
+        const char *in;
+        void *out;
+    } text = {.in = name};
+    copi_store_relaxed_64(&self->since, (uint64_t)copi_clock_coarse());
+    copi_store_relaxed_ptr(&self->callback, text.out);
+    self->in_user_code = name != NULL;
+}
+
+static inline void
+copi_callback_end(struct copi_process *self)
+{
+    copi_store_relaxed_ptr(&self->callback, NULL);
+    self->in_user_code = false;
+}
 
 /* It ends in the callback of its current message, if it has one: for the report, which comes when the
  * message has gone. */
 void copi_note_in_hand(struct copi_process *self);
 
 /* A callback is over: its deferred calls run, its message goes. */
-void copi_callback_over(struct copi_process *self);
+void copi_callback_over_slow(struct copi_process *self);
+static inline void
+copi_callback_over(struct copi_process *self)
+{
+    struct copi_message *message = self->current;
+    if (!message || message->kind == COPI_CALL || self->callback_defers.count > 0) {
+        copi_callback_over_slow(self);
+    } else {
+        self->current = NULL;
+        copi_message_free(message);
+    }
+}
 
 /* Run a user's function inside which the process does not end: a cop_exit in it comes later. */
 void copi_run_held(struct copi_process *self, void (*fn)(void *arg), void *arg);

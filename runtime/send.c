@@ -53,8 +53,8 @@ copi_send_note_length(struct copi_process *to, uint64_t count)
     }
 }
 
-int
-copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *message)
+static inline int
+deliver(struct copi_process *to, uint32_t generation, struct copi_message *message)
 {
     uint64_t count = 0;
     message->generation = generation;
@@ -69,6 +69,12 @@ copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *
         copi_send_note_length(to, count);
     }
     return 0;
+}
+
+int
+copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *message)
+{
+    return deliver(to, generation, message);
 }
 
 void
@@ -271,8 +277,8 @@ take_back(struct copi_message *message, int code)
     return code == -ECANCELED || code == -ETIMEDOUT || code == -EDEADLK ? code : copi_fail(code);
 }
 
-int
-copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *message)
+static inline int
+send_message(struct copi_process *self, cop_pid to, struct copi_message *message)
 {
     cop_pid pid = copi_resolve(to);
     if (pid.id == 0 && to.id != 0) {
@@ -284,7 +290,7 @@ copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *me
             : process->limit ? copi_send_admit(self, process, pid, message, NULL)
                              : 0;
     if (r == 0) {
-        r = copi_deliver(process, copi_pid_generation(pid), message);
+        r = deliver(process, copi_pid_generation(pid), message);
         if (r && message->flags & COPI_COUNTED) {
             copi_send_uncount(process, message);
         }
@@ -298,6 +304,12 @@ copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *me
 }
 
 int
+copi_send_message(struct copi_process *self, cop_pid to, struct copi_message *message)
+{
+    return send_message(self, to, message);
+}
+
+int
 copi_send(cop_pid to, enum copi_kind kind, const cop_msg *msg)
 {
     struct copi_process *self;
@@ -307,7 +319,7 @@ copi_send(cop_pid to, enum copi_kind kind, const cop_msg *msg)
         return r;
     }
     r = copi_message_from(&message, kind, msg);
-    return r ? copi_fail(r) : copi_send_message(self, to, message);
+    return r ? copi_fail(r) : send_message(self, to, message);
 }
 
 int
