@@ -240,6 +240,7 @@ cop_trim(void)
     }
     copi_thread_trim();
     copi_pool_trim();
+    copi_timer_trim();
 }
 
 void

@@ -53,14 +53,26 @@ int copi_thread_adopt(struct copi_process *process);
 
 /* ---------------------------------------------------------------- locks */
 
-/* For what is rare and short. Lock order: see runtime/process.h. Never held while user code runs. */
+/*
+ * For what is rare and short. Lock order: see runtime/process.h. Never held while user code runs.
+ *
+ * Who finds it taken looks for a moment before he sleeps, where libc can do that: it is held for less
+ * time than it takes to fall asleep, and who gives it back to a sleeper has to wake him.
+ */
 typedef struct copi_lock {
     pthread_mutex_t mutex;
 } copi_lock;
-#define COPI_LOCK_INIT      \
- {                          \
-  PTHREAD_MUTEX_INITIALIZER \
- }
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+# define COPI_LOCK_INIT                  \
+  {                                      \
+   PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP \
+  }
+#else
+# define COPI_LOCK_INIT      \
+  {                          \
+   PTHREAD_MUTEX_INITIALIZER \
+  }
+#endif
 void copi_lock_init(copi_lock *lock);
 void copi_lock_take(copi_lock *lock);
 void copi_lock_give(copi_lock *lock);

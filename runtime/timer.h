@@ -28,6 +28,9 @@ bool copi_timer_cancel(cop_ref timer);
 /* The process ends: what is addressed to it is cancelled. */
 void copi_timer_process_ends(struct copi_process *process);
 
+/* What is kept for timers to come goes back, if none is set. */
+void copi_timer_trim(void);
+
 /* End the timer thread and drop what is pending. It starts again when it is needed. */
 void copi_timer_stop(void);
 

@@ -4,9 +4,11 @@
  * Room: tests/. Case ids (TMR-001) are those of the conformance list. Time is checked from below only.
  */
 #include "runtime/alloc.h"
+#include "runtime/message.h"
 #include "runtime/timer.h"
 #include "tests/support/support.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -767,6 +769,57 @@ TEST(a_shutdown_drops_what_has_not_fired)
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert_uint_eq(atomic_load(&dropped), 10);
 }
+
+TEST(a_timer_takes_the_place_of_one_that_is_gone_and_needs_no_memory)
+{
+    cop_ref first = cop_send_after(cop_self(), COP_TAG(1), COP_SEC(3600)), second = {0};
+    ck_assert_int_eq(cop_cancel_timer(first, NULL), 0);
+    copi_alloc_fail_after(0);
+    for (int i = 0; i < 200; i++) {
+        second = cop_send_after(cop_self(), COP_TAG(1), COP_SEC(3600));
+        ck_assert_int_eq(cop_cancel_timer(second, NULL), 0);
+    }
+    copi_alloc_fail_after(-1);
+    ck_assert_uint_ne(first.id, second.id);
+    ck_assert_int_eq(cop_cancel_timer(first, NULL), -ENOENT);
+}
+
+TEST(trimming_leaves_timers_that_are_set_alone)
+{
+    cop_msg msg;
+    cop_time left;
+    cop_ref other = cop_send_after(cop_self(), COP_TAG(1), COP_SEC(3600));
+    cop_send_after(cop_self(), COP_TAG(2), COP_MS(1));
+    cop_trim();
+    ck_assert_int_eq(cop_receive(&msg, SOON), 0);
+    ck_assert_uint_eq(msg.tag, 2);
+    cop_trim();
+    ck_assert_int_eq(cop_read_timer(other, &left), 0);
+    ck_assert_int_eq(cop_cancel_timer(other, NULL), 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* their malloc is their own */
+TEST(what_is_kept_for_timers_goes_back_when_none_is_set)
+{
+    enum {
+        MANY = 1000
+    };
+    static cop_ref refs[MANY];
+    for (int i = 0; i < MANY; i++) {
+        refs[i] = cop_send_after(cop_self(), COP_TAG(1), COP_SEC(3600));
+    }
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(cop_cancel_timer(refs[i], NULL), 0);
+    }
+    copi_pool_trim();
+    size_t kept = mallinfo2().uordblks;
+    cop_trim();
+    ck_assert_uint_lt(mallinfo2().uordblks + MANY * (size_t)64, kept);
+    ck_assert_int_eq(cop_cancel_timer(refs[0], NULL), -ENOENT); /* and its place is there no more */
+    refs[0] = cop_send_after(cop_self(), COP_TAG(1), COP_SEC(3600));
+    ck_assert_int_eq(cop_cancel_timer(refs[0], NULL), 0);
+}
+#endif
 
 TEST(after_a_shutdown_timers_work_again)
 {
