@@ -21,6 +21,7 @@
 #include "runtime/log_limit.h"
 #include "runtime/log_sink.h"
 #include "runtime/process.h"
+#include "runtime/recorder.h"
 #include "runtime/standard_error.h"
 
 #include <errno.h>
@@ -197,6 +198,9 @@ say(cop_log_level level, const char *message, const cop_field *fields, const cha
         if (!actor[0] && copi_is(self, COPI_IS_FOREIGN)) {
             entry.actor = program_invocation_short_name;
         }
+    }
+    if (level <= COP_LOG_ERROR) {
+        copi_record_note(self, COP_RECORD_LOGGED, COP_NOBODY, 0, 0, message);
     }
     copi_log(&entry, like);
 }

@@ -378,6 +378,16 @@ TEST(a_fault_is_recorded)
     ck_assert_uint_eq(must(pid, COP_RECORD_EXIT)->tag, COP_FAULTED);
 }
 
+TEST(an_error_in_the_log_is_recorded_and_a_warning_is_not)
+{
+    begin();
+    cop_log(COP_LOG_WARNING, "the disk is nearly full");
+    ck_assert_ptr_null(look(cop_self(), COP_RECORD_LOGGED));
+    cop_log(COP_LOG_ERROR, "the disk is full, and has been for longer than it takes to say so");
+    ck_assert_str_eq(must(cop_self(), COP_RECORD_LOGGED)->text,
+                     "the disk is full, and has been for longer than it takes to say so");
+}
+
 TEST(a_name_given_late_is_in_the_file)
 {
     begin();
