@@ -164,6 +164,10 @@ $(TOP): $(call object,$(TOP_SRC))
 	@echo "  LD    $@"
 	$(Q)$(LINK) -o $@ $^ -lncursesw -ltinfo
 
+.PHONY: top-picture
+top-picture: deps-test top $(SEEN) ## draw the README's picture of coppice-top anew
+	@BUILD=$(BUILD) tests/supervisor/observe/draw_top.sh demos/top.svg
+
 # What it is tried with: a daemon whose processes are in every state that there is.
 $(SEEN): $(call object,tests/supervisor/observe/daemon.c) $(ARCHIVE)
 	$(Q)$(LINK) -o $@ $^ -lck

@@ -7,6 +7,7 @@
  */
 #include <coppice.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -45,12 +46,12 @@ answer(void *state, cop_from from, cop_msg request)
 static const cop_genserver hung = {.type = "hung", .init = init_hung, .handle_info = hang};
 static const cop_genserver quiet = {.type = "quiet", .handle_call = answer};
 
-/* Asks again and again. */
+/* Asks again and again, and holds another still. */
 static int
 be_busy(cop_bytes unused)
 {
     (void)unused;
-    int r = 0;
+    int r = cop_sys_suspend(cop_named("held"), COP_SEC(5));
     while (r == 0) {
         cop_call(cop_named("quiet"), COP_TAG(1), NULL, 0, COP_SEC(1));
         r = cop_sleep(COP_MS(2));
@@ -63,6 +64,14 @@ wait_for_hung(cop_bytes unused)
 {
     (void)unused;
     return cop_call(cop_named("hung"), COP_TAG(1), NULL, 0, COP_FOREVER);
+}
+
+static int
+crash_soon(cop_bytes unused)
+{
+    (void)unused;
+    int r = cop_sleep(COP_SEC(2));
+    return r ? r : -EIO;
 }
 
 static int
@@ -97,7 +106,9 @@ main(int argc, char **argv)
         COP_CHILDREN(cop_observer_child(&observer),
                      {.id = "quiet", .name = "quiet", .genserver = &quiet},
                      {.id = "hung", .name = "hung", .genserver = &hung},
+                     {.id = "held", .name = "held", .genserver = &quiet},
                      {.id = "busy", .name = "busy", .worker = be_busy},
+                     {.id = "brief", .worker = crash_soon},
                      {.id = "waits", .name = "waits", .worker = wait_for_hung},
                      {.id = "crew", .supervisor = &crew}),
     });

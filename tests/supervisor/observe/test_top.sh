@@ -172,12 +172,15 @@ check "it opens with the tree" shows '^  root +<.*one_for_one'
 check "children stand below it" shows '^      worker-2 +<.*sleep'
 check "who is stuck is seen, with its mailbox" shows '^    hung .*handle_info [0-9].* 8 '
 check "who waits is seen, and for whom" shows '^    waits .*call hung'
+check "who is held is seen" shows '^    held .*suspended'
 check "messages in a second are seen" shows '^    quiet .* [1-9][0-9]* +0 '
 
 keys m
 check "m sorts by mailbox" first_is hung
 keys s
 check "s sorts by messages" first_is quiet
+keys r
+check "r sorts by restarts" first_is brief
 keys t
 check "t is the tree again" first_is thread
 
@@ -188,7 +191,7 @@ check "its details are there" shows '^mailbox +8 messages'
 keys q
 check "q goes back" shows '^  root '
 
-keys Down Up Home End PPage NPage g G
+keys Down Up Home End PPage NPage G g
 check "moving about does no harm" shows '^  root '
 
 tm resize-window -t top -x 40 -y 10
@@ -205,7 +208,7 @@ stop_daemon
 check "it says that the daemon has gone" shows "trying again"
 check "the last picture stays" shows '^  root '
 start_daemon 40
-check "it finds the next daemon" shows 'worker-12'
+check "it finds the next daemon" shows 'worker-9'
 check "and forgets that one had gone" hides "trying again"
 
 kill -STOP "$daemon"
