@@ -85,9 +85,11 @@ typedef struct cop_observer_spec {
  *
  *     picture          cop_picture_take: "columns NAME …", then "process WORD …" for each, in the order of the
  *                      tree, a word for each column; "total NAME NUMBER" and "live KIND NUMBER"
+ *     events PID [N]   cop_recorder_read: "event TIME WORDS" for each of the last N records, 20 or up to 200, the
+ *                      oldest first. PID may be a name, too, here and below
  *     crash PID, stop PID, suspend PID, resume PID   kill it; cop_stop_process with SHUTDOWN, which a supervisor
  *                      undoes; cop_sys_suspend, cop_sys_resume. Only with .actions, and not to threads that
- *                      the library did not start. PID may be a name, too
+ *                      the library did not start
  *
  * An answer begins with "ok" or "error WORDS", and ends with an empty line. Times are nanoseconds by cop_now.
  * The next question may be sent before the answer has come. A question has at most 255 bytes.

@@ -7,8 +7,10 @@
  */
 #include "supervisor/observe/answers.h"
 
+#include <coppice/memory.h>
 #include <coppice/observe.h>
 #include <coppice/reason.h>
+#include <coppice/recorder.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -194,6 +196,39 @@ copi_answer_picture(struct copi_words *words)
     cop_picture_free(picture);
     return !words->failed;
 }
+
+/* ---------------------------------------------------------------- what was */
+
+static void
+put_events(struct copi_words *words, const cop_record *records, int count)
+{
+    char text[256];
+    say(words, "ok");
+    for (int i = 0; i < count; i++) {
+        copi_words_put(words, "event");
+        copi_words_put_number(words, (uint64_t)records[i].when);
+        say(words, cop_record_string(&records[i], text, sizeof text));
+    }
+    copi_words_end_line(words);
+}
+
+void
+copi_answer_events(struct copi_words *words, cop_pid pid, unsigned count)
+{
+    cop_record *records = cop_alloc(count * sizeof *records);
+    int r = records ? cop_recorder_read(pid, records, count) : -ENOMEM;
+    if (r >= 0) {
+        put_events(words, records, r);
+    } else {
+        copi_answer_error(words, "%s",
+                          r == -EOPNOTSUPP ? "nothing is recorded"
+                          : r == -ESRCH    ? "of that process nothing is recorded"
+                                           : cop_strerror(r));
+    }
+    cop_free(records);
+}
+
+/* ---------------------------------------------------------------- who answers */
 
 void
 copi_answer_greeting(struct copi_words *words, const char *const *actions)

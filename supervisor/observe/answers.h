@@ -11,11 +11,15 @@
 #include <coppice/message.h>
 
 enum {
-    COPI_OBSERVER_VERSION = 1
+    COPI_OBSERVER_VERSION = 1,
+    COPI_MOST_EVENTS = 200,
 };
 
 /* Whole answers, with the empty line at the end. A picture: whether it is one, and not a refusal. */
 bool copi_answer_picture(struct copi_words *words);
+/* What a process did last, up to so many records; `count` from 1 to COPI_MOST_EVENTS. */
+void copi_answer_events(struct copi_words *words, cop_pid pid, unsigned count);
+
 void copi_answer_ok(struct copi_words *words);
 void copi_answer_error(struct copi_words *words, const char *format, ...) COP_PRINTF(2, 3);
 

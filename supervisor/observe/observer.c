@@ -46,6 +46,7 @@ enum {
     LONGEST_QUESTION = 255, /* with its end */
     PIECE = 32 << 10,
     SHOWN = 40, /* of a bad question */
+    USUAL_EVENTS = 20,
 };
 #define PATIENCE   COP_SEC(10)
 #define TICK       COP_SEC(1)
@@ -378,6 +379,32 @@ who(const char *word)
     return cop_pid_parse(word, &pid) == 0 ? pid : cop_whereis(word);
 }
 
+/* A number of events; 0: it is none. */
+static unsigned
+how_many(const char *word)
+{
+    unsigned count = 0;
+    for (; *word >= '0' && *word <= '9' && count <= COPI_MOST_EVENTS; word++) {
+        count = count * 10 + (unsigned)(*word - '0');
+    }
+    return *word || count > COPI_MOST_EVENTS ? 0 : count;
+}
+
+static bool
+answer_events(struct observer *observer, struct connection *connection, const char *const *words)
+{
+    unsigned count = words[2] ? how_many(words[2]) : USUAL_EVENTS;
+    if (count == 0) {
+        return false;
+    }
+    struct answer *answer = new_answer();
+    if (answer) {
+        copi_answer_events(&answer->words, who(words[1]), count);
+    }
+    tell(observer, connection, answer);
+    return true;
+}
+
 /* false: it is none that is answered. */
 static bool
 answer_question(struct observer *observer, struct connection *connection,
@@ -390,6 +417,9 @@ answer_question(struct observer *observer, struct connection *connection,
     if (strcmp(words[0], "picture") == 0 && !words[1]) {
         tell(observer, connection, picture(observer));
         return true;
+    }
+    if (strcmp(words[0], "events") == 0 && words[1]) {
+        return answer_events(observer, connection, words);
     }
     if (observer->spec->actions && is_deed(words[0]) && words[1] && !words[2]) {
         begin_deed(observer, connection, words[0], who(words[1]));
@@ -411,10 +441,11 @@ take_question(struct observer *observer, struct connection *connection, cop_byte
     connection->since = cop_now();
     if (!answer_question(observer, connection, &question)) {
         complain(observer, line);
-        refuse(observer, connection,
-               observer->spec->actions
-                   ? "not one of: picture, crash PID, stop PID, suspend PID, resume PID"
-                   : "not one of: picture");
+        refuse(
+            observer, connection,
+            observer->spec->actions
+                ? "not one of: picture, events PID [N], crash PID, stop PID, suspend PID, resume PID"
+                : "not one of: picture, events PID [N]");
     }
 }
 

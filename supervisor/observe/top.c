@@ -8,6 +8,7 @@
  * any time: then the last picture stays, a line says so, and it looks once in a second whether somebody is
  * back. Nothing of the library is linked, so a daemon of another version is as good.
  */
+#include "supervisor/observe/top_events.h"
 #include "supervisor/observe/top_link.h"
 #include "supervisor/observe/top_picture.h"
 #include "supervisor/observe/top_screen.h"
@@ -34,6 +35,8 @@ static struct top {
     struct top_link link;
     struct top_picture picture;
     struct top_view view;
+    bool asks_events; /* and else for a picture */
+    char *events;
     char status[TOP_CELL];
     int interval_ms;
     int64_t next_ms;  /* when to ask, or to connect */
@@ -75,6 +78,7 @@ static void
 lose(int error)
 {
     say_why(error);
+    top.asks_events = false;
     top.next_ms = now_ms() + SECOND_MS;
 }
 
@@ -152,7 +156,36 @@ take_picture(struct top_picture *picture)
 }
 
 static void
-take_answer(char *answer)
+forget_events(void)
+{
+    free(top.events);
+    top.events = NULL;
+    top.view.events = NULL;
+}
+
+static void
+take_events(char *answer)
+{
+    forget_events();
+    top.events = top_events(answer, top.picture.taken);
+    top.view.events = top.events;
+    free(answer);
+}
+
+/* Of the one that is open, also when it has ended: after each picture. */
+static void
+ask_for_events(void)
+{
+    char question[sizeof top.view.selected + sizeof "events  50\n"];
+    top.asks_events = top.view.is_open && top.view.selected[0];
+    if (top.asks_events) {
+        (void)snprintf(question, sizeof question, "events %s 50\n", top.view.selected);
+        ask(question);
+    }
+}
+
+static void
+take_answer_of_picture(char *answer)
 {
     struct top_picture picture;
     if (top_picture_read(&picture, answer) != 0) {
@@ -164,6 +197,18 @@ take_answer(char *answer)
     }
     top.view.status = NULL;
     take_picture(&picture);
+    ask_for_events();
+}
+
+static void
+take_answer(char *answer)
+{
+    if (top.asks_events) {
+        top.asks_events = false;
+        take_events(answer);
+    } else {
+        take_answer_of_picture(answer);
+    }
 }
 
 static void
@@ -243,6 +288,8 @@ open_selected(void)
         select_row(top.view.at);
         top.view.is_open = true;
         top.view.skipped = 0;
+        top.next_ms = 0; /* for its events */
+        forget_events();
     }
 }
 
@@ -566,5 +613,6 @@ main(int argc, char **argv)
     }
     top_link_close(&top.link);
     top_picture_free(&top.picture);
+    free(top.events);
     return status;
 }

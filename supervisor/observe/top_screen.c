@@ -175,39 +175,53 @@ draw_table(struct top_view *view)
 
 /* ---------------------------------------------------------------- one of them */
 
-/* The lines that are known of it, then what it did last. */
+/* Lines from the second on, but for those that are scrolled away. */
+struct page {
+    int y;
+    size_t skipped;
+};
+
 static void
-draw_details(const struct top_view *view)
+put_on(struct page *page, attr_t look, const char *line)
 {
-    const struct top_row *row = &view->picture->rows[view->at];
-    char line[TOP_CELL];
-    int y = 1;
-    size_t skip = view->skipped;
-    for (int i = 0; top_detail(i, row, view->picture, line) && y < LINES - 1; i++) {
-        if (skip > 0) {
-            skip--;
-        } else {
-            put_line(y++, i == 0 ? A_BOLD : A_NORMAL, line);
-        }
-    }
-    for (const char *at = view->events ? view->events : ""; *at && y < LINES - 1;) {
-        size_t size = strcspn(at, "\n");
-        (void)snprintf(line, sizeof line, "%.*s", (int)size, at);
-        at += size + (at[size] == '\n');
-        if (skip > 0) {
-            skip--;
-        } else {
-            put_line(y++, A_NORMAL, line);
-        }
+    if (page->skipped > 0) {
+        page->skipped--;
+    } else if (page->y < LINES - 1) {
+        put_line(page->y++, look, line);
     }
 }
 
 static void
-draw_ended(const struct top_view *view)
+put_events(struct page *page, const char *events)
 {
     char line[TOP_CELL];
-    (void)snprintf(line, sizeof line, "%s has ended", view->selected);
-    put_line(1, A_BOLD, line);
+    put_on(page, A_NORMAL, "");
+    put_on(page, A_BOLD, "what it did last");
+    for (size_t size; *events; events += size + (events[size] == '\n')) {
+        size = strcspn(events, "\n");
+        (void)snprintf(line, sizeof line, "%.*s", (int)(size < TOP_CELL ? size : TOP_CELL), events);
+        put_on(page, A_NORMAL, line);
+    }
+}
+
+/* What is known of it, also when it has ended. */
+static void
+draw_open(const struct top_view *view)
+{
+    struct page page = {.y = 1, .skipped = view->skipped};
+    char line[TOP_CELL];
+    if (view->at < view->picture->count) {
+        const struct top_row *row = &view->picture->rows[view->at];
+        for (int i = 0; top_detail(i, row, view->picture, line); i++) {
+            put_on(&page, i == 0 ? A_BOLD : A_NORMAL, line);
+        }
+    } else {
+        (void)snprintf(line, sizeof line, "%s has ended", view->selected);
+        put_on(&page, A_BOLD, line);
+    }
+    if (view->events) {
+        put_events(&page, view->events);
+    }
 }
 
 /* ---------------------------------------------------------------- the whole */
@@ -240,11 +254,8 @@ top_screen_draw(struct top_view *view)
     put_line(0, A_BOLD,
              view->picture->count ? top_summary(view->picture, view->program, view->os_pid, line)
                                   : "coppice-top");
-    bool is_there = view->at < view->picture->count;
-    if (view->is_open && is_there) {
-        draw_details(view);
-    } else if (view->is_open) {
-        draw_ended(view);
+    if (view->is_open) {
+        draw_open(view);
     } else {
         draw_table(view);
     }

@@ -95,6 +95,7 @@ main(int argc, char **argv)
         (void)snprintf(ids[i], sizeof ids[i], "worker-%d", i);
         workers[i] = (cop_child_spec){.id = ids[i], .worker = sleep_for_ever, .stack_size = 65536};
     }
+    cop_tag_name(1, "hello");
     const cop_observer_spec observer = {.path = argv[1], .actions = true};
     const cop_supervisor_spec crew = {.name = "crew",
                                       .strategy = COP_ONE_FOR_ALL,

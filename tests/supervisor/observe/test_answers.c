@@ -132,6 +132,21 @@ TEST(a_name_that_is_a_line_of_its_own_does_not_get_through)
     ck_assert_ptr_eq(strstr(text, "\n\n"), text + strlen(text) - 2);
 }
 
+TEST(without_a_recorder_or_memory_no_events_are_told)
+{
+    struct copi_words words = {0};
+    cop_self();
+    copi_answer_events(&words, cop_self(), COPI_MOST_EVENTS);
+    ck_assert_str_eq(text_of(&words), "error\tnothing is recorded\n\n");
+    copi_words_put(&words, "");
+    words.size = 0;
+    words.in_line = false;
+    copi_alloc_fail_after(0);
+    copi_answer_events(&words, cop_self(), COPI_MOST_EVENTS);
+    copi_alloc_fail_after(-1);
+    ck_assert_str_eq(text_of(&words), "error\tout of memory\n\n");
+}
+
 TEST(a_refusal_says_why_in_one_line)
 {
     struct copi_words words = {0};

@@ -147,7 +147,7 @@ is_over(int fd)
     return recv(fd, &c, 1, 0) <= 0;
 }
 
-#define UNKNOWN "error\tnot one of: picture\n"
+#define UNKNOWN "error\tnot one of: picture, events PID [N]\n"
 
 /* ---------------------------------------------------------------- what does not start */
 
@@ -275,6 +275,61 @@ TEST(who_leaves_in_the_middle_disturbs_nobody)
     close(other);
     ck_assert(cop_pid_eq(cop_whereis("a"), pid));
     stop(sup);
+}
+
+TEST(a_number_of_events_that_is_none_is_refused)
+{
+    static const char *const bad[] = {"events\n",
+                                      "events a 0\n",
+                                      "events a 201\n",
+                                      "events a -1\n",
+                                      "events a x\n",
+                                      "events a 1x\n",
+                                      "events a 99999999999999999999\n",
+                                      "events a 1 1\n"};
+    test_catch_stderr();
+    cop_pid sup = start();
+    int fd = connected();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ANSWERS(fd, bad[i], UNKNOWN);
+    }
+    ANSWERS(fd, "events a\n", "error\tnothing is recorded\n");
+    ANSWERS(fd, "events nobody 200\n", "error\tnothing is recorded\n");
+    close(fd);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+TEST(what_is_recorded_is_told_the_oldest_first)
+{
+    char file[80];
+    const char *at = make_path();
+    (void)snprintf(file, sizeof file, "%s.recorder", at);
+    ck_assert_int_eq(cop_configure(&(cop_config){.size = sizeof(cop_config), .recorder = file}), 0);
+    observed.path = path;
+    cop_pid sup = start();
+    unsigned more;
+    int fd = connected(), count;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(cop_call(cop_named("a"), COP_TAG(77), &count, sizeof count, SOON), 0);
+    }
+    ask(fd, "events a 2\n");
+    ck_assert_str_eq(answer(fd, &more), "ok\n");
+    ck_assert_uint_eq(more, 2);
+    ask(fd, "events a\n");
+    ck_assert_str_eq(line(fd), "ok\n");
+    ck_assert_int_eq(strncmp(line(fd), "event\t", 6), 0);
+    bool has_call = false;
+    const char *text;
+    while (strcmp(text = line(fd), "\n") != 0 && text[0]) {
+        has_call |= strstr(text, "\tcall 77") != NULL;
+    }
+    ck_assert(has_call);
+    ANSWERS(fd, "events <9.9>\n", "error\tof that process nothing is recorded\n");
+    close(fd);
+    stop_tree(sup);
+    unlink(file);
+    remove_path();
 }
 
 /* ---------------------------------------------------------------- pictures */
@@ -455,7 +510,8 @@ TEST(who_does_not_read_is_closed)
 
 /* ---------------------------------------------------------------- deeds */
 
-#define DEEDS "error\tnot one of: picture, crash PID, stop PID, suspend PID, resume PID\n"
+#define DEEDS \
+ "error\tnot one of: picture, events PID [N], crash PID, stop PID, suspend PID, resume PID\n"
 
 static bool
 is_another(cop_pid than)

@@ -31,7 +31,7 @@ trap clean_up EXIT
 
 start_daemon()
 {
-    "$build/observed" "$socket" "$@" 2>> "$log" &
+    COPPICE_RECORDER=$folder/recorder "$build/observed" "$socket" "$@" 2>> "$log" &
     daemon=$!
     eventually [ -S "$socket" ]
 }
@@ -190,6 +190,17 @@ check "a node that was searched for is opened" shows '^child +hung of root <'
 check "its details are there" shows '^mailbox +8 messages'
 keys q
 check "q goes back" shows '^  root '
+
+keys / q u i e t Enter Enter
+check "what it did last is there" shows '[0-9]s ago +call hello .*reply'
+keys Down Down Down
+check "and is scrolled" hides '^kind '
+keys Escape
+keys / b r i e f Enter Enter
+check "who ends while it is open is seen to" shows ' has ended'
+check "and what it did last stays" shows 'ago +.*Input/output error'
+keys q
+check "q goes back from there, too" shows '^  root '
 
 keys Down Up Home End PPage NPage G g
 check "moving about does no harm" shows '^  root '
