@@ -17,6 +17,7 @@
  *
  *     kv                              one for one: two applications that do not share their fate
  *     |-- observer                    if asked for: shows the tree to tools
+ *     |-- attendant                   hears SIGHUP
  *     |-- kv.supervisor               rest for one
  *     |   |-- bucket_supervisor
  *     |   |   |-- 0, ...              agents, permanent
@@ -38,6 +39,7 @@
  */
 #include "demos/kv/application.h"
 
+#include "demos/kv/attendant.h"
 #include "demos/kv/bucket.h"
 #include "demos/kv/registry.h"
 #include "demos/kv/server.h"
@@ -76,6 +78,7 @@ run_tree(const struct application *a, const cop_child_spec *buckets)
     const cop_observer_spec observer = {.path = a->observer};
     const cop_child_spec children[] = {
         cop_observer_child(&observer),
+        {.id = "attendant", .genserver = &attendant},
         {.id = "kv.supervisor", .supervisor = &supervisor},
         {.id = "kv_server.supervisor", .supervisor = &server},
     };

@@ -435,6 +435,7 @@ run_shutdown(struct session *s, const struct request *r)
     (void)r;
     session_flush(s);
     s->closing = true;
+    cop_log(COP_LOG_NOTICE, "a client has asked for the end");
     kill(getpid(), SIGTERM);
 }
 

@@ -30,6 +30,7 @@ struct connection {
     struct buffer in;
     size_t frame; /* where in `in` the frame begins that is being parsed */
     struct resp_parser parser;
+    char peer[128];
     struct session session;
 };
 
@@ -82,6 +83,8 @@ run_frames(struct connection *c)
     }
     session_flush(&c->session);
     if (status == RESP_BAD) {
+        cop_log(COP_LOG_NOTICE, "a client was not understood", COP_KV("client", c->peer),
+                COP_KV("why", c->parser.error));
         resp_error(&c->session.out, "ERR %s", c->parser.error);
         c->session.closing = true;
     }
@@ -139,7 +142,10 @@ serve(struct connection *c)
             run_frames(c);
         }
         server_count_commands(c->session.commands - before);
-        if (session_send(&c->session) < 0) {
+        int error = session_send(&c->session);
+        if (error < 0) {
+            cop_log(COP_LOG_DEBUG, "a client did not take its replies", COP_KV("client", c->peer),
+                    COP_KV("why", cop_strerror(error)));
             return;
         }
     }
@@ -164,7 +170,11 @@ connection_run(cop_bytes arg)
     }
     if (cop_receive(&msg, SOCKET_TIMEOUT) == 0 && msg.tag == CONNECTION_SOCKET) {
         session_init(&c->session, *COP_BODY(msg, cop_socket));
+        (void)cop_socket_peer(c->session.socket, c->peer, sizeof c->peer);
+        cop_log(COP_LOG_DEBUG, "a client has come", COP_KV("client", c->peer));
         serve(c);
+        cop_log(COP_LOG_DEBUG, "a client has gone", COP_KV("client", c->peer),
+                COP_KV("commands", c->session.commands));
     }
     return 0;
 }

@@ -24,7 +24,7 @@ struct options {
     unsigned port;
     const char *buckets[MAX_BUCKETS];
     size_t bucket_count;
-    const char *observer;
+    const char *observer, *recorder;
 };
 
 static void
@@ -33,6 +33,7 @@ usage(FILE *to)
     (void)fprintf(
         to,
         "usage: kv [--host ADDRESS] [--port PORT] [--buckets NAME,NAME...] [--observer PATH]\n"
+        "          [--recorder PATH]\n"
         "A supervised key-value daemon; redis-cli can talk to it.\n"
         "  --host     where to listen; without it %s\n"
         "  --port     without it %d; 0 takes a free one\n"
@@ -91,9 +92,13 @@ static int
 parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"host", required_argument, NULL, 'h'},    {"port", required_argument, NULL, 'p'},
-        {"buckets", required_argument, NULL, 'b'}, {"observer", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, '?' + 1},      {0},
+        {"host", required_argument, NULL, 'h'},
+        {"port", required_argument, NULL, 'p'},
+        {"buckets", required_argument, NULL, 'b'},
+        {"observer", required_argument, NULL, 'o'},
+        {"recorder", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, '?' + 1},
+        {0},
     };
     bool ok = true;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing else runs yet */
@@ -110,6 +115,9 @@ parse_options(int argc, char **argv, struct options *o)
             break;
         case 'o':
             o->observer = optarg;
+            break;
+        case 'r':
+            o->recorder = optarg;
             break;
         case '?' + 1:
             usage(stdout);
@@ -146,6 +154,16 @@ switch_seldom(void)
     (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 }
 
+static bool
+record_to(const char *path)
+{
+    int error = cop_configure(&(cop_config){.size = sizeof(cop_config), .recorder = path});
+    if (error < 0) {
+        (void)fprintf(stderr, "kv: cannot record to %s: %s\n", path, cop_strerror(error));
+    }
+    return error == 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -156,6 +174,9 @@ main(int argc, char **argv)
     }
     raise_descriptor_limit();
     switch_seldom();
+    if (!record_to(o.recorder)) {
+        return EXIT_FAILURE;
+    }
     cop_socket listener;
     char address[128];
     int error = server_listen(o.host, o.port, &listener);

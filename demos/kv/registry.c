@@ -224,6 +224,7 @@ create(struct state *s, const char *name)
     if (error < 0 && error != -EEXIST && error != -EALREADY) {
         return error == -EAGAIN ? -ENOSPC : error; /* the system has no thread for it */
     }
+    cop_log(COP_LOG_INFO, "a bucket was created", COP_KV("bucket", name));
     struct name *n = insert(s, name);
     if (!cop_pid_eq(pid, COP_NOBODY)) {
         install(n, pid);

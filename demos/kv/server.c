@@ -87,6 +87,7 @@ admit(cop_socket client)
         (void)cop_send(connection, COP_MSG_OF(CONNECTION_SOCKET, client));
     }
     if (error < 0) {
+        cop_log(COP_LOG_WARNING, "no room for a client", COP_KV("why", cop_strerror(error)));
         (void)cop_send_bytes(client, COP_TEXT("-ERR max number of clients reached\r\n"), 0);
         (void)cop_socket_close(client);
     }

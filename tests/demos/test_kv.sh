@@ -185,6 +185,22 @@ shows_its_tree_to_who_may_look()
     kill -TERM "$daemon" && ends_with 0 && [ ! -e "$dir/observer" ]
 }
 
+records_what_its_processes_do()
+{
+    kill_daemon
+    start --recorder "$dir/recorder" && expect OK set k v && [ -s "$dir/recorder" ] || return
+    "$kv" --port 0 --recorder "$dir/none/recorder" > "$dir/second" 2>&1
+    [ $? -eq 1 ] && grep -q "^kv: cannot record to $dir/none/recorder: " "$dir/second"
+}
+
+says_more_after_a_hangup_and_less_after_another()
+{
+    expect PONG ping && ! grep -q "a client has come" "$dir/log" && kill -HUP "$daemon" &&
+        eventually grep -q "hung up debug=true" "$dir/log" && expect PONG ping &&
+        eventually grep -qE "^.*client-[0-9]+<.*: debug: a client has gone client=127.0.0.1:[0-9]+ commands=1$" "$dir/log" &&
+        kill -HUP "$daemon" && eventually grep -q "hung up debug=false" "$dir/log"
+}
+
 has_units_that_systemd_accepts()
 {
     command -v systemd-analyze > /dev/null || return 0
