@@ -230,6 +230,10 @@ $(PAGES): %: $(BUILD)/demos/%
 
 args_wordfreq = README.md LICENSE $(FORMATTED)
 args_pipeline = $(BUILD)/pipeline.svg
+.PHONY: chaos-top
+chaos-top: $(BUILD)/demos/chaos top ## show the lessons of chaos in coppice-top; LESSON= and SEED= as for chaos
+	@BUILD=$(BUILD) demos/chaos/top.sh $(filter-out --plain,$(args_chaos))
+
 args_chaos    = --plain $(if $(LESSON),--lesson $(LESSON)) $(if $(SEED),--seed $(SEED))
 
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags

@@ -22,6 +22,16 @@ deeds()
     grep -E '^ *[0-9]+  (crash|hang|flood)' "$dir/out" | sed 's/healed in *[0-9.]* ms//'
 }
 
+pane()
+{
+    tmux -S "$dir/tmux" -f /dev/null "$@"
+}
+
+pane_has() # TEXT
+{
+    pane capture-pane -p | grep -qF -- "$1"
+}
+
 # --- tests
 
 refuses_arguments_that_make_no_sense()
@@ -82,6 +92,18 @@ ends_with_the_page_when_it_is_stopped()
     eventually grep -q '^  1  ' "$dir/out" && kill -INT "$program"
     wait "$program"
     [ $? -eq 1 ] && has_line '  and so it was, each of 1 times'
+}
+
+shows_the_tree_in_coppice_top_and_then_the_page()
+{
+    command -v tmux > /dev/null && [ -x "${BUILD:-build}/coppice-top" ] || return 0
+    LC_ALL=C.UTF-8 pane new-session -d -x 100 -y 40 "demos/chaos/top.sh --lesson one-for-one; sleep 60" &&
+        eventually pane_has cell.e && eventually pane_has restarts && pane send-keys q &&
+        eventually pane_has 'and so it was'
+    local status=$?
+    [ "$status" -eq 0 ] || pane capture-pane -p
+    pane kill-server
+    return "$status"
 }
 
 run_tests
