@@ -33,6 +33,7 @@
 #include <coppice/log.h>
 #include <coppice/memory.h>
 #include <coppice/message.h>
+#include <coppice/metrics.h>
 #include <coppice/name.h>
 #include <coppice/observe.h>
 #include <coppice/partition.h>
