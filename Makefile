@@ -30,7 +30,11 @@ TOP_SRC     := $(sort $(wildcard supervisor/observe/top*.c))
 LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c \
     supervisor/observe/*.c)))
 SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
-TEST_SRC    := $(sort $(wildcard tests/*/test_*.c tests/supervisor/observe/test_*.c))
+WEB_SRC     := $(sort $(wildcard supervisor/observe/web*.c))
+WEB_PAGE    := $(sort $(wildcard supervisor/observe/page/*))
+WEB_TEST_SRC := $(sort $(wildcard tests/supervisor/observe/test_web*.c))
+TEST_SRC    := $(filter-out $(WEB_TEST_SRC),$(sort $(wildcard tests/*/test_*.c \
+    tests/supervisor/observe/test_*.c)))
 BENCH_SRC   := $(sort $(wildcard tests/bench/*.c))
 SCENE_SRC   := $(sort $(wildcard tests/conformance/*.c))
 DEMO_SRC    := $(sort $(wildcard demos/*/*.c))
@@ -52,7 +56,8 @@ SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
 runnable = $(or $(wildcard tests/$(1).sh),$(BUILD)/tests/$(1))
-TESTS   ?= $(patsubst tests/%,%,$(TEST_SRC) $(wildcard tests/*/test_*.sh tests/supervisor/observe/test_*.sh))
+TESTS   ?= $(patsubst tests/%,%,$(TEST_SRC) $(filter-out $(wildcard tests/web/*.sh), \
+    $(wildcard tests/*/test_*.sh tests/supervisor/observe/test_*.sh)))
 RUN     := $(foreach test,$(sort $(basename $(TESTS))),$(call runnable,$(test)))
 
 # ---------------------------------------------------------------- how it is compiled
@@ -175,6 +180,52 @@ $(SEEN): $(call object,tests/supervisor/observe/daemon.c) $(ARCHIVE)
 $(patsubst %.c,$(BUILD)/%,$(filter tests/supervisor/observe/test_top%,$(TEST_SRC))): \
     $(call object,$(filter-out %/top.c %/top_screen.c,$(TOP_SRC)))
 
+# ---------------------------------------------------------------- the page, a library of its own
+
+WEB_ARCHIVE := $(BUILD)/libcoppice-web.a
+WEB_SHARED  := $(BUILD)/libcoppice-web.so.$(VERSION)
+WEB_DAEMON  := $(BUILD)/web-daemon
+
+.PHONY: web
+web: deps-web $(WEB_ARCHIVE) $(BUILD)/libcoppice-web.so ## build the live page, which needs libmicrohttpd
+
+# A file as the numbers of its bytes, for an array in C.
+$(BUILD)/page/%.bytes: %
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
+
+$(call object,$(WEB_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags | deps-web $(WEB_PAGE:%=$(BUILD)/page/%.bytes)
+	@mkdir -p $(@D) && echo "  CC    $<"
+	$(Q)$(COMPILE) -fPIC -fvisibility=hidden $(INSIDE) -I$(BUILD)/page -c -o $@ $<
+
+$(WEB_ARCHIVE): $(call object,$(WEB_SRC))
+	@echo "  AR    $@" && rm -f $@
+	$(Q)$(AR) qcs $@ $^
+
+$(WEB_SHARED): $(call object,$(WEB_SRC)) $(BUILD)/libcoppice.so tests/packaging/coppice.map
+	@echo "  LD    $@"
+	$(Q)$(LINK) -shared -Wl,-soname,libcoppice-web.so.$(SOVERSION) \
+	    -Wl,--version-script=tests/packaging/coppice.map -Wl,-z,nodelete $(if $(SAN),,-Wl,-z,defs) \
+	    -o $@ $(filter %.o,$^) -L$(BUILD) -lcoppice -lmicrohttpd
+
+$(BUILD)/libcoppice-web.so: $(WEB_SHARED)
+	$(Q)ln -sf $(<F) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
+
+$(WEB_TEST_SRC:%.c=$(BUILD)/%): private MORE_LIBS := -lmicrohttpd
+$(WEB_TEST_SRC:%.c=$(BUILD)/%): $(WEB_ARCHIVE)
+$(BUILD)/obj/tests/supervisor/observe/test_web%.o: | deps-web
+
+# A daemon as people write them: what the page is tried with.
+$(WEB_DAEMON): $(BUILD)/obj/tests/web/daemon.o $(WEB_ARCHIVE) $(ARCHIVE)
+	$(Q)$(LINK) -o $@ $^ -lmicrohttpd -lck
+
+.PHONY: test-web screenshots
+test-web: deps-test deps-test-web web $(WEB_TEST_SRC:%.c=$(BUILD)/%) $(WEB_DAEMON) ## test the page and the metrics with curl, promtool and Chromium
+	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(WEB_TEST_SRC:%.c=$(BUILD)/%) $(sort $(wildcard tests/web/test_*.sh tests/web/test_*.py))
+
+screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the page anew
+	@BUILD=$(BUILD) COPPICE_RECORDER=$(BUILD)/screenshot.recorder tests/web/screenshots.py demos/page.png
+
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
@@ -191,7 +242,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(ARCHIVE) -lck $(CHECK_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter-out $(ARCHIVE),$(filter %.a,$^)) $(ARCHIVE) -lck $(MORE_LIBS) $(CHECK_LIBS)
 
 # Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
@@ -281,11 +332,11 @@ format: deps-format ## lay out every C file
 	$(Q)clang-format -i $(FORMATTED)
 
 .PHONY: lint
-lint: deps-lint check-house ## check layout, clang-tidy, cppcheck, scripts and the rules of the house
-	@FLAGS="-std=c11 $(DEFINES) $(INSIDE)" .ci/lint
+lint: deps-lint check-house $(WEB_PAGE:%=$(BUILD)/page/%.bytes) ## check layout, clang-tidy, cppcheck, scripts and the rules of the house
+	@FLAGS="-std=c11 $(DEFINES) $(INSIDE) -I$(BUILD)/page" .ci/lint
 
 .PHONY: check-house
-check-house: all ## check who includes what, which symbols each file uses, and that each has a test
+check-house: all deps-web ## check who includes what, which symbols each file uses, and that each has a test
 	@$(if $(VARIANT),echo "check-house reads the plain build only" >&2; exit 1)
 	@BUILD=$(BUILD) CC="$(CC)" WARNINGS="$(WARNINGS)" .ci/check-house
 
@@ -299,9 +350,20 @@ install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -m 644 $(ARCHIVE) $(SHARED) "$(DESTDIR)$(LIBDIR)"
 	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice.so.$(SOVERSION)"
 	ln -sf libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice.so"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-	    -e 's|@VERSION@|$(VERSION)|' tests/packaging/coppice.pc.in \
-	    > "$(DESTDIR)$(LIBDIR)/pkgconfig/coppice.pc"
+	$(call configured,coppice)
+	$(if $(DESTDIR),,-ldconfig)
+
+# NAME.pc, with what is only known now.
+configured = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' tests/packaging/$(1).pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/$(1).pc"
+
+.PHONY: install-web
+install-web: install web ## install the live page, too: libcoppice-web
+	install -m 644 include/coppice-web.h "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 $(WEB_ARCHIVE) $(WEB_SHARED) "$(DESTDIR)$(LIBDIR)"
+	ln -sf $(notdir $(WEB_SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice-web.so.$(SOVERSION)"
+	ln -sf libcoppice-web.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice-web.so"
+	$(call configured,coppice-web)
 	$(if $(DESTDIR),,-ldconfig)
 
 .PHONY: uninstall
@@ -310,7 +372,8 @@ uninstall: ## remove what install put there
 	rm -f "$(DESTDIR)$(BINDIR)"/$(notdir $(POSTMORTEM)) "$(DESTDIR)$(BINDIR)"/$(notdir $(TOP)) \
 	    "$(DESTDIR)$(LIBDIR)"/libcoppice.a "$(DESTDIR)$(LIBDIR)"/libcoppice.so \
 	    "$(DESTDIR)$(LIBDIR)"/libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)"/$(notdir $(SHARED)) \
-	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc
+	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc "$(DESTDIR)$(LIBDIR)"/libcoppice-web.* \
+	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice-web.pc "$(DESTDIR)$(INCLUDEDIR)/coppice-web.h"
 
 .PHONY: clean
 clean: ## remove every variant's build folder
@@ -320,8 +383,8 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-format deps-lint
-deps-build deps-test deps-demo deps-model deps-top deps-format deps-lint: deps-%:
+.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-web deps-test-web deps-format deps-lint
+deps-build deps-test deps-demo deps-model deps-top deps-web deps-test-web deps-format deps-lint: deps-%:
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help
@@ -334,5 +397,6 @@ help: ## say this
 	@echo "  CC=clang  CFLAGS=  WERROR=  BUILD=  V=1   another compiler, other flags, warnings let pass,"
 	@echo "                          another folder, the commands in full"
 
-ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) $(DEMO_SRC)
+ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) \
+    $(DEMO_SRC) $(WEB_TEST_SRC) tests/web/daemon.c
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))

@@ -1,0 +1,173 @@
+/*
+ * tests/supervisor/observe/test_web.c - the live page: a child like others.
+ *
+ * Room: tests/.
+ */
+#include "tests/supervisor/observe/web.h"
+
+#include <sys/resource.h>
+
+/* ---------------------------------------------------------------- starts that fail */
+
+static int
+start_alone(const cop_web_opts *opts)
+{
+    test_catch_stderr();
+    int r =
+        cop_supervisor_start(NULL, &(cop_supervisor_spec){COP_CHILDREN(cop_web_spec_with(opts))});
+    free(test_caught_stderr());
+    return r;
+}
+
+TEST(options_that_cannot_be_fail_the_start)
+{
+    ck_assert_int_eq(start_alone(&(cop_web_opts){.size = sizeof(cop_web_opts), .port = 65537}),
+                     -EINVAL);
+    ck_assert_int_eq(start_alone(&(cop_web_opts){
+                         .size = sizeof(cop_web_opts), .port = COP_WEB_ANY_PORT, .patience = -1}),
+                     -EINVAL);
+    ck_assert_int_eq(start_alone(&(cop_web_opts){.size = sizeof(cop_web_opts),
+                                                 .port = COP_WEB_ANY_PORT,
+                                                 .address = "localhost"}),
+                     -EINVAL);
+    ck_assert_ptr_nonnull(strstr(cop_why().text, "the page cannot listen"));
+}
+
+TEST(a_port_that_is_taken_fails_the_start_and_nothing_is_left)
+{
+    unsigned port;
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT);
+    unsigned before = test_descriptors();
+    ck_assert_int_eq(
+        start_alone(&(cop_web_opts){.size = sizeof(cop_web_opts), .port = port, .name = "other"}),
+        -EADDRINUSE);
+    ck_assert_uint_eq(test_descriptors(), before);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+}
+
+/* ---------------------------------------------------------------- ends */
+
+TEST(a_stop_closes_everything_with_guests_in_the_house)
+{
+    unsigned port;
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT);
+    int idle = connect_to(port), half = connect_to(port);
+    ck_assert_int_eq(write(half, "GET / HT", 8), 8);
+    ck_assert_int_eq(status_of(port, "GET /tree.json", ""), 200);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+    free(read_all(idle));
+    free(read_all(half));
+}
+
+static void
+crashes_and_comes_back(cop_reason reason)
+{
+    unsigned port, again;
+    test_catch_stderr();
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT), before = cop_whereis("coppice_web");
+    int guest = connect_to(port);
+    ck_assert_int_eq(status_of(port, "GET /metrics", ""), 200);
+    ck_assert_int_eq(cop_exit_signal(before, reason), 0);
+    EVENTUALLY(cop_whereis("coppice_web").id != 0
+               && !cop_pid_eq(cop_whereis("coppice_web"), before));
+    EVENTUALLY(cop_web_port(cop_named("coppice_web"), &again, SOON) == 0);
+    free(read_all(guest));
+    ck_assert_int_eq(status_of(again, "GET /tree.json", ""), 200);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+    free(test_caught_stderr());
+}
+
+TEST(a_crash_closes_everything_too)
+{
+    crashes_and_comes_back(cop_failed(-EIO, "crashed"));
+}
+
+TEST(and_so_does_a_kill)
+{
+    crashes_and_comes_back(COP_REASON_KILLED);
+}
+
+/* ---------------------------------------------------------------- manners */
+
+TEST(a_shortage_of_descriptors_passes)
+{
+    unsigned port;
+    struct rlimit was, few;
+    test_catch_stderr();
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT);
+    ck_assert_int_eq(status_of(port, "GET /icon.svg", ""), 200);
+    int waiting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+    few = was;
+    few.rlim_cur = (rlim_t)waiting + 1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int fill[64], filled = 0;
+    while (filled < 64 && (fill[filled] = dup(waiting)) >= 0) {
+        filled++;
+    }
+    ck_assert_int_eq(connect(waiting, (struct sockaddr *)&address, sizeof address), 0);
+    static const char request[] =
+        "GET /icon.svg HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    ck_assert_int_eq(write(waiting, request, sizeof request - 1), (ssize_t)sizeof request - 1);
+    cop_sleep(COP_MS(20)); /* so that it is seen to fail, mostly */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+    while (filled > 0) {
+        close(fill[--filled]);
+    }
+    char *answer = read_all(waiting);
+    ck_assert_int_eq(strncmp(answer, "HTTP/1.1 200 ", 13), 0);
+    free(answer);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+    free(test_caught_stderr());
+}
+
+TEST(who_is_slow_is_shown_out_and_that_is_said_once)
+{
+    unsigned port;
+    test_catch_stderr();
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT, .patience = COP_MS(50));
+    for (int i = 0; i < 3; i++) {
+        char *answer = read_all(connect_to(port));
+        ck_assert_int_eq(strncmp(answer, "HTTP/1.1 408 ", 13), 0);
+        free(answer);
+    }
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "a request was refused"), 1);
+    free(said);
+}
+
+TEST(strange_messages_harm_nobody)
+{
+    unsigned port;
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT), web = cop_whereis("coppice_web");
+    for (uint32_t tag = 0x636f7000; tag < 0x636f7020; tag++) {
+        if (tag != 0x636f7012) { /* its own, about a door */
+            cop_send(web, COP_TAG(tag));
+            cop_cast(web, COP_TAG(tag));
+        }
+    }
+    ck_assert_int_eq(cop_call(web, COP_TAG(1), NULL, 0, COP_MS(20)), -ETIMEDOUT);
+    ck_assert_int_eq(status_of(port, "GET /tree.json", ""), 200);
+    ck_assert(cop_pid_eq(cop_whereis("coppice_web"), web));
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+}
+
+TEST(suspended_it_answers_when_it_goes_on)
+{
+    unsigned port;
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT), web = cop_whereis("coppice_web");
+    ck_assert_int_eq(cop_sys_suspend(web, SOON), 0);
+    int fd = connect_to(port);
+    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    ck_assert_int_eq(write(fd, request, sizeof request - 1), (ssize_t)sizeof request - 1);
+    ck_assert_int_eq(cop_sys_resume(web, SOON), 0);
+    char *answer = read_all(fd);
+    ck_assert_int_eq(strncmp(answer, "HTTP/1.1 200 ", 13), 0);
+    free(answer);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+}
+
+SUITE("web")
