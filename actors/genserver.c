@@ -62,7 +62,7 @@ send_held_reply(struct copi_process *self)
     }
 }
 
-static cop_reason
+static COPI_COLD cop_reason
 stop(struct copi_process *self, cop_reason reason)
 {
     self->reasons->end = reason; /* what waits for an answer learns of it */
@@ -82,7 +82,7 @@ copi_genserver_finish(struct copi_process *self, cop_reason *reason)
 
 /* ---------------------------------------------------------------- one message */
 
-static cop_step
+static COPI_COLD cop_step
 missing(struct copi_process *self, const char *callback)
 {
     (void)self;
@@ -167,7 +167,7 @@ is_end_of_parent(const struct copi_process *self, const struct copi_message *mes
            && cop_pid_eq(message->from, parent);
 }
 
-static cop_step
+static COPI_COLD cop_step
 stop_as_asked(const struct copi_message *message)
 {
     cop_reason reason;
@@ -175,7 +175,7 @@ stop_as_asked(const struct copi_message *message)
     return cop_stop(reason);
 }
 
-static cop_step
+static COPI_COLD cop_step
 stop_with_parent(const struct copi_message *message)
 {
     struct cop_exited exited;
@@ -324,7 +324,7 @@ next_message(struct copi_process *self, struct copi_wait *wait, struct copi_look
     return r;
 }
 
-static cop_step
+static COPI_COLD cop_step
 stop_by_context(const struct copi_process *self)
 {
     return cop_stop((cop_reason){.kind = COP_SHUTDOWN, .code = self->reasons->why.code});
@@ -377,7 +377,7 @@ stay_suspended(struct copi_process *self)
 }
 
 /* A step that goes on: as if nothing had been asked. */
-static cop_step
+static COPI_COLD cop_step
 serve_request(struct copi_process *self, struct copi_message *message)
 {
     cop_reason reason;
@@ -468,7 +468,7 @@ next_step(struct copi_process *self, cop_step last)
     }
 }
 
-static cop_reason
+static COPI_COLD cop_reason
 why_it_stops(const struct copi_process *self, cop_step step)
 {
     return step.next == COPI_STOP_SERVER ? self->reasons->step
@@ -487,7 +487,7 @@ copi_genserver_serve(struct copi_process *self, cop_step step)
     return stop(self, why_it_stops(self, step));
 }
 
-static cop_step
+static COPI_COLD cop_step
 init(struct copi_process *self)
 {
     const cop_genserver *on = callbacks(self);

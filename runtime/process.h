@@ -52,6 +52,10 @@ struct copi_behaviour {
     bool collects;  /* receives answers as messages, to requests that others have sent for it */
 };
 
+/* Of a function that holds a reason and is rarely called: inlined, its frame would lie below every callback
+ * and every wait, and take each idle process a page of its stack. */
+#define COPI_COLD __attribute__((cold, noinline))
+
 enum {
     COPI_LABEL_ITSELF = 64 /* with its terminator; what reports show is longer: inspect.h */
 };
