@@ -93,9 +93,10 @@ static cop_step
 unexpected(struct copi_process *self, cop_msg msg)
 {
     if (msg.tag != COP_MSG_TIMEOUT) {
-        char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE];
-        copi_report(COPI_WARNING, "%s has no handle_info for message %u from %s",
-                    copi_label(self, name), msg.tag, copi_label_pid(msg.from, from));
+        char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
+        copi_report(COPI_WARNING, "%s has no handle_info for message %s from %s",
+                    copi_label(self, name), copi_tag_in_words(msg.tag, tag),
+                    copi_label_pid(msg.from, from));
     }
     return cop_ok();
 }

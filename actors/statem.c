@@ -162,22 +162,11 @@ handle_continue(void *state, cop_msg token)
 }
 
 static void
-report_crash(const struct copi_machine *machine)
-{
-    char name[COPI_LABEL_SIZE];
-    copi_report(COPI_ERROR, "state machine %s was in state %s, with %zu events postponed",
-                copi_label(copi_here.process, name), copi_state_name(machine->state),
-                copi_events_count(&machine->postponed));
-}
-
-static void
 terminate(void *state, cop_reason reason)
 {
     struct copi_machine *machine = state;
     machine->place = COPI_ELSEWHERE;
-    if (cop_is_crash(reason)) {
-        report_crash(machine);
-    }
+    copi_here.process->shown.postponed = copi_events_count(&machine->postponed);
     if (machine->on->terminate) {
         machine->on->terminate(machine->data, machine->state, reason);
     }

@@ -24,6 +24,7 @@
 #include "runtime/alloc.h"
 #include "runtime/inbox.h"
 #include "runtime/report.h"
+#include "runtime/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -114,6 +115,7 @@ copi_exit_now(struct copi_process *self)
 void
 copi_exit_self(struct copi_process *self, const cop_reason *reason)
 {
+    copi_trace_take(self, reason);
     self->reasons->end = *reason;
     self->left_by_exit = true;
     copi_exit_now(self);

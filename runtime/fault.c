@@ -30,8 +30,8 @@
 #include "runtime/process.h"
 #include "runtime/recorder.h"
 #include "runtime/table.h"
+#include "runtime/trace.h"
 
-#include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
 #include <signal.h>
@@ -59,10 +59,6 @@ static struct {
 } fault;
 
 static copi_atomic32 contain_by_default, contained;
-
-/* The runtime's code: the linker makes these for a section whose name is an identifier. */
-extern const char __start_coppice_text[] __attribute__((weak, visibility("hidden")));
-extern const char __stop_coppice_text[] __attribute__((weak, visibility("hidden")));
 
 void
 cop_contain_faults(bool on)
@@ -111,15 +107,9 @@ return_address(const ucontext_t *context)
 }
 
 static bool
-is_runtime(uintptr_t pc)
-{
-    return pc >= (uintptr_t)__start_coppice_text && pc < (uintptr_t)__stop_coppice_text;
-}
-
-static bool
 is_application(uintptr_t pc)
 {
-    if (!fault.is_dynamic || is_runtime(pc)) {
+    if (!fault.is_dynamic || copi_is_runtime(pc)) {
         return false;
     }
     for (unsigned i = 0; i < fault.own_count; i++) {
@@ -272,21 +262,10 @@ add_actor(struct text *text, struct copi_process *self)
 static void
 add_frame(struct text *text, uintptr_t pc)
 {
-    Dl_info info = {0};
+    char words[COPI_FRAME_SIZE];
+    copi_frame_in_words(pc, words);
     add(text, "coppice:     ");
-    if (dladdr((void *)pc, &info) && info.dli_fname) {
-        const char *slash = strrchr(info.dli_fname, '/');
-        add(text, slash ? slash + 1 : info.dli_fname);
-        add(text, "+0x");
-        add_number(text, pc - (uintptr_t)info.dli_fbase, 16);
-        if (info.dli_sname) {
-            add(text, " ");
-            add(text, info.dli_sname);
-        }
-    } else {
-        add(text, "0x");
-        add_number(text, pc, 16);
-    }
+    add(text, words);
     add(text, "\n");
     flush(text);
 }
@@ -347,7 +326,8 @@ may_contain(const struct copi_process *self, const siginfo_t *info, const uconte
         return false;
     }
     uintptr_t pc = program_counter(context);
-    bool jumped_away = pc == (uintptr_t)info->si_addr && !is_application(pc) && !is_runtime(pc);
+    bool jumped_away =
+        pc == (uintptr_t)info->si_addr && !is_application(pc) && !copi_is_runtime(pc);
     return is_application(jumped_away ? return_address(context) : pc);
 }
 

@@ -15,6 +15,12 @@
 #include "runtime/table.h"
 #include "runtime/tag.h"
 
+#include <coppice/log.h>
+#include <coppice/pg.h>
+#include <coppice/port.h>
+#include <coppice/registry.h>
+#include <coppice/socket.h>
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,26 +97,68 @@ copi_label_pid(cop_pid pid, char out[COPI_LABEL_SIZE])
     return out;
 }
 
+/* The library's own, which message.h tells apart; those of actors/ and supervisor/ are only named here. */
+static const struct {
+    uint32_t tag;
+    const char *word;
+} tags[] = {
+    {COP_MSG_DOWN, "DOWN"},
+    {COP_MSG_EXIT, "EXIT"},
+    {COP_MSG_TIMEOUT, "TIMEOUT"},
+    {COP_MSG_IO, "IO"},
+    {COP_MSG_LOG, "LOG"},
+    {COP_MSG_REGISTRY, "REGISTRY"},
+    {COP_MSG_PG, "PG"},
+    {COP_MSG_DATA, "DATA"},
+    {COP_MSG_ACCEPTED, "ACCEPTED"},
+    {COP_MSG_CLOSED, "CLOSED"},
+    {COP_MSG_WRITABLE, "WRITABLE"},
+    {COP_MSG_PORT_DATA, "PORT_DATA"},
+    {COP_MSG_PORT_END, "PORT_END"},
+    {COP_MSG_PORT_WRITABLE, "PORT_WRITABLE"},
+    {0xffff0101u, "GET"}, /* of agents */
+    {0xffff0102u, "GET"},
+    {0xffff0103u, "UPDATE"},
+    {0xffff0104u, "GET_AND_UPDATE"},
+};
+
+static const char *
+kind_of_tag(uint32_t tag)
+{
+    switch (tag & 0xffffff00u) {
+    case 0xffff0200u:
+        return "SYS"; /* cop_sys */
+    case 0xffff0300u:
+        return "LOCK"; /* of a registry's key */
+    case 0xffff0400u:
+        return "ASYNC_CALL";
+    case 0xffff0500u:
+        return "SUPERVISOR"; /* what one is asked */
+    default:
+        return NULL;
+    }
+}
+
 const char *
 copi_tag_in_words(uint32_t tag, char out[COPI_TAG_SIZE])
 {
-    switch (tag) {
-    case COP_MSG_DOWN:
-        return "DOWN";
-    case COP_MSG_EXIT:
-        return "EXIT";
-    case COP_MSG_TIMEOUT:
-        return "TIMEOUT";
-    case COP_MSG_IO:
-        return "IO";
-    default:
-        break;
+    if (tag < COP_MSG_RESERVED) {
+        const char *name = copi_tag_name(tag);
+        if (!name) {
+            (void)snprintf(out, COPI_TAG_SIZE, "%u", tag);
+        }
+        return name ? name : out;
     }
-    const char *name = copi_tag_name(tag);
-    if (!name) {
-        (void)snprintf(out, COPI_TAG_SIZE, "%u", tag);
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        if (tags[i].tag == tag) {
+            return tags[i].word;
+        }
     }
-    return name ? name : out;
+    const char *kind = kind_of_tag(tag);
+    if (!kind) {
+        (void)snprintf(out, COPI_TAG_SIZE, "0x%x", tag);
+    }
+    return kind ? kind : out;
 }
 
 /* ---------------------------------------------------------------- pids as text */

@@ -167,12 +167,18 @@ copi_log_flush(cop_time deadline)
     copi_log_sink_flush(deadline < soon ? deadline : soon);
 }
 
+bool
+copi_log_begin(cop_log_entry *entry, const char *like)
+{
+    entry->time = copi_clock_wall();
+    return !like || copi_log_admit(entry, like);
+}
+
 void
 copi_log(cop_log_entry *entry, const char *like)
 {
     int kept = errno;
-    entry->time = copi_clock_wall();
-    if (!like || copi_log_admit(entry, like)) {
+    if (copi_log_begin(entry, like)) {
         copi_log_pass_on(entry);
     }
     errno = kept;

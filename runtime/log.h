@@ -16,6 +16,9 @@
  */
 void copi_log(cop_log_entry *entry, const char *like);
 
+/* The first half of it: whether it passes the limit. Its fields may be made afterwards, for copi_log_pass_on. */
+bool copi_log_begin(cop_log_entry *entry, const char *like);
+
 /* The same past the limit, and with its time. */
 void copi_log_pass_on(const cop_log_entry *entry);
 

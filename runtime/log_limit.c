@@ -186,6 +186,21 @@ copi_log_limit_tell(void)
 }
 
 bool
+copi_log_would_admit(const cop_log_entry *entry, const char *like)
+{
+    uint32_t most = copi_load_relaxed_32(&limit.most);
+    if (most == COP_LOG_NO_LIMIT || copi_is_forked()) {
+        return true;
+    }
+    cop_time now = copi_clock();
+    copi_lock_take(&limit.lock);
+    const struct kind *kind = find_locked(key_of(entry, like), now);
+    bool would = !kind || is_over(kind, now) || kind->written < most;
+    copi_lock_give(&limit.lock);
+    return would;
+}
+
+bool
 copi_log_admit(const cop_log_entry *entry, const char *like)
 {
     uint32_t most = copi_load_relaxed_32(&limit.most);

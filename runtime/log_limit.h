@@ -15,6 +15,9 @@ void copi_log_limit_configure(unsigned lines, cop_time span);
  * one of is `like`, said by its actor at its level. */
 bool copi_log_admit(const cop_log_entry *entry, const char *like);
 
+/* Whether an entry of that kind would pass now. */
+bool copi_log_would_admit(const cop_log_entry *entry, const char *like);
+
 /* Say now what has been withheld. */
 void copi_log_limit_tell(void);
 

@@ -161,14 +161,28 @@ put_character(struct line *line, enum style style, const unsigned char *at, size
 
 /* ---------------------------------------------------------------- texts */
 
+/* How many bytes from here on are characters that stand for themselves in any style. */
+static size_t
+plain_part(const unsigned char *at, size_t most)
+{
+    size_t size = 0;
+    while (size < most && at[size] >= ' ' && at[size] < 0x7f && at[size] != '"'
+           && at[size] != '\\') {
+        size++;
+    }
+    return size;
+}
+
 static void
 put_text(struct line *line, enum style style, cop_bytes text, size_t room)
 {
     const unsigned char *bytes = text.data;
-    const char *start = line->at;
     size_t done = 0;
-    while (done < text.size && (size_t)(line->at - start) < room && !line->is_full) {
-        done += put_character(line, style, bytes + done, text.size - done);
+    for (const char *end = line->at + room; done < text.size && !line->is_full && line->at < end;) {
+        size_t left = text.size - done, here = (size_t)(end - line->at);
+        size_t plain = plain_part(bytes + done, left < here ? left : here);
+        put_bytes(line, (const char *)bytes + done, plain);
+        done += plain ? plain : put_character(line, style, bytes + done, left);
     }
     if (done < text.size) {
         char cut[CUT_SIZE];
@@ -450,6 +464,17 @@ date_of(int64_t days)
 }
 
 static void
+put_digits(struct line *line, uint64_t number, size_t count, const char *behind)
+{
+    char digits[4];
+    for (size_t i = count; i-- > 0; number /= 10) {
+        digits[i] = (char)('0' + number % 10);
+    }
+    put_bytes(line, digits, count);
+    put(line, behind);
+}
+
+static void
 put_time(struct line *line, cop_time time)
 {
     int64_t second = time / COP_SEC(1), ns = time % COP_SEC(1);
@@ -460,13 +485,13 @@ put_time(struct line *line, cop_time time)
     int64_t days = (second >= 0 ? second : second - 86399) / 86400;
     int64_t in_day = second - days * 86400;
     struct date date = date_of(days);
-    char words[64];
-    (void)snprintf(words, sizeof words,
-                   "%04" PRId64 "-%02u-%02uT%02" PRId64 ":%02" PRId64 ":%02" PRId64 ".%03" PRId64
-                   "Z",
-                   date.year, date.month, date.day, in_day / 3600, in_day / 60 % 60, in_day % 60,
-                   ns / COP_MS(1));
-    put(line, words);
+    put_digits(line, (uint64_t)date.year, 4, "-"); /* from 1677 to 2262 */
+    put_digits(line, date.month, 2, "-");
+    put_digits(line, date.day, 2, "T");
+    put_digits(line, (uint64_t)in_day / 3600, 2, ":");
+    put_digits(line, (uint64_t)in_day / 60 % 60, 2, ":");
+    put_digits(line, (uint64_t)in_day % 60, 2, ".");
+    put_digits(line, (uint64_t)(ns / COP_MS(1)), 3, "Z");
 }
 
 /* ---------------------------------------------------------------- lines */

@@ -51,6 +51,7 @@
 #include "runtime/signals.h"
 #include "runtime/table.h"
 #include "runtime/timer.h"
+#include "runtime/trace.h"
 #include "runtime/via.h"
 #include "runtime/wait.h"
 
@@ -231,6 +232,7 @@ release_own(struct copi_process *self)
     copi_notices_drop(self);
     free(self->arg_copy);
     self->arg_copy = NULL;
+    copi_trace_free(self);
 }
 
 /* Steps 4 to 7, by whoever ends it. */
@@ -239,13 +241,8 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
 {
     /* Who waits for the start learns of the end by that, not by a link of it as well. */
     cop_pid starter = process->started_ack ? process->starter : COP_NOBODY;
-    char label[COPI_LABEL_SIZE], in_hand[COPI_IN_HAND_SIZE];
-    label[0] = in_hand[0] = '\0';
-    if (cop_is_crash(*reason)) {
-        copi_label(process, label); /* while it has its name */
-    }
     if (by_itself) {
-        copi_report_in_hand(process, reason, in_hand);
+        copi_report_crash(process, reason); /* while it has its name */
         copi_record_exit(process, reason);
     } else {
         copi_recorder_disowned(process);
@@ -264,7 +261,7 @@ serve_end(struct copi_process *process, const cop_reason *reason, bool by_itself
     if (!by_itself) {
         copi_request_refuse_waiting_for(process, reason);
     }
-    copi_report_exit(process, label, in_hand, reason);
+    copi_report_exit(process, reason);
     if (process->behaviour->ended) {
         process->behaviour->ended(process, reason, !by_itself);
     }

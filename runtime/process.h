@@ -29,6 +29,7 @@ struct copi_timer;
 struct copi_belonging;
 struct copi_memory;
 struct copi_dictionary;
+struct copi_trace;
 struct copi_entered;
 
 /* A FIFO of messages that its owner has taken in. */
@@ -159,6 +160,7 @@ struct copi_process {
     bool awaits_down; /* of a monitor, and not an answer */
     unsigned held;    /* > 0: inside a deferred call, terminate, a drop function, a predicate */
     struct copi_jump *jump;
+    struct copi_trace *trace; /* where it left, of one that is to be reported; NULL: not known */
     struct copi_defers callback_defers, process_defers;
     struct copi_memory *memory;
     struct copi_dictionary *dictionary;
@@ -174,6 +176,7 @@ struct copi_process {
         size_t size;
         bool hidden;
         const char *type, *state_name; /* a state machine's; NULL: none */
+        size_t postponed;              /* its events, when it ends */
     } shown;                           /* what is seen of a server from outside */
     struct copi_debug *debug;          /* who watches its messages; NULL: nobody */
     struct copi_in_hand {

@@ -4,24 +4,32 @@
  * Room: runtime/. Any thread.
  * Touch freely: the words. Ask first: when the observer is called; conformance traces hang on it.
  *
- * Lines are formatted on the stack and leave in one write(2), so that those of two threads do not
- * mix, and a full or closed standard error costs nothing but the line.
+ * One event is one entry of the log: what belongs to it are its fields, so that a crash is one line to
+ * search for, whoever else speaks meanwhile. A report is on the way of a restart: it is made once, by whoever
+ * ends, and not at all when its level is off.
  */
 #include "runtime/report.h"
 
 #include "runtime/inspect.h"
 #include "runtime/log.h"
+#include "runtime/log_limit.h"
 #include "runtime/log_text.h"
 #include "runtime/process.h"
 #include "runtime/recorder.h"
+#include "runtime/table.h"
+#include "runtime/trace.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
     MESSAGE_SIZE = 1024,
+    UNDER_SIZE = 300,
+    DEEPEST = 16,
 };
+static const char CRASHED[] = "crashed"; /* all crashes of an actor are of a kind */
 
 static struct {
     copi_lock lock; /* one event after the other, also from two threads */
@@ -83,51 +91,160 @@ copi_report_start(struct copi_process *process)
     report_life(COP_EVENT_START, process, &COP_REASON_NORMAL);
 }
 
-static const char *
-kind_of(struct copi_process *process)
-{
-    copi_lock_take(&process->lock);
-    const char *kind = process->behaviour->kind;
-    copi_lock_give(&process->lock);
-    return kind;
-}
-
-static bool
-is_reported(const struct copi_process *process, const cop_reason *reason)
-{
-    return cop_is_crash(*reason) && reason->kind != COP_KILLED && !process->quiet;
-}
-
 void
-copi_report_in_hand(const struct copi_process *process, const cop_reason *reason,
-                    char out[COPI_IN_HAND_SIZE])
-{
-    out[0] = '\0';
-    if (!process->in_hand.is_known || !is_reported(process, reason)) {
-        return;
-    }
-    const struct copi_in_hand *it = &process->in_hand;
-    char from[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
-    char state[sizeof ", 18446744073709551615 bytes of state"] = "";
-    if (process->shown.size > 0) {
-        (void)snprintf(state, sizeof state, ", %zu bytes of state", process->shown.size);
-    }
-    (void)snprintf(out, COPI_IN_HAND_SIZE, " (message %s%s%s in hand%s)",
-                   copi_tag_in_words(it->tag, tag), it->from.id ? " from " : "",
-                   it->from.id ? copi_label_pid(it->from, from) : "", state);
-}
-
-void
-copi_report_exit(struct copi_process *process, const char *label, const char *in_hand,
-                 const cop_reason *reason)
+copi_report_exit(struct copi_process *process, const cop_reason *reason)
 {
     if (!copi_is(process, COPI_IS_FOREIGN)) { /* whose start was not ours to report */
         report_life(COP_EVENT_EXIT, process, reason);
     }
-    if (is_reported(process, reason)) {
+}
+
+/* ---------------------------------------------------------------- crashes */
+
+/* What a report of a crash shows, as far as it is there. */
+struct crash {
+    cop_field fields[12];
+    size_t count;
+    char tag[COPI_TAG_SIZE], under[UNDER_SIZE], stack[COPI_TRACE_SIZE];
+};
+
+static void
+add(struct crash *crash, cop_field field)
+{
+    assert(crash->count < sizeof crash->fields / sizeof *crash->fields);
+    crash->fields[crash->count++] = field;
+}
+
+static void
+add_in_hand(struct crash *crash, const struct copi_in_hand *it)
+{
+    if (it->is_known) {
+        add(crash, cop_field_text("in_hand", copi_tag_in_words(it->tag, crash->tag)));
+        if (it->from.id) {
+            add(crash, cop_field_pid("from", it->from));
+        }
+    }
+}
+
+static void
+add_state(struct crash *crash, const struct copi_shown *shown)
+{
+    if (shown->state_name) {
+        add(crash, cop_field_text("state", shown->state_name));
+        add(crash, cop_field_unsigned("postponed", shown->postponed));
+    } else if (shown->size > 0) {
+        add(crash, cop_field_unsigned("state_bytes", shown->size));
+    }
+}
+
+static size_t
+waiting_in(const struct copi_process *process)
+{
+    return copi_load_relaxed_64(&process->inside)
+           + copi_mailbox_count(copi_load_relaxed_64(&process->mailbox.word));
+}
+
+/* "root/store": who has started whom, down to its parent. */
+static const char *
+place_of(const struct copi_process *process, char out[UNDER_SIZE])
+{
+    char *first = out + UNDER_SIZE - 1;
+    *first = '\0';
+    cop_pid parent = copi_parent(process);
+    for (int depth = 0; depth < DEEPEST && copi_table_find(parent); depth++) {
+        char label[COPI_LABEL_SIZE];
+        size_t length = strlen(copi_label_pid(parent, label));
+        if ((size_t)(first - out) < length + 1) {
+            break;
+        }
+        if (*first) {
+            *--first = '/';
+        }
+        first -= length;
+        memcpy(first, label, length);
+        process = copi_table_find(parent);
+        parent = process ? copi_parent(process) : COP_NOBODY;
+    }
+    return first;
+}
+
+static void
+describe(struct crash *crash, const struct copi_process *process)
+{
+    cop_time ran = copi_clock_coarse() - (cop_time)copi_load_relaxed_64(&process->started);
+    if (process->shown.type && !copi_name_peek(process)) {
+        add(crash, cop_field_text("type", process->shown.type));
+    }
+    add_in_hand(crash, &process->in_hand);
+    add_state(crash, &process->shown);
+    add(crash, cop_field_unsigned("mailbox", waiting_in(process)));
+    add(crash, cop_field_unsigned("handled", copi_load_relaxed_64(&process->handled)));
+    add(crash, cop_field_duration("ran", ran - ran % COP_MS(1)));
+    const char *under = place_of(process, crash->under);
+    if (under[0]) {
+        add(crash, cop_field_text("under", under));
+    }
+    if (process->trace) {
+        add(crash, cop_field_text("stack", copi_trace_in_words(process->trace, crash->stack)));
+    }
+    add(crash, cop_field_end_());
+}
+
+/* A supervisor is a genserver that has said what it is. */
+static const char *
+kind_of(const struct copi_process *process)
+{
+    return copi_load_relaxed_ptr(&process->strategy) ? "supervisor" : process->behaviour->kind;
+}
+
+static void
+say_crash(struct copi_process *process, const cop_reason *reason)
+{
+    char label[COPI_LABEL_SIZE], actor[COPI_LABEL_ITSELF], message[COPI_LABEL_SIZE + 64];
+    copi_label_itself(process, actor);
+    (void)snprintf(message, sizeof message, "%s %s crashed", kind_of(process),
+                   copi_label(process, label));
+    cop_log_entry entry = {.level = COP_LOG_ERROR,
+                           .is_library = true,
+                           .pid = process->pid,
+                           .actor = actor,
+                           .message = message};
+    if (copi_log_begin(&entry, CRASHED)) { /* what a flood does not show is not made */
         char words[sizeof reason->text];
-        copi_report(COPI_ERROR, "%s %s crashed: %s%s", kind_of(process), label,
-                    cop_reason_string(*reason, words, sizeof words), in_hand);
+        struct crash crash;
+        crash.count = 0;
+        describe(&crash, process);
+        entry.fields = crash.fields;
+        entry.reason = cop_reason_string(*reason, words, sizeof words);
+        copi_log_pass_on(&entry);
+    }
+}
+
+/* Whoever has killed it knows, and who waits for a quiet one's result. */
+static bool
+is_told(const struct copi_process *process, const cop_reason *reason)
+{
+    return reason->kind != COP_KILLED && !process->quiet && cop_is_crash(*reason)
+           && copi_log_settled_is_on(COP_LOG_ERROR);
+}
+
+bool
+copi_report_would_tell(struct copi_process *process, const cop_reason *reason)
+{
+    if (!is_told(process, reason)) {
+        return false;
+    }
+    char actor[COPI_LABEL_ITSELF];
+    copi_label_itself(process, actor);
+    const cop_log_entry entry = {.level = COP_LOG_ERROR, .actor = actor};
+    return copi_log_would_admit(&entry, CRASHED);
+}
+
+void
+copi_report_crash(struct copi_process *process, const cop_reason *reason)
+{
+    if (is_told(process, reason)) {
+        say_crash(process, reason);
     }
 }
 

@@ -11,10 +11,6 @@
 
 struct copi_process;
 
-enum {
-    COPI_IN_HAND_SIZE = 160
-};
-
 enum copi_severity {
     COPI_ERROR = COP_LOG_ERROR,
     COPI_WARNING = COP_LOG_WARNING,
@@ -29,15 +25,15 @@ void copi_report_line(enum copi_severity severity, const char *format, ...) COP_
 /* Tell the observer, at once and in order with all other events. */
 void copi_report_event(const cop_event *event);
 
-/* The same, and a line for people when it is a crash. `label` and `in_hand` were taken while it had its
- * name. */
-void copi_report_exit(struct copi_process *process, const char *label, const char *in_hand,
-                      const cop_reason *reason);
+/* An end, for the observer. */
+void copi_report_exit(struct copi_process *process, const cop_reason *reason);
 
-/* " (message 7 from client in hand, 24 bytes of state)", of a process that crashes in the callback of a
- * message; else "". By its own thread. */
-void copi_report_in_hand(const struct copi_process *process, const cop_reason *reason,
-                         char out[COPI_IN_HAND_SIZE]);
+/* Whether the calling process's crash, now, would be told as below. */
+bool copi_report_would_tell(struct copi_process *process, const cop_reason *reason);
+
+/* An entry for people, if it is a crash, and nobody is told of it otherwise: who, why, with what in hand, and
+ * where. By its own thread, while it has all of it. */
+void copi_report_crash(struct copi_process *process, const cop_reason *reason);
 
 void copi_report_start(struct copi_process *process);
 

@@ -39,3 +39,27 @@ copi_intensity_admit(struct copi_intensity *intensity, cop_time now)
     intensity->oldest = (intensity->oldest + 1) % intensity->max_restarts;
     return true;
 }
+
+/* The i-th newest, from 0. */
+static cop_time
+newest(const struct copi_intensity *intensity, unsigned i)
+{
+    unsigned max = intensity->max_restarts;
+    return intensity->times[(intensity->oldest + max - 1 - i) % max];
+}
+
+/* They are in order, so the first one outside is searched for by halves. */
+unsigned
+copi_intensity_recent(const struct copi_intensity *intensity, cop_time now)
+{
+    unsigned inside = 0, outside = intensity->used;
+    while (inside < outside) {
+        unsigned middle = inside + (outside - inside) / 2;
+        if (is_inside(intensity, newest(intensity, middle), now)) {
+            inside = middle + 1;
+        } else {
+            outside = middle;
+        }
+    }
+    return inside;
+}

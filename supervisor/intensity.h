@@ -18,4 +18,7 @@ struct copi_intensity {
 /* Count a restart at `now`, of a clock that never goes back. false: it is one too many. */
 bool copi_intensity_admit(struct copi_intensity *intensity, cop_time now);
 
+/* How many restarts that were counted lie within the period before `now`. */
+unsigned copi_intensity_recent(const struct copi_intensity *intensity, cop_time now);
+
 #endif

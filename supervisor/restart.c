@@ -110,6 +110,9 @@ copi_start_child(struct copi_supervisor *sup, struct copi_child *child, cop_pid 
         set_state(sup, child, runs ? COPI_CHILD_RUNNING : COPI_CHILD_DOWN, pid);
         child->started = cop_now();
         show_position(child);
+        if (runs) {
+            copi_report_progress(child);
+        }
     }
     if (r == 0 && child->spec->restart == COP_TEMPORARY) {
         copi_child_drop_arg(child);
@@ -368,7 +371,7 @@ copi_process_ended(struct copi_supervisor *sup, cop_pid pid, const cop_reason *r
     }
     cop_restart rule = child->spec->restart;
     if (copi_is_end_reported(rule, reason)) {
-        copi_report_child(COP_EVENT_CHILD_TERMINATED, id_of(child), pid, reason);
+        copi_report_ended(sup, child, reason);
     }
     if (!copi_is_restarted(rule, reason)) {
         return rest_in_peace(sup, child);

@@ -460,9 +460,9 @@ TEST(a_crash_is_reported_with_the_state_and_what_was_postponed)
     tell(pid, 'x', stop_with_42);
     test_down(ended);
     char *text = test_caught_stderr();
-    ck_assert_ptr_nonnull(
-        strstr(text, "state machine door was in state a, with 2 events postponed"));
     ck_assert_ptr_nonnull(strstr(text, "state machine door crashed: forty-two"));
+    ck_assert_ptr_nonnull(strstr(text, " state=a postponed=2 "));
+    ck_assert_uint_eq(test_count(text, "\n"), 1);
     free(text);
 }
 

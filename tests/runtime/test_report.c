@@ -4,6 +4,7 @@
  *
  * Room: tests/.
  */
+#include "runtime/alloc.h"
 #include "runtime/inspect.h"
 #include "runtime/report.h"
 #include "runtime/table.h"
@@ -41,6 +42,16 @@ fail_without_text(cop_bytes arg)
 {
     (void)arg;
     return -EXDEV;
+}
+
+static int
+crash_when_told(cop_bytes arg)
+{
+    cop_msg msg;
+    (void)arg;
+    cop_receive(&msg, COP_FOREVER);
+    copi_alloc_fail_after(0);
+    cop_exit(cop_failed(-EIO, "boom"));
 }
 
 static void
@@ -187,19 +198,120 @@ TEST(a_broken_pipe_as_standard_error_does_not_end_the_program)
 
 /* ---------------------------------------------------------------- crashes */
 
+/* A line that begins like this, and nothing else. */
+static void
+assert_begins(const char *lines, const char *head)
+{
+    ck_assert_msg(strncmp(lines, head, strlen(head)) == 0, "%s", lines);
+    ck_assert_uint_eq(test_count(lines, "\n"), 1);
+}
+
 TEST(a_crash_names_the_process_and_its_reason)
 {
     char *lines = lines_of(crash, "worker");
-    ck_assert_str_eq(lines, "coppice: error: process worker crashed: boom\n");
+    assert_begins(lines, "coppice: error: process worker crashed: boom pid=<");
+    free(lines);
+}
+
+TEST(a_crash_whose_level_is_off_is_not_reported)
+{
+    ck_assert_int_eq(cop_log_set_level(COP_LOG_CRITICAL), COP_LOG_INFO);
+    char *lines = lines_of(crash, "worker");
+    ck_assert_str_eq(lines, "");
+    free(lines);
+}
+
+TEST(a_crash_tells_how_long_it_ran_what_waits_and_what_it_has_done)
+{
+    char *lines = lines_of(crash, "worker");
+    ck_assert_ptr_nonnull(strstr(lines, " mailbox=0 handled=0 ran="));
+    free(lines);
+}
+
+static int
+crash_below(cop_bytes arg)
+{
+    cop_ref monitor;
+    cop_pid below;
+    if (arg.size > 0) {
+        return crash(arg);
+    }
+    ck_assert_int_eq(cop_spawn(&below, crash_below, .name = "below", .link = true,
+                               .arg = COP_BYTES(monitor), .monitor = &monitor),
+                     0);
+    cop_sleep(COP_FOREVER);
+    return 0;
+}
+
+TEST(a_crash_tells_who_has_started_it)
+{
+    ck_assert_int_eq(cop_register("main", cop_self()), 0);
+    cop_ref monitor;
+    test_catch_stderr();
+    ck_assert_int_eq(
+        cop_spawn(NULL, crash_below, .name = "above", .link = true, .monitor = &monitor), 0);
+    test_down(monitor);
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, "process below crashed: boom"), 1);
+    ck_assert_uint_eq(test_count(lines, " under=main/above "), 1);
+    free(lines);
+}
+
+TEST(a_crash_by_exit_tells_where_in_the_program_it_was)
+{
+    char *lines = lines_of(crash, "worker");
+    ck_assert_ptr_nonnull(strstr(lines, "stack="));
+    ck_assert_ptr_nonnull(strstr(lines, "test_report+0x"));
+    free(lines);
+    lines = lines_of(fail_without_text, "worker"); /* a return is no place */
+    ck_assert_ptr_null(strstr(lines, "stack="));
+    free(lines);
+}
+
+TEST(without_memory_a_crash_is_told_without_the_place)
+{
+    cop_ref monitor;
+    cop_pid pid;
+    ck_assert_int_eq(cop_spawn(&pid, crash_when_told, .name = "worker", .monitor = &monitor), 0);
+    test_catch_stderr();
+    ck_assert_int_eq(cop_send(pid, COP_TAG(GO)), 0);
+    test_down(monitor);
+    char *lines = test_caught_stderr();
+    assert_begins(lines, "coppice: error: process worker crashed: boom pid=<");
+    ck_assert_ptr_null(strstr(lines, "stack="));
+    free(lines);
+}
+
+TEST(a_flood_of_crashes_of_one_actor_is_cut)
+{
+    enum {
+        MANY = 150
+    };
+    test_catch_stderr();
+    for (int i = 0; i < MANY; i++) {
+        run(crash, "worker");
+    }
+    run(crash, "another");
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    char *lines = test_caught_stderr();
+    unsigned written = test_count(lines, "process worker crashed: boom"), withheld = 0;
+    ck_assert_uint_eq(test_count(lines, "process another crashed: boom"), 1);
+    for (char *at = lines; (at = strstr(at, "more lines were withheld lines=")); at++) {
+        unsigned some;
+        ck_assert_int_eq(sscanf(strchr(at, '='), "=%u", &some), 1);
+        withheld += some;
+    }
+    ck_assert_uint_gt(withheld, 0);
+    ck_assert_uint_eq(written + withheld, MANY);
     free(lines);
 }
 
 TEST(a_crash_without_a_text_has_its_code_in_words)
 {
     char *lines = lines_of(fail_without_text, "worker"), expected[128];
-    snprintf(expected, sizeof expected, "coppice: error: process worker crashed: %s\n",
+    snprintf(expected, sizeof expected, "coppice: error: process worker crashed: %s pid=<",
              cop_strerror(-EXDEV));
-    ck_assert_str_eq(lines, expected);
+    assert_begins(lines, expected);
     free(lines);
 }
 
@@ -207,7 +319,7 @@ TEST(a_crash_of_a_process_without_a_name_has_its_number)
 {
     char *lines = lines_of(crash, NULL);
     ck_assert_uint_eq(test_count(lines, "process <"), 1);
-    ck_assert_uint_eq(test_count(lines, "> crashed: boom\n"), 1);
+    ck_assert_uint_eq(test_count(lines, "> crashed: boom mailbox=0 "), 1);
     free(lines);
 }
 
@@ -221,7 +333,7 @@ TEST(a_crash_of_a_process_with_a_label_has_that_and_its_number)
     test_down(monitor);
     char *lines = test_caught_stderr();
     ck_assert_uint_eq(test_count(lines, "process pool<"), 1);
-    ck_assert_uint_eq(test_count(lines, "> crashed: boom\n"), 1);
+    ck_assert_uint_eq(test_count(lines, "> crashed: boom mailbox=0 "), 1);
     free(lines);
 }
 
@@ -283,10 +395,10 @@ crashed_with(const char *more)
 {
     char expected[256];
     test_down(crashing.monitor);
-    (void)snprintf(expected, sizeof expected,
-                   "coppice: error: genserver accounts crashed: boom%s\n", more);
+    (void)snprintf(expected, sizeof expected, "> %smailbox=0 handled=", more);
     char *lines = test_caught_stderr();
-    ck_assert_str_eq(lines, expected);
+    assert_begins(lines, "coppice: error: genserver accounts crashed: boom pid=<");
+    ck_assert_msg(strstr(lines, expected) != NULL, "%s", lines);
     free(lines);
 }
 
@@ -294,14 +406,14 @@ TEST(a_crash_of_a_server_tells_the_message_in_hand_its_sender_and_how_large_the_
 {
     ck_assert_int_eq(cop_register("teller", cop_self()), 0);
     ck_assert_int_eq(cop_cast(start_accounts(&accounts), COP_TAG(77)), 0);
-    crashed_with(" (message 77 from teller in hand, 24 bytes of state)");
+    crashed_with("in_hand=77 from=teller state_bytes=24 ");
 }
 
 TEST(a_crash_by_exit_does_so_too_and_names_the_caller)
 {
     ck_assert_int_eq(cop_register("teller", cop_self()), 0);
     ck_assert_int_eq(cop_call(start_accounts(&accounts), COP_TAG(78), NULL, 0, SOON), -EPIPE);
-    crashed_with(" (message 78 from teller in hand, 24 bytes of state)");
+    crashed_with("in_hand=78 from=teller state_bytes=24 ");
 }
 
 static const char *
@@ -309,8 +421,7 @@ in_hand(const char *tag, cop_pid pid)
 {
     static char text[128];
     char label[COPI_LABEL_SIZE];
-    (void)snprintf(text, sizeof text, " (message %s from %s in hand)", tag,
-                   copi_label_pid(pid, label));
+    (void)snprintf(text, sizeof text, "in_hand=%s from=%s ", tag, copi_label_pid(pid, label));
     return text;
 }
 
@@ -356,17 +467,37 @@ TEST(a_message_of_the_librarys_is_called_by_its_word)
     crashed_with(in_hand("EXIT", ended));
 }
 
+static void
+fail_update(void *state, cop_bytes arg)
+{
+    (void)state, (void)arg;
+    cop_exit(cop_failed(-EIO, "boom"));
+}
+
+TEST(what_an_agent_was_asked_is_called_by_its_word)
+{
+    const int zero = 0;
+    ck_assert_int_eq(cop_agent_start(&crashing.pid, COP_BYTES(zero), .name = "agent"), 0);
+    crashing.monitor = cop_monitor(crashing.pid);
+    test_catch_stderr();
+    ck_assert_int_lt(cop_agent_update(crashing.pid, fail_update, COP_BYTES(zero), SOON), 0);
+    test_down(crashing.monitor);
+    char *lines = test_caught_stderr();
+    ck_assert_msg(strstr(lines, " in_hand=UPDATE from=") != NULL, "%s", lines);
+    free(lines);
+}
+
 TEST(a_crash_between_two_messages_names_none)
 {
     ck_assert_int_eq(cop_send(start_accounts(&accounts), COP_TAG(GO)), 0); /* and then a timeout */
-    crashed_with("");
+    crashed_with("state_bytes=24 ");
 }
 
 TEST(a_stop_with_a_reason_that_is_a_crash_names_no_message)
 {
     cop_pid pid = start_accounts(&accounts);
     ck_assert_int_eq(cop_stop_process(pid, cop_failed(-EIO, "boom"), SOON), 0);
-    crashed_with("");
+    crashed_with("state_bytes=24 ");
 }
 
 TEST(an_exit_signal_in_a_callback_finds_its_message_in_hand)
@@ -378,7 +509,7 @@ TEST(an_exit_signal_in_a_callback_finds_its_message_in_hand)
     cop_process_info info;
     EVENTUALLY(cop_inspect(pid, &info) == 0 && info.callback);
     ck_assert_int_eq(cop_exit_signal(pid, cop_failed(-EIO, "boom")), 0);
-    crashed_with(" (message 80 from teller in hand)");
+    crashed_with("in_hand=80 from=teller ");
 }
 
 static cop_step

@@ -60,14 +60,20 @@ TEST(a_refused_restart_is_not_remembered)
 }
 
 /* The definition, by looking at all that ever was. */
-static bool
-is_admitted(const cop_time *admitted, unsigned count, unsigned max_restarts, cop_time now)
+static unsigned
+count_inside(const cop_time *admitted, unsigned count, cop_time now)
 {
     unsigned inside = 0;
     for (unsigned i = 0; i < count; i++) {
         inside += now - admitted[i] <= PERIOD;
     }
-    return inside < max_restarts;
+    return inside;
+}
+
+static bool
+is_admitted(const cop_time *admitted, unsigned count, unsigned max_restarts, cop_time now)
+{
+    return count_inside(admitted, count, now) < max_restarts;
 }
 
 TEST(agrees_with_the_definition_whatever_the_times)
@@ -85,6 +91,8 @@ TEST(agrees_with_the_definition_whatever_the_times)
             seed = seed * 1103515245u + 12345u;
             now += seed % 5 == 0 ? PERIOD : (cop_time)(seed >> 8) % COP_SEC(3);
             bool expected = is_admitted(admitted, count, max_restarts, now);
+            ck_assert_uint_eq(copi_intensity_recent(&intensity, now),
+                              count_inside(admitted, count, now));
             ck_assert_int_eq(copi_intensity_admit(&intensity, now), expected);
             if (expected) {
                 admitted[count++] = now;
