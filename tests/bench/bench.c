@@ -209,14 +209,11 @@ bench_percentile(cop_time *times, int64_t count, int percent)
     return times[(count * percent + 99) / 100 - 1];
 }
 
+/* As the peers do with theirs. */
 void
 bench_silence_reports(void)
 {
-    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0) {
-        fail("cannot open /dev/null");
-    }
-    close(nowhere);
+    cop_log_set_level(COP_LOG_EMERGENCY);
 }
 
 /* ---------------------------------------------------------------- the run */
