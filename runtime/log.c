@@ -12,6 +12,10 @@
  *     copi_log_pass_on                     log_sink: a process that takes entries?
  *     copi_standard_error_write            or else standard error
  *
+ * The library reports also where it holds a lock (a registry's partition, a socket). On this way only the
+ * limit's and the timers' are taken, one after the other, and a message may be posted. The names' and a
+ * record's are, too, for a program's own lines and for pids in fields.
+ *
  * An entry and its text lie on the caller's stack. Nothing on this way can fail: what goes wrong (no memory, a
  * sink that is gone, too many) leads to standard error, or is counted and said.
  */
