@@ -31,7 +31,7 @@ error_of(cop_socket socket)
 {
     char text[64];
     size_t n = 17;
-    int r = cop_receive_bytes(socket, text, sizeof text, &n, SOON);
+    int r = cop_receive_bytes(socket, text, sizeof text, &n, COP_FOREVER);
     ck_assert_uint_eq(n, 17);
     ck_assert_int_eq(cop_why().code, r);
     return r;
