@@ -285,7 +285,15 @@ args_pipeline = $(BUILD)/pipeline.svg
 chaos-top: $(BUILD)/demos/chaos top ## show the lessons of chaos in coppice-top; LESSON= and SEED= as for chaos
 	@BUILD=$(BUILD) demos/chaos/top.sh $(filter-out --plain,$(args_chaos))
 
-args_chaos    = --plain $(if $(LESSON),--lesson $(LESSON)) $(if $(SEED),--seed $(SEED))
+args_chaos    = --plain $(if $(WEB),--web 7380) $(if $(LESSON),--lesson $(LESSON)) $(if $(SEED),--seed $(SEED))
+
+# With the live page: make run WEB=1, ARGS="--web 7380"; make chaos WEB=1.
+$(patsubst %,$(BUILD)/obj/demos/%/main.o,kv chaos): private CPPFLAGS += $(if $(WEB),-DWITH_WEB)
+$(patsubst %,$(BUILD)/obj/demos/%/main.o,kv chaos): $(BUILD)/with-web
+$(BUILD)/with-web: FORCE
+	$(call remember,$(WEB))
+$(patsubst %,$(BUILD)/demos/%,kv chaos): private MORE_LIBS := $(if $(WEB),$(WEB_ARCHIVE) $(ARCHIVE) -lmicrohttpd)
+$(patsubst %,$(BUILD)/demos/%,kv chaos): $(if $(WEB),web)
 
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
@@ -293,7 +301,7 @@ $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 
 $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ -lck
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(MORE_LIBS) $(ARCHIVE) -lck
 
 .PHONY: bench bench-peers bench-redis
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on

@@ -5,7 +5,7 @@
  * is about what no strategy sees.
  *
  *     chaos                one for one; ends when the monkey has done enough
- *     |-- observer         if asked for: shows the tree to tools
+ *     |-- observer, web    if asked for: show the tree to tools, and on a page
  *     |-- cells            the lesson's strategy
  *     |   `-- cell.a, ... cell.e
  *     |-- doctor           kills what hangs
@@ -18,6 +18,12 @@
 
 #include <getopt.h>
 #include <stdlib.h>
+#ifdef WITH_WEB
+# include <coppice-web.h>
+# define HAS_PAGE true
+#else
+# define HAS_PAGE false
+#endif
 
 #define EXIT_USAGE 2
 
@@ -29,21 +35,30 @@ struct options {
     struct monkey_orders orders;
     cop_time patience;
     const char *observer;
+    unsigned page; /* its port; 0: no page */
 };
 
 static void
 usage(FILE *to)
 {
-    (void)fprintf(to, "usage: chaos [--lesson NAME] [--seed N] [--deeds N] [--pause MS]\n"
-                      "             [--patience MS] [--plain] [--observer PATH]\n"
-                      "What supervisors do when cells crash, hang, and are flooded.\n"
-                      "  --lesson    one of those below; without it, all of them\n"
-                      "  --seed      another one does other harm; without it 1\n"
-                      "  --deeds     how much harm is done in a lesson; without it 12\n"
-                      "  --pause     between two deeds; without it 500\n"
-                      "  --patience  how long a callback may last; without it 500\n"
-                      "  --plain     draw the tree after each deed\n"
-                      "  --observer  a Unix socket at which coppice-top may look at the tree\n\n");
+    (void)fprintf(
+        to,
+        "usage: chaos [--lesson NAME] [--seed N] [--deeds N] [--pause MS]\n"
+        "             [--patience MS] [--plain] [--observer PATH]%s\n"
+        "What supervisors do when cells crash, hang, and are flooded.\n"
+        "  --lesson    one of those below; without it, all of them\n"
+        "  --seed      another one does other harm; without it 1\n"
+        "  --deeds     how much harm is done in a lesson; without it 12\n"
+        "  --pause     between two deeds; without it 500\n"
+        "  --patience  how long a callback may last; without it 500\n"
+        "  --plain     draw the tree after each deed\n"
+        "  --observer  a Unix socket at which coppice-top may look at the tree\n"
+        "%s\n",
+        HAS_PAGE ? " [--web PORT]" : "",
+        HAS_PAGE
+            ? "  --web       a port for the live page; CHAOS_TOKEN, in the environment, is for\n"
+              "              its buttons\n"
+            : "");
     for (size_t i = 0; i < LESSONS; i++) {
         (void)fprintf(to, "  %-13s %s\n", lessons[i].name, lessons[i].says);
     }
@@ -84,6 +99,8 @@ take_option(struct options *o, int option, const char *value)
     case 'o':
         o->observer = value;
         return true;
+    case 'w':
+        return parse(value, 1, 65535, &n) && (o->page = (unsigned)n, true);
     default:
         return false;
     }
@@ -94,15 +111,14 @@ static int
 parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"lesson", required_argument, NULL, 'l'},
-        {"seed", required_argument, NULL, 's'},
-        {"deeds", required_argument, NULL, 'd'},
-        {"pause", required_argument, NULL, 'p'},
-        {"patience", required_argument, NULL, 't'},
-        {"plain", no_argument, NULL, 'v'},
+        {"lesson", required_argument, NULL, 'l'},   {"seed", required_argument, NULL, 's'},
+        {"deeds", required_argument, NULL, 'd'},    {"pause", required_argument, NULL, 'p'},
+        {"patience", required_argument, NULL, 't'}, {"plain", no_argument, NULL, 'v'},
         {"observer", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+#ifdef WITH_WEB
+        {"web", required_argument, NULL, 'w'},
+#endif
+        {"help", no_argument, NULL, 'h'},           {0},
     };
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing else runs yet */
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -140,25 +156,40 @@ run_tree(const struct options *o, const struct lesson *lesson)
         .max_restarts = RESTARTS,
     };
     const cop_observer_spec observer = {.path = o->observer};
-    const cop_child_spec children[] = {
-        cop_observer_child(&observer),
-        {.id = "cells", .supervisor = &cells},
-        {.id = "doctor",
-         .worker = doctor_run,
-         .arg = COP_BYTES(o->patience),
-         .restart = COP_PERMANENT},
-        {.id = "monkey",
-         .worker = monkey_run,
-         .arg = COP_BYTES(o->orders),
-         .restart = COP_TEMPORARY,
-         .significant = true},
+    cop_child_spec children[5];
+    size_t count = 0;
+    if (o->observer) {
+        children[count++] = cop_observer_child(&observer);
+    }
+#ifdef WITH_WEB
+    const cop_web_opts page = {
+        .size = sizeof page,
+        .port = o->page,
+        .token = getenv("CHAOS_TOKEN"), /* NOLINT(concurrency-mt-unsafe): nothing changes it */
     };
-    size_t left_out = o->observer == NULL;
+    if (o->page > 0) {
+        children[count++] = cop_web_spec_with(&page);
+    }
+#endif
+    children[count++] = (cop_child_spec){.id = "cells", .supervisor = &cells};
+    children[count++] = (cop_child_spec){
+        .id = "doctor",
+        .worker = doctor_run,
+        .arg = COP_BYTES(o->patience),
+        .restart = COP_PERMANENT,
+    };
+    children[count++] = (cop_child_spec){
+        .id = "monkey",
+        .worker = monkey_run,
+        .arg = COP_BYTES(o->orders),
+        .restart = COP_TEMPORARY,
+        .significant = true,
+    };
     return cop_run(&(cop_supervisor_spec){
         .name = "chaos",
         .auto_shutdown = COP_ANY_SIGNIFICANT,
-        .children = children + left_out,
-        .child_count = sizeof children / sizeof children[0] - left_out,
+        .children = children,
+        .child_count = count,
     });
 }
 

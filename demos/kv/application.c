@@ -16,7 +16,8 @@
  *   KVServer.Supervisor below
  *
  *     kv                              one for one: two applications that do not share their fate
- *     |-- observer                    if asked for: shows the tree to tools
+ *     |-- watchers                    if asked for, what shows the tree to tools and on a page; a mistake
+ *     |   `-- observer, web           of theirs is no reason to end the daemon
  *     |-- attendant                   hears SIGHUP
  *     |-- kv.supervisor               rest for one
  *     |   |-- bucket_supervisor
@@ -75,18 +76,17 @@ run_tree(const struct application *a, const cop_child_spec *buckets)
                       .arg = COP_BYTES(a->listener),
                       .restart = COP_PERMANENT}),
     };
-    const cop_observer_spec observer = {.path = a->observer};
-    const cop_child_spec children[] = {
-        cop_observer_child(&observer),
-        {.id = "attendant", .genserver = &attendant},
-        {.id = "kv.supervisor", .supervisor = &supervisor},
-        {.id = "kv_server.supervisor", .supervisor = &server},
+    const cop_supervisor_spec watchers = {
+        .children = a->watchers,
+        .child_count = a->watcher_count,
+        .give_up = COP_GIVE_UP_CHILD,
     };
-    size_t left_out = a->observer == NULL;
     return cop_run(&(cop_supervisor_spec){
         .name = TREE_ROOT,
-        .children = children + left_out,
-        .child_count = sizeof children / sizeof children[0] - left_out,
+        COP_CHILDREN({.id = "watchers", .supervisor = &watchers},
+                     {.id = "attendant", .genserver = &attendant},
+                     {.id = "kv.supervisor", .supervisor = &supervisor},
+                     {.id = "kv_server.supervisor", .supervisor = &server}),
     });
 }
 

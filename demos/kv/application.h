@@ -12,7 +12,9 @@ struct application {
     cop_socket listener;
     const char *const *buckets; /* names of those that are there from the start, besides "0" */
     size_t bucket_count;
-    const char *observer; /* a path for tools that look at the tree; NULL: none */
+    const cop_child_spec
+        *watchers; /* what shows the tree to people: started first, and stopped last */
+    size_t watcher_count;
 };
 
 /* Run the daemon until it is stopped. Returns the program's exit status, as cop_run does. */

@@ -14,8 +14,8 @@
 #include "demos/kv/connection.h"
 
 #include "demos/kv/command.h"
-#include "demos/kv/server.h"
 #include "demos/kv/session.h"
+#include "demos/kv/stats.h"
 
 /* For the socket to arrive; for the rest of a request whose beginning is here; for the client's own end after
  * ours. Between two requests a client may think for ever. */
@@ -141,7 +141,7 @@ serve(struct connection *c)
         if (!c->session.closing) {
             run_frames(c);
         }
-        server_count_commands(c->session.commands - before);
+        stats_commands_ran(c->session.commands - before);
         int error = session_send(&c->session);
         if (error < 0) {
             cop_log(COP_LOG_DEBUG, "a client did not take its replies", COP_KV("client", c->peer),

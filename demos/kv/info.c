@@ -7,6 +7,7 @@
 
 #include "demos/kv/registry.h"
 #include "demos/kv/server.h"
+#include "demos/kv/stats.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -35,7 +36,7 @@ static void
 server_section(struct session *s, struct buffer *out)
 {
     (void)s;
-    struct server_stats stats = server_stats();
+    struct stats stats = stats_read();
     add(out, "process_id:%d", (int)getpid());
     add(out, "tcp_port:%u", stats.port);
     add(out, "uptime_in_seconds:%" PRId64, (cop_now() - stats.started) / COP_SEC(1));
@@ -56,7 +57,7 @@ static void
 stats_section(struct session *s, struct buffer *out)
 {
     (void)s;
-    struct server_stats stats = server_stats();
+    struct stats stats = stats_read();
     add(out, "total_connections_received:%" PRIu64, stats.connections);
     add(out, "total_commands_processed:%" PRIu64, stats.commands);
 }

@@ -6,12 +6,19 @@
 #include "demos/kv/application.h"
 #include "demos/kv/bucket.h"
 #include "demos/kv/server.h"
+#include "demos/kv/stats.h"
 
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#ifdef WITH_WEB
+# include <coppice-web.h>
+# define HAS_PAGE true
+#else
+# define HAS_PAGE false
+#endif
 
 #define DEFAULT_HOST "127.0.0.1" /* there is no password: whoever gets in may do everything */
 #define DEFAULT_PORT 7379
@@ -25,6 +32,8 @@ struct options {
     const char *buckets[MAX_BUCKETS];
     size_t bucket_count;
     const char *observer, *recorder;
+    bool has_page;
+    unsigned page;
 };
 
 static void
@@ -32,14 +41,19 @@ usage(FILE *to)
 {
     (void)fprintf(
         to,
-        "usage: kv [--host ADDRESS] [--port PORT] [--buckets NAME,NAME...] [--observer PATH]\n"
-        "          [--recorder PATH]\n"
+        "usage: kv [--host ADDRESS] [--port PORT] [--buckets NAME,NAME...]\n"
+        "          [--observer PATH] [--recorder PATH]%s\n"
         "A supervised key-value daemon; redis-cli can talk to it.\n"
-        "  --host     where to listen; without it %s\n"
-        "  --port     without it %d; 0 takes a free one\n"
-        "  --buckets  buckets that are there from the start, besides \"0\"\n"
-        "  --observer a Unix socket at which tools may look at the tree\n",
-        DEFAULT_HOST, DEFAULT_PORT);
+        "  --host      where to listen; without it %s\n"
+        "  --port      without it %d; 0 takes a free one\n"
+        "  --buckets   buckets that are there from the start, besides \"0\"\n"
+        "  --observer  a Unix socket at which coppice-top may look at the tree\n"
+        "  --recorder  a file for coppice-postmortem: what each process did last\n"
+        "%s",
+        HAS_PAGE ? " [--web PORT]" : "", DEFAULT_HOST, DEFAULT_PORT,
+        HAS_PAGE ? "  --web       a port for the live page and the metrics; 0 takes a free one.\n"
+                   "              KV_TOKEN, in the environment, is for its buttons\n"
+                 : "");
 }
 
 static bool
@@ -92,13 +106,13 @@ static int
 parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
-        {"host", required_argument, NULL, 'h'},
-        {"port", required_argument, NULL, 'p'},
-        {"buckets", required_argument, NULL, 'b'},
-        {"observer", required_argument, NULL, 'o'},
+        {"host", required_argument, NULL, 'h'},     {"port", required_argument, NULL, 'p'},
+        {"buckets", required_argument, NULL, 'b'},  {"observer", required_argument, NULL, 'o'},
         {"recorder", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, '?' + 1},
-        {0},
+#ifdef WITH_WEB
+        {"web", required_argument, NULL, 'w'},
+#endif
+        {"help", no_argument, NULL, '?' + 1},       {0},
     };
     bool ok = true;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing else runs yet */
@@ -118,6 +132,9 @@ parse_options(int argc, char **argv, struct options *o)
             break;
         case 'r':
             o->recorder = optarg;
+            break;
+        case 'w':
+            o->has_page = ok = parse_port(optarg, &o->page);
             break;
         case '?' + 1:
             usage(stdout);
@@ -164,6 +181,34 @@ record_to(const char *path)
     return error == 0;
 }
 
+static int
+run(const struct options *o, cop_socket listener)
+{
+    cop_child_spec watchers[2];
+    size_t count = 0;
+    const cop_observer_spec observer = {.path = o->observer};
+    if (o->observer != NULL) {
+        watchers[count++] = cop_observer_child(&observer);
+    }
+#ifdef WITH_WEB
+    const cop_web_opts page = {
+        .size = sizeof page,
+        .port = o->page > 0 ? o->page : COP_WEB_ANY_PORT,
+        .token = getenv("KV_TOKEN"), /* NOLINT(concurrency-mt-unsafe): nothing else runs yet */
+    };
+    if (o->has_page) {
+        watchers[count++] = cop_web_spec_with(&page);
+    }
+#endif
+    return application_run(&(struct application){
+        .listener = listener,
+        .buckets = o->buckets,
+        .bucket_count = o->bucket_count,
+        .watchers = watchers,
+        .watcher_count = count,
+    });
+}
+
 int
 main(int argc, char **argv)
 {
@@ -189,14 +234,9 @@ main(int argc, char **argv)
     (void)printf("listening on %s\n"
                  "talk to it with: redis-cli -h %s -p %u\n"
                  "and type:        SET milk 2, GET milk, TREE, CRASH 0, TREE, SHUTDOWN\n",
-                 address, o.host, server_stats().port);
+                 address, o.host, stats_read().port);
     (void)fflush(stdout);
-    status = application_run(&(struct application){
-        .listener = listener,
-        .buckets = o.buckets,
-        .bucket_count = o.bucket_count,
-        .observer = o.observer,
-    });
+    status = run(&o, listener);
     (void)cop_socket_close(listener);
     return status;
 }

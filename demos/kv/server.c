@@ -7,23 +7,17 @@
  * found out before anything has started, and when an acceptor crashes, clients wait in the backlog for the
  * next and notice nothing. The acceptor only accepts; it talks to nobody.
  *
- * Touch freely: what is counted. Ask first: who owns a client's socket at every step; it is the acceptor's
- * until it was given.
+ * Touch freely: nothing. Ask first: who owns a client's socket at every step; it is the acceptor's until it
+ * was given.
  */
 #include "demos/kv/server.h"
 
 #include "demos/kv/connection.h"
+#include "demos/kv/stats.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static struct {
-    cop_time started; /* before the tree, once */
-    unsigned port;
-    _Atomic uint64_t connections, commands; /* any process, atomic */
-} stats;
 
 /* --- Listening --- */
 
@@ -54,8 +48,7 @@ server_listen(const char *host, unsigned port, cop_socket *listener)
     }
     if (error == 0) {
         const char *colon = strrchr(address, ':');
-        stats.started = cop_now();
-        stats.port = (unsigned)strtoul(colon + 1, NULL, 10);
+        stats_begin((unsigned)strtoul(colon + 1, NULL, 10));
     }
     return error;
 }
@@ -66,8 +59,7 @@ static int
 start_connection(cop_pid *connection)
 {
     char id[32];
-    (void)snprintf(id, sizeof id, "client-%llu",
-                   (unsigned long long)atomic_fetch_add(&stats.connections, 1) + 1);
+    (void)snprintf(id, sizeof id, "client-%llu", (unsigned long long)stats_client_came());
     const cop_child_spec child = {
         .id = id,
         .worker = connection_run,
@@ -102,23 +94,4 @@ server_accept(cop_bytes arg)
         admit(client);
     }
     return error;
-}
-
-/* --- Counting --- */
-
-struct server_stats
-server_stats(void)
-{
-    return (struct server_stats){
-        .started = stats.started,
-        .port = stats.port,
-        .connections = atomic_load(&stats.connections),
-        .commands = atomic_load(&stats.commands),
-    };
-}
-
-void
-server_count_commands(size_t commands)
-{
-    atomic_fetch_add_explicit(&stats.commands, commands, memory_order_relaxed);
 }

@@ -10,12 +10,6 @@
 
 #define CONNECTION_SUPERVISOR "kv.connection_supervisor"
 
-struct server_stats {
-    cop_time started;
-    unsigned port;
-    uint64_t connections, commands; /* since the start */
-};
-
 /*
  * Listen; where the service manager has opened a socket for us, on that one. The listener is the calling
  * process's. Errors as cop_listen.
@@ -24,9 +18,5 @@ int server_listen(const char *host, unsigned port, cop_socket *listener);
 
 /* The acceptor: accepts from the listener that is its argument, a cop_socket, until it is stopped. */
 int server_accept(cop_bytes arg);
-
-struct server_stats server_stats(void);
-
-void server_count_commands(size_t commands);
 
 #endif

@@ -15,6 +15,7 @@
 #include "demos/kv/session.h"
 
 #include "demos/kv/registry.h"
+#include "demos/kv/stats.h"
 
 #include <stdio.h>
 
@@ -124,7 +125,9 @@ visit_bucket(struct session *s, const char *bucket, struct bucket_visit *v, size
     for (int i = 0; i < ATTEMPTS; i++) {
         int error = find(s, bucket, always_exists(bucket), pid, &pid);
         if (error == 0) {
+            cop_time begun = cop_now();
             error = bucket_visit(pid, v, done, VISIT_TIMEOUT);
+            stats_bucket_visited(cop_now() - begun);
         }
         if (error != -ESRCH) {
             return error;

@@ -181,7 +181,7 @@ shows_its_tree_to_who_may_look()
 {
     kill_daemon
     start --observer "$dir/observer" || return
-    [ "$(stat -c %a "$dir/observer")" = 600 ] && cli --raw tree | grep -q -- '-- observer ' || return
+    [ "$(stat -c %a "$dir/observer")" = 600 ] && cli --raw tree | grep -q -- '`-- observer ' || return
     kill -TERM "$daemon" && ends_with 0 && [ ! -e "$dir/observer" ]
 }
 
