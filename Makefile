@@ -310,9 +310,9 @@ bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT
 bench-peers: $(BUILD)/bench ## measure side by side with Erlang, Elixir, Go and CAF; ARGS="-n 5 call cast"
 	@BUILD=$(BUILD) tests/bench/peers.sh $(ARGS)
 
-bench-redis: $(BUILD)/demos/kv ## measure the key-value daemon beside Redis; ARGS="-w": watched and not
+bench-redis: $(BUILD)/demos/kv ## measure the key-value daemon beside Redis; WEB=1 ARGS="-w": watched and not
 	@.ci/deps redis
-	@BUILD=$(BUILD) tests/bench/redis.sh $(ARGS)
+	@BUILD=$(BUILD) WEB=$(WEB) tests/bench/redis.sh $(ARGS)
 
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"

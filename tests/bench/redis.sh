@@ -10,7 +10,8 @@ usage()
 {
     cat << 'END'
 usage: [BUILD=build] tests/bench/redis.sh [options]      from the project's root
-  -w             the daemon watched (metrics, recorder, page) and not, in place of Redis and the daemon
+  -w             the daemon watched (recorder, observer, page and metrics) and not, in place of Redis and
+                 the daemon; the page is there with WEB=1
   -n ROUNDS      (default 3)
   -r REQUESTS    of each kind and round without pipelining; ten times as many with it (default 50000)
   -m             the table in Markdown, with the machine and the command: for RESULTS.md
@@ -24,7 +25,7 @@ tests=set,get,incr
 rounds=3
 requests=50000
 layout=text
-command="make bench-redis${*:+ ARGS=\"$*\"}"
+command="make bench-redis${WEB:+ WEB=$WEB}${*:+ ARGS=\"$*\"}"
 
 while getopts wn:r:mh option; do
     case $option in

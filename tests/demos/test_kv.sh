@@ -193,6 +193,24 @@ records_what_its_processes_do()
     [ $? -eq 1 ] && grep -q "^kv: cannot record to $dir/none/recorder: " "$dir/second"
 }
 
+has_a_page_and_metrics_where_it_was_built_with_them()
+{
+    kill_daemon
+    if ! "$kv" --help | grep -q -- --web; then
+        "$kv" --web 0 > "$dir/second" 2>&1
+        [ $? -eq 2 ]
+        return
+    fi
+    start --web 0 && expect OK set k v && eventually grep -q 'page is open port=' "$dir/log" || return
+    local page
+    page=$(sed -n 's/.*page is open port=\([0-9]*\).*/\1/p' "$dir/log")
+    exec {client}<> "/dev/tcp/127.0.0.1/$page"
+    printf 'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&"$client"
+    timeout "$limit" cat <&"$client" > "$dir/metrics"
+    exec {client}>&-
+    grep -q '^kv_commands_total 1' "$dir/metrics" && grep -q '^kv_visit_seconds_count 1' "$dir/metrics"
+}
+
 says_more_after_a_hangup_and_less_after_another()
 {
     expect PONG ping && ! grep -q "a client has come" "$dir/log" && kill -HUP "$daemon" &&
