@@ -303,12 +303,15 @@ $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(MORE_LIBS) $(ARCHIVE) -lck
 
-.PHONY: bench bench-peers bench-redis
+.PHONY: bench bench-peers bench-redis bench-recorder
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
 	@$< $(ARGS)
 
 bench-peers: $(BUILD)/bench ## measure side by side with Erlang, Elixir, Go and CAF; ARGS="-n 5 call cast"
 	@BUILD=$(BUILD) tests/bench/peers.sh $(ARGS)
+
+bench-recorder: all $(BUILD)/bench ## measure what the flight recorder costs
+	@BUILD=$(BUILD) tests/bench/recorder.sh $(ARGS)
 
 bench-redis: $(BUILD)/demos/kv ## measure the key-value daemon beside Redis; WEB=1 ARGS="-w": watched and not
 	@.ci/deps redis

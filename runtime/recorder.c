@@ -30,9 +30,9 @@
  * beginning, and whenever a process has gone to sleep after a second or more.
  *
  * A message is one record, made when it is taken in hand. What the callback says of it is put into the same
- * record, and how long it took as soon as the next one begins, or the process finds that nothing is there: so
- * the clock is read once for each message of a stream, and twice for one that comes alone. A call that is
- * answered before its caller has to sleep leaves a record with the server only.
+ * record, and how long it took when the process finds that nothing else is there. Where something is, the
+ * next record's time says so: so the clock is read once for each message of a stream, and twice for one that
+ * comes alone. A call that is answered before its caller has to sleep leaves a record with the server only.
  *
  * Free rings wait in two lists, of ended and of crashed processes, each in the order of their ends. A new
  * process gets one that was never used, else the oldest of the ended, else of the crashed: a thousand tasks
@@ -79,7 +79,7 @@ static struct {
 
 /* ---------------------------------------------------------------- the clock */
 
-static uint64_t
+static inline uint64_t
 ticks(void)
 {
     return recorder.has_ticks ? copi_ticks() : (uint64_t)copi_clock_coarse();
@@ -290,7 +290,7 @@ take(void)
     return ring;
 }
 
-static struct copi_ring *
+static inline struct copi_ring *
 ring_of(const struct copi_process *process)
 {
     return copi_load_relaxed_ptr(&process->ring);
@@ -306,7 +306,7 @@ set_text(char *place, size_t size, const char *text)
 
 /* ---------------------------------------------------------------- records */
 
-static uint64_t
+static inline uint64_t
 put(struct copi_ring *ring, uint64_t when, uint64_t other, uint64_t what, uint64_t outcome)
 {
     uint64_t number = copi_load_relaxed_64(&ring->written);
@@ -319,7 +319,7 @@ put(struct copi_ring *ring, uint64_t when, uint64_t other, uint64_t what, uint64
     return number;
 }
 
-static uint64_t
+static inline uint64_t
 put_record(struct copi_ring *ring, uint64_t when, cop_record_kind kind, uint32_t tag, cop_pid other,
            int32_t code)
 {
@@ -370,18 +370,17 @@ close_in_hand(struct copi_process *self, struct copi_ring *ring, uint64_t now)
     }
 }
 
-static void
+static inline void
 take_in_hand(struct copi_process *self, cop_record_kind kind, uint32_t tag, cop_pid from)
 {
     struct copi_ring *ring = ring_of(self);
     uint64_t now = ticks();
-    close_in_hand(self, ring, now);
     self->recorded.in_hand = put_record(ring, now, kind, tag, from, COP_VERDICT_NONE) + 1;
     self->recorded.began = now;
     self->recorded.verdict = COP_VERDICT_NONE;
 }
 
-static cop_record_kind
+static inline cop_record_kind
 kind_of(const struct copi_process *self, const struct copi_message *message)
 {
     if (message->flags & COPI_SYSTEM) {

@@ -151,6 +151,27 @@ first_of(const struct copi_recording_source *source, size_t capacity)
     return number;
 }
 
+static bool
+is_in_hand(const cop_record *record)
+{
+    return record->kind >= COP_RECORD_MESSAGE && record->kind <= COP_RECORD_SYSTEM;
+}
+
+/* Of two that it had in hand one after the other, the first was over when the second began. */
+static void
+infer_durations(cop_record *records, size_t count)
+{
+    cop_record *last = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (is_in_hand(&records[i])) {
+            if (last && last->took < 0 && records[i].when >= last->when) {
+                last->took = records[i].when - last->when;
+            }
+            last = &records[i];
+        }
+    }
+}
+
 size_t
 copi_recording_read(const struct copi_recording_source *source, cop_record *out, size_t capacity)
 {
@@ -169,6 +190,7 @@ copi_recording_read(const struct copi_recording_source *source, cop_record *out,
             decode(source, words, &out[count++]);
         }
     }
+    infer_durations(out, count);
     return count;
 }
 

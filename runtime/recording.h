@@ -12,7 +12,8 @@
  * writer was stopped, and the one before them may be torn. Each record has 24 bits of its number in it, so
  * that who reads while others write, or reads a damaged file, sees that one is not what it should be.
  *
- * The last word of a record says how it came out, and is written anew when that is known.
+ * The last word of a record says how it came out, and is written anew when that is known. Of something that
+ * was in hand it may stay open when the next thing was there at once: then that one's time is its end.
  */
 #ifndef COPI_RUNTIME_RECORDING_H
 #define COPI_RUNTIME_RECORDING_H

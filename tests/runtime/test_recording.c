@@ -137,6 +137,21 @@ TEST(a_text_is_put_together_and_cut_at_its_room)
     ck_assert_uint_eq(strlen(out[0].text), sizeof out[0].text - 1);
 }
 
+TEST(what_was_in_hand_was_over_when_the_next_thing_was_taken)
+{
+    struct ring ring = {.written = 0};
+    cop_record out[RECORDS];
+    put(&ring, COP_RECORD_CAST, 1000, 0, 1, copi_recording_outcome(COPI_RECORD_OPEN, 1));
+    put(&ring, COP_RECORD_WAIT, 2000, 0, 0, copi_recording_outcome(COPI_RECORD_OPEN, 0));
+    put(&ring, COP_RECORD_CALL, 5000, 0, 2, copi_recording_outcome(3, 1));
+    put(&ring, COP_RECORD_CAST, 9000, 0, 3, copi_recording_outcome(COPI_RECORD_OPEN, 1));
+    ck_assert_uint_eq(take(&ring, out, RECORDS), 4);
+    ck_assert_int_eq(out[0].took, 4000);
+    ck_assert_int_eq(out[1].took, -1);
+    ck_assert_int_eq(out[2].took, 2048);
+    ck_assert_int_eq(out[3].took, -1);
+}
+
 /* The text's bytes are anybody's; only their number counts. */
 TEST(random_words_never_lead_outside)
 {
