@@ -127,10 +127,9 @@ copi_request_submit(struct copi_process *self, struct copi_process *server, cop_
 }
 
 static int
-request(struct copi_process *self, cop_pid to, struct copi_message *message, cop_time timeout,
+request(struct copi_process *self, cop_pid pid, struct copi_message *message, cop_time timeout,
         struct copi_message **answer)
 {
-    cop_pid pid = copi_resolve(to);
     struct copi_process *server = copi_table_find(pid);
     if (!server) {
         copi_message_free(message);
@@ -169,10 +168,11 @@ int
 copi_request(struct copi_process *self, cop_pid to, struct copi_message *message, cop_time timeout,
              struct copi_message **answer)
 {
+    cop_pid pid = copi_resolve(to);
     uint32_t tag = message->tag;
-    int r = request(self, to, message, timeout, answer);
+    int r = request(self, pid, message, timeout, answer);
     if (r) {
-        copi_record_note(self, COP_RECORD_CALL_FAILED, copi_resolve(to), tag, r, NULL);
+        copi_record_note(self, COP_RECORD_CALL_FAILED, pid, tag, r, NULL);
     }
     return r;
 }

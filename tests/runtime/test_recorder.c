@@ -317,6 +317,15 @@ TEST(an_end_is_recorded_with_its_reason_and_stays)
     ck_assert_str_eq(cop_record_string(end, words, sizeof words), "ends: the disk has gone");
 }
 
+TEST(a_call_that_failed_was_to_who_had_the_name_then)
+{
+    begin();
+    cop_pid pid = start();
+    ck_assert_int_eq(cop_call(cop_named("server"), COP_TAG(CRASH), NULL, 0, SOON), -EPIPE);
+    EVENTUALLY(cop_pid_eq(cop_whereis("server"), COP_NOBODY));
+    ck_assert(cop_pid_eq(must(cop_self(), COP_RECORD_CALL_FAILED)->other, pid));
+}
+
 TEST(a_stop_and_an_exit_signal_are_recorded_with_who_sent_them)
 {
     begin();
