@@ -22,6 +22,7 @@ enum {
     LATER,
     NEXT,
     SLEEPS,
+    MUCH,
     CRASH,
 };
 
@@ -81,6 +82,11 @@ handle_call(void *state, cop_from from, cop_msg request)
         return cop_ok_continue(COP_TAG(NEXT));
     case SLEEPS:
         cop_sleep(COP_MS(2));
+        return cop_reply(from, COP_TAG(0));
+    case MUCH:
+        for (int i = 0; i < 20; i++) {
+            cop_call(COP_NOBODY, COP_TAG(0), NULL, 0, SOON);
+        }
         return cop_reply(from, COP_TAG(0));
     case CRASH:
         cop_exit(cop_failed(-EIO, "the disk has gone"));
@@ -472,6 +478,18 @@ TEST(a_full_ring_keeps_the_newest)
         ck_assert_int_ge(seen[i].when, seen[i - 1].when);
     }
     ck_assert_int_eq(cop_recorder_read(pid, seen, 2), 2);
+}
+
+TEST(an_outcome_whose_record_is_gone_is_written_into_no_other)
+{
+    begin_with(4, 8);
+    cop_pid pid = start();
+    ck_assert_int_eq(ask(pid, MUCH), 0);
+    ck_assert_int_eq(cop_cast(pid, COP_TAG(WITHDRAW)), 0);
+    EVENTUALLY(look(pid, COP_RECORD_CAST) && must(pid, COP_RECORD_CAST)->took >= 0);
+    for (int i = cop_recorder_read(pid, seen, MOST) - 1; i >= 0; i--) {
+        ck_assert(seen[i].kind != COP_RECORD_CALL_FAILED || seen[i].code == -ESRCH);
+    }
 }
 
 TEST(who_ended_longest_ago_is_forgotten_first_and_who_crashed_last)
