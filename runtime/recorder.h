@@ -56,7 +56,8 @@ copi_is_recorded(const struct copi_process *process)
 /* All below: only of one that is. */
 void copi_recorder_message(struct copi_process *self, const struct copi_message *message);
 void copi_recorder_event(struct copi_process *self, cop_record_kind kind, uint32_t tag);
-void copi_recorder_verdict(struct copi_process *self, cop_verdict verdict); /* of what was in hand */
+void copi_recorder_verdict(struct copi_process *self,
+                           cop_verdict verdict); /* of what was in hand */
 void copi_recorder_idle(struct copi_process *self);
 void copi_recorder_wait_begin(struct copi_process *self, const char *in);
 void copi_recorder_wait_end(struct copi_process *self);

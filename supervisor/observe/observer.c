@@ -10,7 +10,8 @@
  *
  *   asked      for its next question
  *   answering  it has an answer that the peer has not taken in yet
- *   waiting    for the end of a deed
+ *   waiting    for the end of a deed. It keeps its place until then, also if the peer has left: so there
+ *              are no more deeds at a time than places
  *
  * What strangers can cost is bounded. There are so many connections and no more: when all places are
  * taken, the listener is not asked, and whoever comes waits with the system. Each has at most one answer, and
@@ -77,7 +78,7 @@ struct observer {
     bool listens; /* has been asked for the next connection */
     bool ticks;
     struct connection *connections; /* the newest first */
-    unsigned count, doers;
+    unsigned count;
     struct answer *picture; /* the last one; NULL: none */
     cop_time taken, complained;
 };
@@ -280,10 +281,7 @@ static void
 begin_deed(struct observer *observer, struct connection *connection, const char *name, cop_pid to)
 {
     char whom[COPI_LABEL_SIZE];
-    if (observer->doers >= places(observer)) {
-        refuse(observer, connection, "too much is being done already");
-        return;
-    }
+    copi_label_pid(to, whom); /* before it has gone, and its name */
     int r = copi_deed_begin(name, to, &connection->doer);
     if (r) {
         connection->doer = COP_NOBODY;
@@ -291,8 +289,7 @@ begin_deed(struct observer *observer, struct connection *connection, const char 
                r == -EDEADLK ? "nobody could let the observer go on" : cop_strerror(r));
         return;
     }
-    observer->doers++;
-    copi_report(COPI_NOTICE, "the observer is asked: %s %s", name, copi_label_pid(to, whom));
+    copi_report(COPI_NOTICE, "the observer is asked: %s %s", name, whom);
 }
 
 static void
@@ -301,7 +298,7 @@ deed_is_done(struct observer *observer, const struct copi_deed_done *done)
     struct connection *connection = of_doer(observer, done->doer);
     char words[sizeof done->why.text];
     if (!connection) {
-        return; /* who has asked has left */
+        return; /* it was told before, or it is a stranger's end */
     }
     connection->doer = COP_NOBODY;
     if (done->code == 0) {
@@ -317,7 +314,6 @@ doer_has_ended(struct observer *observer, const struct cop_exited *exited)
 {
     const struct copi_deed_done done = {
         .doer = exited->pid, .code = cop_reason_error(exited->reason), .why = exited->reason};
-    observer->doers--;
     deed_is_done(observer, &done);
 }
 

@@ -425,6 +425,7 @@ TEST(who_runs_waits_in_nothing)
 {
     ck_assert_ptr_null(look_at(cop_self()).waits_in);
     cop_pid server = start_server();
+    EVENTUALLY(waits_in(server, "receive"));
     cop_send(server, COP_TAG(STUCK));
     EVENTUALLY(atomic_load(&stuck));
     ck_assert_ptr_null(look_at(server).waits_in);
@@ -524,9 +525,11 @@ TEST(a_place_is_not_written_over_whoever_comes_next)
 {
     cop_ref monitor;
     cop_pid gone = start_waiting(&monitor), next;
+    const struct copi_position position = {.supervisor = cop_self(), .id = "x", .restarts = 7};
+    copi_show_position(gone, &position);
+    ck_assert_uint_eq(look_at(gone).restarts, 7);
     cop_exit_signal(gone, COP_REASON_KILLED);
     test_down(monitor);
-    const struct copi_position position = {.supervisor = cop_self(), .id = "x", .restarts = 7};
     do { /* records are handed out in turn */
         ck_assert_int_eq(cop_spawn(&next, test_wait_for_end, .monitor = &monitor), 0);
         copi_show_position(gone, &position);

@@ -597,15 +597,43 @@ be_stuck(void *state, cop_msg msg)
     return cop_ok();
 }
 
-TEST(nobody_waits_for_a_deed_to_who_is_stuck)
+static const cop_genserver stuck_server = {.type = "stuck", .handle_info = be_stuck};
+
+static void
+start_stuck(void)
 {
-    static const cop_genserver server = {.type = "stuck", .handle_info = be_stuck};
-    observed.actions = true;
-    test_catch_stderr();
-    cop_pid sup = start(), pid;
-    ck_assert_int_eq(cop_genserver_start(&pid, &server, .name = "stuck"), 0);
+    cop_pid pid;
+    ck_assert_int_eq(cop_genserver_start(&pid, &stuck_server, .name = "stuck"), 0);
     ck_assert_int_eq(cop_send(pid, COP_TAG(1)), 0);
     EVENTUALLY(atomic_load(&stuck));
+}
+
+TEST(a_deed_keeps_its_place_until_it_is_done)
+{
+    observed.actions = true;
+    observed.max_connections = 1;
+    observed.patience = COP_MS(1);
+    test_catch_stderr();
+    cop_pid sup = start();
+    start_stuck();
+    int leaves = connected(), next = try_to_connect();
+    ask(leaves, "suspend stuck\n");
+    close(leaves);
+    struct pollfd waits = {.fd = next, .events = POLLIN};
+    ck_assert_int_eq(poll(&waits, 1, 20), 0);
+    atomic_store(&let_go, true);
+    ck_assert_int_eq(strncmp(line(next), "coppice-observer", 16), 0);
+    close(next);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+TEST(nobody_waits_for_a_deed_to_who_is_stuck)
+{
+    observed.actions = true;
+    test_catch_stderr();
+    cop_pid sup = start();
+    start_stuck();
     int waits = connected(), other = connected(), leaves = connected();
     ask(waits, "suspend stuck\n");
     ask(leaves, "suspend stuck\n");

@@ -178,6 +178,27 @@ TEST(others_stand_below_who_started_them_with_a_link)
 }
 
 static int
+start_alone(cop_pid *out, cop_bytes arg, cop_reason *why)
+{
+    (void)arg, (void)why;
+    int r = cop_spawn(out, test_wait_for_end);
+    return r ? r : cop_link(*out);
+}
+
+TEST(a_child_that_was_started_without_a_link_stands_below_its_supervisor)
+{
+    cop_pid sup =
+        start_tree(TREE(.name = "root", COP_CHILDREN({.id = "alone", .start = start_alone})));
+    cop_child_info child;
+    ck_assert_int_eq(cop_supervisor_child(sup, "alone", &child), 0);
+    cop_picture *picture = take();
+    is_a_tree(picture);
+    ck_assert_uint_eq(node_of(picture, child.pid)->info.parent.id, 0);
+    ck_assert(cop_pid_eq(above(picture, child.pid), sup));
+    cop_picture_free(picture);
+}
+
+static int
 survive(cop_bytes unused)
 {
     cop_trap_exits(true);
