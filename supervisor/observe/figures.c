@@ -42,19 +42,19 @@ static void
 put_mailboxes(struct copi_text *text, const cop_picture *picture)
 {
     size_t sum = 0, most = 0;
-    cop_time oldest = 0;
+    cop_time longest = 0;
     for (size_t i = 0; i < picture->count; i++) {
         const cop_process_info *info = &picture->nodes[i].info;
         sum += info->mailbox;
         most = info->mailbox > most ? info->mailbox : most;
-        oldest = info->oldest > oldest ? info->oldest : oldest;
+        longest = info->oldest > longest ? info->oldest : longest;
     }
     put_one(text, "coppice_mailbox_messages", "gauge", "Messages that wait, in all mailboxes.",
             (int64_t)sum);
     put_one(text, "coppice_mailbox_longest_messages", "gauge",
             "Messages that wait in the longest mailbox.", (int64_t)most);
     put_seconds(text, "coppice_mailbox_oldest_message_seconds",
-                "How long the oldest message of all has waited.", oldest);
+                "How long the oldest message of all has waited.", longest);
 }
 
 static void

@@ -335,7 +335,7 @@ new_metric(enum copi_metric_kind kind, const cop_metric_opts *given, void **out)
 int
 cop_counter_new_with(cop_counter **out, const cop_metric_opts *opts)
 {
-    void *made;
+    void *made = NULL;
     int r = new_metric(COPI_COUNTER, opts, &made);
     if (r == 0) {
         *out = made;
@@ -346,7 +346,7 @@ cop_counter_new_with(cop_counter **out, const cop_metric_opts *opts)
 int
 cop_gauge_new_with(cop_gauge **out, const cop_metric_opts *opts)
 {
-    void *made;
+    void *made = NULL;
     int r = new_metric(COPI_GAUGE, opts, &made);
     if (r == 0) {
         *out = made;
@@ -357,7 +357,7 @@ cop_gauge_new_with(cop_gauge **out, const cop_metric_opts *opts)
 int
 cop_histogram_new_with(cop_histogram **out, const cop_metric_opts *opts)
 {
-    void *made;
+    void *made = NULL;
     int r = new_metric(COPI_HISTOGRAM, opts, &made);
     if (r == 0) {
         *out = made;

@@ -133,9 +133,9 @@ put_descriptors(struct copi_text *text)
     DIR *directory = opendir("/proc/self/fd");
     if (directory) {
         int64_t count = -1; /* the directory's own */
-        for (const struct dirent *entry;
-             (entry = readdir(directory));) { /* NOLINT(concurrency-mt-unsafe): its own directory */
-            count += entry->d_name[0] != '.';
+        /* cppcheck-suppress readdirCalled ; NOLINTNEXTLINE(concurrency-mt-unsafe): its own directory */
+        for (const struct dirent *at = readdir(directory); at; at = readdir(directory)) {
+            count += at->d_name[0] != '.';
         }
         (void)closedir(directory);
         put(text, "process_open_fds", "Number of open file descriptors.", count);

@@ -33,6 +33,6 @@ struct copi_web {
 /* For libmicrohttpd, with the server: a request is to be answered. */
 enum MHD_Result copi_web_route(void *web, struct MHD_Connection *connection, const char *path,
                                const char *method, const char *version, const char *body,
-                               size_t *body_size, void **request);
+                               size_t *body_size, void **again);
 
 #endif

@@ -23,11 +23,11 @@ struct copi_web_guests {
 
 void copi_web_guests_init(struct copi_web_guests *guests, size_t most, cop_time patience);
 
-/* For libmicrohttpd, with the guests: a connection begins or has ended (MHD_OPTION_NOTIFY_CONNECTION), and a
+/* For libmicrohttpd, with the guests as env: a connection begins or has ended (MHD_OPTION_NOTIFY_CONNECTION), and a
  * request is over (MHD_OPTION_NOTIFY_COMPLETED). */
-void copi_web_guest_moves(void *guests, struct MHD_Connection *connection, void **guest,
+void copi_web_guest_moves(void *env, struct MHD_Connection *connection, void **guest,
                           enum MHD_ConnectionNotificationCode what);
-void copi_web_guest_served(void *guests, struct MHD_Connection *connection, void **request,
+void copi_web_guest_served(void *env, struct MHD_Connection *connection, void **request,
                            enum MHD_RequestTerminationCode how);
 
 /* This one is being answered. */

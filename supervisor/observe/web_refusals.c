@@ -63,8 +63,8 @@ copi_web_refused(struct copi_web_refusals *refusals, unsigned status, const char
     }
     char address[INET6_ADDRSTRLEN];
     const cop_bytes in_a_line = {why, strcspn(why, "\n")};
-    cop_log(COP_LOG_WARNING, "a request was refused", COP_KV("why", in_a_line), COP_KV("status", status),
-            COP_KV("from", address_of(connection, address)),
+    cop_log(COP_LOG_WARNING, "a request was refused", COP_KV("why", in_a_line),
+            COP_KV("status", status), COP_KV("from", address_of(connection, address)),
             COP_KV("more_since_last_said", refusals->reasons[place].withheld));
     refusals->reasons[place].said = now;
     refusals->reasons[place].withheld = 0;

@@ -318,7 +318,8 @@ copi_web_route(void *web, struct MHD_Connection *connection, const char *path, c
     static char passed;
     struct request request = {.web = web, .connection = connection, .path = path};
     const struct route *route = route_of(&request);
-    (void)version, (void)body, (void)body_size;
+    (void)version, (void)body;
+    *body_size = 0; /* taken: there is none */
     if (!*again) {
         const struct refusal *wrong = check(&request, route, method);
         *again = &passed;

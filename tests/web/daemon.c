@@ -97,7 +97,7 @@ customers(cop_bytes arg)
 /* ---------------------------------------------------------------- the tree */
 
 static cop_child_spec cells[MOST_CELLS];
-static char ids[MOST_CELLS][16];
+static char ids[MOST_CELLS][32];
 
 static void
 name_cells(size_t count)

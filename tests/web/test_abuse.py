@@ -164,7 +164,8 @@ def ten_thousand_connections_cost_nothing(page):
             assert page.descriptors() < before + 2 * MOST + 100, "descriptors grow"
     print(f"{wanted} connections: {page.resident_kb() - memory} KB more, "
           f"{page.cpu_seconds():.2f} s of processor time since its start")
-    assert page.resident_kb() < memory + 20000, "memory grows"
+    if not os.environ.get("SAN"):  # whose allocators keep what is freed
+        assert page.resident_kb() < memory + 20000, "memory grows"
     for connection in connections:
         connection.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -19,8 +19,11 @@ has()
 # promtool says what it does not like on standard error, and what it thinks of names there, too.
 no_complaint()
 {
-    fetch && promtool check metrics < "$folder/metrics" > "$folder/complaints" 2>&1 &&
-        [ ! -s "$folder/complaints" ] || { cat "$folder/complaints"; return 1; }
+    fetch || return
+    promtool check metrics < "$folder/metrics" > "$folder/complaints" 2>&1
+    local status=$?
+    cat "$folder/complaints"
+    [ "$status" -eq 0 ] && [ ! -s "$folder/complaints" ]
 }
 
 check "promtool has nothing to complain of" no_complaint

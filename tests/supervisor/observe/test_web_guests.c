@@ -14,7 +14,8 @@ answer(void *env, struct MHD_Connection *connection, const char *path, const cha
        const char *version, const char *body, size_t *body_size, void **request)
 {
     static char hello[] = "hello";
-    (void)env, (void)path, (void)method, (void)version, (void)body, (void)body_size;
+    (void)env, (void)path, (void)method, (void)version, (void)body;
+    *body_size = 0;
     if (!*request) {
         *request = hello;
         return MHD_YES;

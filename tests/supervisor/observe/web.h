@@ -71,7 +71,7 @@ __attribute__((unused)) static int
 status_of(unsigned port, const char *line, const char *headers)
 {
     char *answer = ask(port, line, headers);
-    int status = strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
+    int status = strncmp(answer, "HTTP/1.1 ", 9) == 0 ? (int)strtol(answer + 9, NULL, 10) : 0;
     free(answer);
     return status;
 }
