@@ -296,7 +296,6 @@ static void
 deed_is_done(struct observer *observer, const struct copi_deed_done *done)
 {
     struct connection *connection = of_doer(observer, done->doer);
-    char words[sizeof done->why.text];
     if (!connection) {
         return; /* it was told before, or it is a stranger's end */
     }
@@ -304,6 +303,7 @@ deed_is_done(struct observer *observer, const struct copi_deed_done *done)
     if (done->code == 0) {
         say_done(observer, connection);
     } else {
+        char words[sizeof done->why.text];
         refuse(observer, connection, cop_reason_string(done->why, words, sizeof words));
     }
 }
@@ -329,10 +329,10 @@ complain(struct observer *observer, cop_bytes question)
     }
     observer->complained = now;
     char shown[SHOWN + 1] = "";
-    size_t size = question.size < SHOWN ? question.size : SHOWN;
-    for (size_t i = 0; i < size; i++) {
-        char c = ((const char *)question.data)[i];
-        shown[i] = c >= ' ' && c <= '~' ? c : '.';
+    const char *text = question.data;
+    for (size_t i = 0; i < question.size && i < SHOWN; i++) {
+        bool is_plain = text[i] >= ' ' && text[i] <= '~';
+        shown[i] = (char)(is_plain ? text[i] : '.');
     }
     copi_report(COPI_WARNING, "the observer is asked what it does not answer: \"%s\"", shown);
 }

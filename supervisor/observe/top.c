@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
+
 enum {
     SECOND_MS = 1000,
     ONCE_PATIENCE_MS = 10000,
@@ -176,9 +178,9 @@ take_events(char *answer)
 static void
 ask_for_events(void)
 {
-    char question[sizeof top.view.selected + sizeof "events  50\n"];
     top.asks_events = top.view.is_open && top.view.selected[0];
     if (top.asks_events) {
+        char question[sizeof top.view.selected + sizeof "events  50\n"];
         (void)snprintf(question, sizeof question, "events %s 50\n", top.view.selected);
         ask(question);
     }
@@ -593,7 +595,7 @@ main(int argc, char **argv)
 {
     bool once = !isatty(STDOUT_FILENO);
     top.interval_ms = SECOND_MS;
-    setlocale(LC_ALL, "");
+    (void)setlocale(LC_ALL, "");
     if (!read_options(argc, argv, &once)) {
         (void)fputs(usage, stderr);
         return 2;
@@ -616,3 +618,5 @@ main(int argc, char **argv)
     free(top.events);
     return status;
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

@@ -55,7 +55,7 @@ top_link_connect(struct top_link *link)
     if (strlen(link->path) >= sizeof name.sun_path) {
         return -ENAMETOOLONG;
     }
-    strcpy(name.sun_path, link->path);
+    memcpy(name.sun_path, link->path, strlen(link->path) + 1);
     top_link_close(link);
     link->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (link->fd < 0 || connect(link->fd, (struct sockaddr *)&name, sizeof name) != 0) {

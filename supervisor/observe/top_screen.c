@@ -27,7 +27,7 @@ static bool has_colours;
 static bool
 wants_colours(void)
 {
-    const char *no = getenv("NO_COLOR");
+    const char *no = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread */
     return !(no && no[0]) && has_colors();
 }
 
@@ -57,7 +57,7 @@ top_screen_open(void)
         use_default_colors();
         const short colours[] = {-1,        COLOR_CYAN,   COLOR_GREEN,
                                  COLOR_RED, COLOR_YELLOW, COLOR_MAGENTA};
-        for (short mood = TOP_IDLE; mood <= TOP_FRESH; mood++) {
+        for (int mood = TOP_IDLE; mood <= TOP_FRESH; mood++) {
             init_pair((short)(mood + 1), colours[mood], -1);
         }
     }
@@ -95,8 +95,8 @@ top_screen_rows(void)
 static void
 put_line(int y, attr_t look, const char *text)
 {
-    char fitted[TOP_CELL * 4];
     if (y >= 0 && y < LINES) {
+        char fitted[TOP_CELL * 4];
         look_like(look);
         mvaddstr(y, 0, top_fit(text, COLS, false, fitted));
         look_like(A_NORMAL);

@@ -82,16 +82,16 @@ who(const struct top_picture *picture, const char *pid)
 static void
 say_wait(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
 {
-    const char *waits_in = row->words[TOP_WAITS_IN], *whom = row->words[TOP_WAITS_FOR];
-    (void)snprintf(out, TOP_CELL, "%.64s%s%.128s", waits_in, whom[0] ? " " : "",
-                   who(picture, whom));
+    const char *waits_in = row->words[TOP_WAITS_IN], *other = row->words[TOP_WAITS_FOR];
+    (void)snprintf(out, TOP_CELL, "%.64s%s%.128s", waits_in, other[0] ? " " : "",
+                   who(picture, other));
 }
 
 /* "handle_call 2.3s"; "call db, handle_call 2.3s". Of a plain process "run" is its whole life, and no news. */
 static enum top_mood
 say_busy(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
 {
-    char wait[TOP_CELL], duration[TOP_SHORT];
+    char wait[TOP_CELL];
     const char *callback = row->words[TOP_CALLBACK];
     uint64_t busy = time_since(picture->taken, top_number(row, TOP_SINCE));
     bool waits = row->words[TOP_WAITS_IN][0], is_life = strcmp(callback, "run") == 0;
@@ -99,6 +99,7 @@ say_busy(const struct top_row *row, const struct top_picture *picture, char out[
     if (waits && is_life) {
         (void)snprintf(out, TOP_CELL, "%.200s", wait);
     } else {
+        char duration[TOP_SHORT];
         (void)snprintf(out, TOP_CELL, "%.200s%s%.32s %s", wait, waits ? ", " : "", callback,
                        top_duration(busy, duration));
     }
@@ -142,7 +143,7 @@ static size_t
 next_character(const char *text, size_t left, mbstate_t *state, int *width)
 {
     wchar_t wide;
-    size_t n = mbrtowc(&wide, text, left, state);
+    size_t n = mbrtowc(&wide, text, left, state); /* NOLINT(concurrency-mt-unsafe): one thread */
     if (n == (size_t)-1 || n == (size_t)-2) {
         memset(state, 0, sizeof *state);
         *width = -1;

@@ -86,13 +86,13 @@ main(int argc, char **argv)
 {
     static cop_child_spec workers[MOST];
     static char ids[MOST][16];
-    int count = argc > 2 ? atoi(argv[2]) : 0;
+    long count = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
     if (argc < 2 || count < 0 || count > MOST) {
         (void)fputs("usage: observed PATH [CHILDREN]\n", stderr);
         return 2;
     }
-    for (int i = 0; i < count; i++) {
-        (void)snprintf(ids[i], sizeof ids[i], "worker-%d", i);
+    for (long i = 0; i < count; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "worker-%ld", i);
         workers[i] = (cop_child_spec){.id = ids[i], .worker = sleep_for_ever, .stack_size = 65536};
     }
     cop_tag_name(1, "hello");

@@ -39,9 +39,9 @@ TEST(the_newest_comes_first)
 
 TEST(a_long_one_is_cut)
 {
-    char answer[2048] = "ok\nevent\t0\t";
-    memset(answer + strlen(answer), 'x', 1000);
-    strcat(answer, "\n\n");
+    char words[1001] = "", answer[2048];
+    memset(words, 'x', sizeof words - 1);
+    (void)snprintf(answer, sizeof answer, "ok\nevent\t0\t%s\n\n", words);
     char *events = top_events(answer, 0);
     ck_assert_uint_eq(strlen(events), 14 + 400 + 1);
     free(events);

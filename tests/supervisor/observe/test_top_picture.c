@@ -70,15 +70,15 @@ TEST(columns_are_known_by_name_and_new_ones_are_passed_over)
 
 TEST(more_columns_than_there_is_room_for_do_no_harm)
 {
-    char text[8192] = "ok\ncolumns";
-    for (int i = 0; i < 200; i++) {
-        strcat(text, "\tname");
+    enum {
+        MANY = 200
+    };
+    char names[5 * MANY + 1], words[2 * MANY + 1], text[8192];
+    for (size_t i = 0; i < MANY; i++) {
+        memcpy(names + 5 * i, "\tname", 6);
+        memcpy(words + 2 * i, "\tx", 3);
     }
-    strcat(text, "\nprocess");
-    for (int i = 0; i < 200; i++) {
-        strcat(text, "\tx");
-    }
-    strcat(text, "\n\n");
+    (void)snprintf(text, sizeof text, "ok\ncolumns%s\nprocess%s\n\n", names, words);
     struct top_picture picture = read_text(text);
     ck_assert_uint_eq(picture.count, 1);
     top_picture_free(&picture);
