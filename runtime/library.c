@@ -122,6 +122,9 @@ cop_configure(const cop_config *config)
     if (known.interrupt_signal) {
         copi_thread_set_interrupt(known.interrupt_signal);
     }
+    if (known.no_busy_waiting) {
+        copi_spin_decline();
+    }
     library.no_fault_handlers = known.no_fault_handlers;
     return 0;
 }

@@ -8,8 +8,9 @@
  * knows how the current process is found, so that light threads or a simulated machine can be put
  * under all actors here.
  *
- * Four files behind it: thread.c (threads and their cache), thread_clean.c (what a job starts from),
- * thread_park.c (waiting) and thread_clock.c (clocks, randomness, cores).
+ * Five files behind it: thread.c (threads and their cache), thread_clean.c (what a job starts from),
+ * thread_park.c (waiting), thread_look.c (looking before waiting) and thread_clock.c (clocks,
+ * randomness, cores).
  */
 #ifndef COPI_RUNTIME_THREAD_H
 #define COPI_RUNTIME_THREAD_H
@@ -28,6 +29,13 @@ struct copi_pool;
 struct copi_thread;
 
 /* ---------------------------------------------------------------- where we are */
+
+/* What a thread remembers of how looking before parking paid. All zero: nothing yet. */
+struct copi_spin {
+    cop_time budget; /* how long to look */
+    uint32_t looks;
+    uint32_t failed, rest; /* of yields, while too many are awake */
+};
 
 /* What belongs to the calling kernel thread. Read it anew after every wait. */
 struct copi_here {
@@ -147,14 +155,16 @@ copi_parker_use(struct copi_parker *parker)
            && copi_exchange_32(&parker->state, 0) != 0; /* pairs with copi_unpark's */
 }
 
-/* How long to look before parking: adapts to whether looking paid. */
-struct copi_spin {
-    uint32_t budget, waits;
-};
-unsigned copi_spin_rounds(struct copi_spin *spin);
-bool copi_spin_allowed(
-    void); /* fewer threads are awake than there are cores, the caller included */
-void copi_spin_paid(struct copi_spin *spin, bool paid);
+/* Look whether it is there, for a moment that depends on whether a core is free and on how it paid
+ * before. false: park. */
+bool copi_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg);
+
+/* No more threads are awake than there are cores, the caller included. */
+bool copi_spin_allowed(void);
+uint32_t copi_threads_awake(void);
+
+/* From here on nobody looks. */
+void copi_spin_decline(void);
 
 /* Let others go first that are ready to run. */
 void copi_thread_yield(void);

@@ -2,7 +2,7 @@
  * runtime/thread_park.c - how a thread waits, and how it is woken.
  *
  * Room: runtime/, behind the seam. Any thread.
- * Touch freely: the spin's figures. Ask first: the order of the steps below.
+ * Ask first: the order of the steps below.
  *
  * A parker is one word. EMPTY: nobody waits. NOTIFIED: a wake-up came, nobody has used it yet.
  * PARKED: its thread sleeps on the word. POLLING: its thread sleeps in poll, and wake_fd wakes it.
@@ -16,8 +16,7 @@
  * it, and then unpark has seen PARKED.
  *
  * `awake` counts the threads that are not in a park. The waker counts the sleeper in, so that
- * whoever spins learns at once that its core is wanted. Spinning is only for machines with a core to
- * spare: two threads that spin on one core cost each other a time slice a message.
+ * whoever looks before it parks learns at once that its core is wanted: thread_look.c.
  */
 #include "runtime/thread.h"
 
@@ -39,13 +38,6 @@ enum {
     NOTIFIED,
     PARKED,
     POLLING
-};
-
-enum {
-    SPIN_MOST = 1024, /* rounds; a round is some tens of nanoseconds */
-    SPIN_LEAST = 16,
-    SPIN_START = 256,
-    SPIN_PROBE = 16, /* of so many waits one looks for SPIN_MOST */
 };
 
 static copi_atomic32 awake;
@@ -74,43 +66,10 @@ copi_blocking_end(void)
     count_awake(1);
 }
 
-bool
-copi_spin_allowed(void)
+uint32_t
+copi_threads_awake(void)
 {
-    static copi_atomic32 cores;
-    uint32_t n = copi_load_relaxed_32(&cores);
-    if (n == 0) {
-        n = copi_cores();
-        copi_store_relaxed_32(&cores, n);
-    }
-    return n > 1 && copi_load_relaxed_32(&awake) <= n;
-}
-
-/*
- * What paid is worth all of it next time; what did not, half of it. So a receiver that is woken rarely
- * soon parks at once. But two that wait for each other would never get out of parking that way: a
- * wake-up takes longer than they then look. So now and then one looks as long as it may, and finds out.
- */
-unsigned
-copi_spin_rounds(struct copi_spin *spin)
-{
-    if (!copi_spin_allowed()) {
-        return 0;
-    }
-    if (spin->budget < SPIN_LEAST) {
-        spin->budget = SPIN_START;
-    }
-    return ++spin->waits % SPIN_PROBE == 0 ? SPIN_MOST : spin->budget;
-}
-
-void
-copi_spin_paid(struct copi_spin *spin, bool paid)
-{
-    if (paid) {
-        spin->budget = SPIN_MOST;
-    } else if (spin->budget > SPIN_LEAST) {
-        spin->budget /= 2;
-    }
+    return copi_load_relaxed_32(&awake);
 }
 
 void

@@ -2,7 +2,7 @@
  * runtime/wait.c - how a process waits.
  *
  * Room: runtime/. The owner thread only.
- * Touch freely: how long it looks before it sleeps (thread_park.c). Ask first: the order of the
+ * Touch freely: how long it looks before it sleeps (thread_look.c). Ask first: the order of the
  * checks: an exit before a cancellation, a cancellation before a deadline.
  *
  * A process that has nothing to do first looks for a moment, if a core is free, then says in the
@@ -50,31 +50,10 @@ copi_interrupted(struct copi_process *self)
  * sender that wakes a sleeper whose deadline has just passed leaves one behind that means nothing.
  */
 static bool
-has_news(struct copi_process *self)
+has_news(void *process)
 {
+    struct copi_process *self = process;
     return copi_mailbox_has_news(&self->mailbox) || copi_parker_use(&self->parker);
-}
-
-/* A while before sleeping: whoever answers soon is not made to wake us. */
-static bool
-look(struct copi_process *self)
-{
-    enum {
-        ROUNDS_BETWEEN_CHECKS = 32
-    };
-    unsigned rounds = copi_spin_rounds(&self->spin);
-    for (unsigned i = 0; i < rounds; i++) {
-        if (has_news(self)) {
-            copi_spin_paid(&self->spin, true);
-            return true;
-        }
-        if (i % ROUNDS_BETWEEN_CHECKS == ROUNDS_BETWEEN_CHECKS - 1 && !copi_spin_allowed()) {
-            break;
-        }
-        copi_spin_hint();
-    }
-    copi_spin_paid(&self->spin, false);
-    return false;
 }
 
 /* What has to be so before it may wait: 0, or why not. */
@@ -156,7 +135,7 @@ int
 copi_pause(struct copi_process *self, struct copi_wait *wait)
 {
     int r = may_wait(self, wait);
-    if (r || look(self)) {
+    if (r || copi_spin_for(&self->spin, has_news, self)) {
         return r;
     }
     return sleep_for_news(self, wait, -1, 0);

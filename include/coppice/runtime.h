@@ -57,6 +57,12 @@ typedef struct cop_config {
         *recorder; /* where the flight recorder's file is to be: coppice/recorder.h; NULL: none */
     unsigned recorder_rings;   /* so many processes are in it; 0: 1,024 */
     unsigned recorder_records; /* so many records of each, rounded up to a power of 2; 0: 64 */
+    /*
+     * A thread that has nothing to do sleeps at once. Otherwise it looks about for at most 20 us while a
+     * core is free, and lets others that are ready go first, as long as that saves wake-ups, which cost
+     * more. For a battery, or a quota of processor time.
+     */
+    bool no_busy_waiting;
 } cop_config;
 
 /*

@@ -149,24 +149,19 @@ count_syscall(long number, ...)
                         argument[5]);
 }
 
-unsigned real_spin_rounds(struct copi_spin *spin) REAL(copi_spin_rounds);
-unsigned count_spin_rounds(struct copi_spin *spin) WRAP(copi_spin_rounds);
-unsigned
-count_spin_rounds(struct copi_spin *spin)
+bool real_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
+    REAL(copi_spin_for);
+bool count_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
+    WRAP(copi_spin_for);
+bool
+count_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
 {
     count(LOOKS);
-    return real_spin_rounds(spin);
-}
-
-void real_spin_paid(struct copi_spin *spin, bool paid) REAL(copi_spin_paid);
-void count_spin_paid(struct copi_spin *spin, bool paid) WRAP(copi_spin_paid);
-void
-count_spin_paid(struct copi_spin *spin, bool paid)
-{
+    bool paid = real_spin_for(spin, is_there, arg);
     if (paid) {
         count(PAID);
     }
-    real_spin_paid(spin, paid);
+    return paid;
 }
 
 int real_mutex_lock(pthread_mutex_t *mutex) REAL(pthread_mutex_lock);

@@ -23,7 +23,7 @@ struct work {
     void (*do_it)(struct work *work);
     struct copi_thread *thread;
     atomic_int number; /* the kernel's */
-    atomic_bool go_on, is_done;
+    atomic_bool go_on, is_done, found_out;
     long found; /* whatever do_it looks for */
 };
 
@@ -198,6 +198,44 @@ TEST(a_small_stack_is_not_for_who_does_not_ask_for_a_small_one)
     ck_assert_int_eq(begin(&work, NULL), 0);
     EVENTUALLY(work.is_done);
     EVENTUALLY(copi_thread_count() == 0);
+}
+
+static void
+finish_slowly(struct work *work)
+{
+    copi_thread_finishing();
+    atomic_store(&work->found_out, true);
+    wait_for_go(work);
+}
+
+TEST(who_needs_a_thread_does_not_wait_for_one_that_is_about_to_be_free_but_never_is)
+{
+    struct work slow = {0}, next = {0};
+    ck_assert_int_eq(begin(&slow, finish_slowly), 0);
+    EVENTUALLY(slow.found_out);
+    ck_assert_int_eq(begin(&next, NULL), 0);
+    EVENTUALLY(next.is_done);
+    ck_assert_ptr_ne(next.thread, slow.thread);
+    atomic_store(&slow.go_on, true);
+    EVENTUALLY(slow.is_done);
+}
+
+static void
+say_that_it_finishes(struct work *work)
+{
+    (void)work;
+    copi_thread_finishing();
+}
+
+TEST(jobs_one_after_another_need_no_more_than_a_few_threads)
+{
+    enum {
+        JOBS = 1000
+    };
+    for (int i = 0; i < JOBS; i++) {
+        finish(say_that_it_finishes);
+    }
+    ck_assert_uint_lt(copi_thread_count(), JOBS / 2);
 }
 
 TEST(the_cache_keeps_no_more_than_it_should)

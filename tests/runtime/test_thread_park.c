@@ -367,41 +367,7 @@ TEST(the_wake_up_descriptor_is_not_inherited_and_is_closed_at_the_end)
     close_pipe();
 }
 
-/* ---------------------------------------------------------------- looking before parking */
-
-TEST(nobody_spins_when_more_are_awake_than_there_are_cores)
-{
-    struct copi_spin spin = {0};
-    unsigned cores = copi_cores();
-    for (unsigned i = 0; i <= cores; i++) {
-        copi_blocking_end();
-    }
-    ck_assert(!copi_spin_allowed());
-    ck_assert_uint_eq(copi_spin_rounds(&spin), 0);
-    for (unsigned i = 0; i <= cores; i++) {
-        copi_blocking_begin();
-    }
-    ck_assert(copi_spin_allowed() == (cores > 1));
-}
-
-TEST(looking_grows_when_it_pays_and_shrinks_when_not_and_has_bounds)
-{
-    struct copi_spin spin = {.budget = 100};
-    copi_spin_paid(&spin, true);
-    ck_assert_uint_gt(spin.budget, 100);
-    for (int i = 0; i < 100; i++) {
-        copi_spin_paid(&spin, true);
-    }
-    uint32_t most = spin.budget;
-    copi_spin_paid(&spin, true);
-    ck_assert_uint_eq(spin.budget, most);
-    copi_spin_paid(&spin, false);
-    ck_assert_uint_lt(spin.budget, most);
-    for (int i = 0; i < 100; i++) {
-        copi_spin_paid(&spin, false);
-    }
-    ck_assert_uint_gt(spin.budget, 0); /* 0 would mean: a new one */
-}
+/* ---------------------------------------------------------------- who is awake */
 
 /* How many more may be awake until spinning is not allowed any more. */
 static int

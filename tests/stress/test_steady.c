@@ -88,12 +88,19 @@ count_aligned_alloc(size_t alignment, size_t size)
 
 static atomic_bool stays_awake;
 
-unsigned real_spin_rounds(struct copi_spin *spin) REAL(copi_spin_rounds);
-unsigned look_for_ever(struct copi_spin *spin) WRAP(copi_spin_rounds);
-unsigned
-look_for_ever(struct copi_spin *spin)
+bool real_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
+    REAL(copi_spin_for);
+bool look_for_ever(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
+    WRAP(copi_spin_for);
+bool
+look_for_ever(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
 {
-    return atomic_load(&stays_awake) ? UINT32_MAX : real_spin_rounds(spin);
+    while (atomic_load(&stays_awake)) {
+        if (is_there(arg)) {
+            return true;
+        }
+    }
+    return real_spin_for(spin, is_there, arg);
 }
 
 bool real_spin_allowed(void) REAL(copi_spin_allowed);
