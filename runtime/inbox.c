@@ -281,7 +281,7 @@ copi_next_message(struct copi_process *self)
     if (self->inbox.count == 0 || copi_load_relaxed_32(&self->signals) || has_to_evict(self)) {
         copi_take_in(self);
     }
-    if (self->inbox.count == 0) {
+    if (!self->inbox.first) {
         return NULL;
     }
     return copi_list_remove(&self->inbox, &self->inbox.first);

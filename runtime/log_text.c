@@ -254,6 +254,7 @@ real_in_words(double real, char *out, size_t size)
         (void)snprintf(out, size, "%.*g", digits, real);
         double again = 0;
         (void)sscanf(out, "%lf", &again); /* NOLINT(cert-err34-c): what printf has written */
+        /* Also of zeros and of what is no number. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
         if (memcmp(&again, &real, sizeof real) == 0) {
             break;
         }
@@ -392,7 +393,10 @@ put_key(struct line *line, const char *key)
         unsigned char c = (unsigned char)key[size];
         bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
                        || c == '-' || c == '.';
-        word[size] = is_fine ? (char)c : '_';
+        word[size] = '_';
+        if (is_fine) {
+            word[size] = key[size];
+        }
     }
     word[size] = '\0';
     for (size_t i = 0; line->is_json && i < sizeof taken / sizeof *taken; i++) {
@@ -575,11 +579,12 @@ size_t
 copi_log_text(const cop_log_entry *entry, struct copi_log_shape shape, char out[COP_LOG_LINE + 1])
 {
     struct line line = {.at = out, .end = out + COP_LOG_LINE - TAIL, .is_json = shape.is_json};
-    char pid[COPI_LABEL_SIZE] = "", priority[sizeof "<7>"];
+    char pid[COPI_LABEL_SIZE] = "";
     if (entry->pid.id) {
         pid_in_words(entry->pid, pid, sizeof pid);
     }
     if (shape.has_priority) {
+        char priority[sizeof "<7>"];
         (void)snprintf(priority, sizeof priority, "<%u>", ((unsigned)entry->level - 1) % 8);
         put(&line, priority);
     }

@@ -113,7 +113,7 @@ void copi_run_drop(void (*drop)(void *data), void *data);
 void copi_message_drop_body(struct copi_message *message);
 
 /* Send the node home, whose body has gone. */
-void copi_message_release(struct copi_message *message);
+void copi_message_release(struct copi_message *node);
 
 /* Let the body go and send the node home. */
 static inline void

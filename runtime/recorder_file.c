@@ -220,7 +220,7 @@ copi_recorder_file_make(const char *path, uint32_t rings, uint32_t records,
                         struct copi_recorder_file *out)
 {
     struct names names = {.path = path};
-    struct stat before;
+    struct stat before = {0};
     int held = -1;
     if (!name(&names)) {
         return -ENAMETOOLONG;

@@ -358,8 +358,8 @@ static void
 say_duration(const cop_record *record, char *out, size_t size)
 {
     size_t used = strnlen(out, size);
-    char took[COPI_DURATION_SIZE];
     if (record->took >= 0 && used < size) {
+        char took[COPI_DURATION_SIZE];
         (void)snprintf(out + used, size - used, ", %s", copi_duration_in_words(record->took, took));
     }
 }

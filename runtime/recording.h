@@ -160,6 +160,6 @@ const char *copi_recording_string(const cop_record *record, const char *other, c
 enum {
     COPI_DURATION_SIZE = 32
 };
-const char *copi_duration_in_words(cop_time duration, char out[COPI_DURATION_SIZE]);
+const char *copi_duration_in_words(cop_time time, char out[COPI_DURATION_SIZE]);
 
 #endif

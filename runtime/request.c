@@ -127,8 +127,8 @@ copi_request_submit(struct copi_process *self, struct copi_process *server, cop_
 }
 
 static int
-request(struct copi_process *self, cop_pid pid, struct copi_message *message, cop_time timeout,
-        struct copi_message **answer)
+ask(struct copi_process *self, cop_pid pid, struct copi_message *message, cop_time timeout,
+    struct copi_message **answer)
 {
     struct copi_process *server = copi_table_find(pid);
     if (!server) {
@@ -170,7 +170,7 @@ copi_request(struct copi_process *self, cop_pid to, struct copi_message *message
 {
     cop_pid pid = copi_resolve(to);
     uint32_t tag = message->tag;
-    int r = request(self, pid, message, timeout, answer);
+    int r = ask(self, pid, message, timeout, answer);
     if (r) {
         copi_record_note(self, COP_RECORD_CALL_FAILED, pid, tag, r, NULL);
     }
@@ -183,7 +183,7 @@ copi_request_bytes(struct copi_process *self, cop_pid to, struct copi_message *m
 {
     struct copi_message *answer = NULL;
     int r = copi_request(self, to, message, timeout, &answer);
-    if (r) {
+    if (!answer) { /* there is one, or there is an error */
         return r;
     }
     cop_bytes body = copi_message_view(answer).body;

@@ -47,8 +47,9 @@ void
 copi_standard_error_journal(const char *stream)
 {
     uint64_t device = 0, inode = 0;
+    /* What is no number is no stream of ours. NOLINTNEXTLINE(cert-err34-c) */
     if (!stream || sscanf(stream, "%" SCNu64 ":%" SCNu64, &device, &inode) != 2) {
-        inode = 0; /* NOLINT above(cert-err34-c): what is no number is no stream of ours */
+        inode = 0;
     }
     copi_store_relaxed_64(&out.device, device);
     copi_store_relaxed_64(&out.inode, inode);

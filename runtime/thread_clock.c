@@ -48,6 +48,7 @@ copi_ticks_are_time(void)
                   O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         ssize_t length = read(fd, source, sizeof source - 1);
+        /* cppcheck-suppress unreadVariable ; it is read below */
         source[length > 0 ? length : 0] = '\0';
         close(fd);
     }

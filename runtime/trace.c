@@ -67,7 +67,7 @@ put_hex(char *at, const char *end, uintptr_t number)
 void
 copi_frame_in_words(uintptr_t pc, char out[COPI_FRAME_SIZE])
 {
-    const char *end = out + COPI_FRAME_SIZE - 1;
+    const char *end = &out[COPI_FRAME_SIZE - 1];
     Dl_info info = {0};
     if (!dladdr((void *)pc, &info) || !info.dli_fname) {
         put_hex(out, end, pc);
@@ -88,7 +88,7 @@ copi_trace_in_words(const struct copi_trace *trace, char out[COPI_TRACE_SIZE])
     const char *end = out + COPI_TRACE_SIZE - 1;
     *at = '\0';
     for (unsigned i = 0; trace && i < trace->count; i++) {
-        char frame[COPI_FRAME_SIZE];
+        char frame[COPI_FRAME_SIZE] = "";
         copi_frame_in_words(trace->frames[i], frame);
         if ((size_t)(end - at) < strlen(frame) + 2) {
             break; /* whole frames only */

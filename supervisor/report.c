@@ -76,10 +76,10 @@ struct said {
 static const char *
 whom_in_words(const char *id, cop_pid pid, size_t count, char out[WHOM_SIZE])
 {
-    char label[COPI_LABEL_SIZE];
     if (count > 0) {
         (void)snprintf(out, WHOM_SIZE, "%zu of the children %s", count, id);
     } else {
+        char label[COPI_LABEL_SIZE];
         (void)snprintf(out, WHOM_SIZE, "child %s", id[0] ? id : copi_label_pid(pid, label));
     }
     return out;
@@ -135,6 +135,7 @@ say(struct said *it, const cop_field *fields)
 {
     it->entry.fields = fields;
     copi_log_pass_on(&it->entry);
+    it->entry.fields = NULL; /* which are the caller's */
 }
 
 /* Where the line does not have it already, and there is one. */
@@ -201,7 +202,8 @@ static void
 say_ended(struct said *it, const struct copi_supervisor *sup, const struct copi_child *child,
           const cop_event *event)
 {
-    char text[COP_PID_TEXT], with[WITH_SIZE];
+    char text[COP_PID_TEXT];
+    char with[WITH_SIZE]; /* cppcheck-suppress variableScope ; a field may point to it */
     cop_field fields[6] = {pid_of_child(event, text)};
     size_t count = fields[0].kind == COP_FIELD_END ? 0 : 1;
     if (copi_is_restarted(child->spec->restart, &event->reason)) {

@@ -23,6 +23,6 @@
 extern const char *const cell_names[CELLS]; /* under which they are registered, in their order */
 
 /* The child that a cell is. */
-cop_child_spec cell_child(size_t cell);
+cop_child_spec cell_child(size_t number);
 
 #endif

@@ -102,6 +102,7 @@ static struct name *
 find(const struct state *s, const char *name)
 {
     size_t at = position(s, name);
+    /* A question has a name. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
     return at < s->count && strcmp(s->names[at].name, name) == 0 ? &s->names[at] : NULL;
 }
 

@@ -178,8 +178,8 @@ print_states(const struct recording *recording, const struct command *command)
     size_t count = 0;
     for (size_t i = 0; i < recording->count; i++) {
         const struct actor *actor = &recording->actors[i];
-        char name[ACTOR_NAME_SIZE], state[STATE_SIZE];
         if (is_meant(recording, command, actor)) {
+            char name[ACTOR_NAME_SIZE], state[STATE_SIZE];
             printf("  %s %s: %s\n", actor->kind, recording_name(recording, actor->pid, name),
                    actor_lived(actor) ? actor_state(recording, actor, state) : "has ended");
             count++;
@@ -272,8 +272,9 @@ show(const struct command *command)
         r = command->whom ? print_whom(&recording, command) : print_all(&recording, command);
         recording_free(&recording);
     } else {
-        (void)fprintf(stderr, "coppice-postmortem: %s: %s\n", command->path,
-                      why[0] ? why : strerror(-r));
+        const char *what =
+            why[0] ? why : strerror(-r); /* NOLINT(concurrency-mt-unsafe): one thread */
+        (void)fprintf(stderr, "coppice-postmortem: %s: %s\n", command->path, what);
     }
     if (fflush(stdout) != 0 && r == 0) {
         perror("coppice-postmortem");

@@ -304,6 +304,7 @@ is_held(int fd, uint32_t process)
     while (locks && !found && fgets(line, sizeof line, locks)) {
         uint64_t inode = 0;
         unsigned holder = 0;
+        /* The kernel has written it. NOLINTNEXTLINE(cert-err34-c) */
         found = sscanf(line, "%*s FLOCK %*s WRITE %u %*x:%*x:%" SCNu64, &holder, &inode) == 2
                 && holder == process && inode == (uint64_t)it.st_ino;
     }

@@ -2,7 +2,8 @@
  * tests/model/mailbox.pml - the mailbox's handshake: send, take, park, wake, close.
  *
  * Models: runtime/mailbox.h copi_mailbox_push
- * Models: runtime/mailbox.c copi_mailbox_take copi_mailbox_sleep copi_mailbox_wake copi_mailbox_close
+ * Models: runtime/mailbox.c copi_mailbox_take_all oldest_first copi_mailbox_sleep copi_mailbox_wake
+ * Models: runtime/mailbox.c copi_mailbox_close
  * Models: runtime/thread_park.c go_to_sleep get_up copi_park copi_unpark
  * Models: runtime/wait.c has_news sleep_for_news
  *

@@ -3,8 +3,8 @@
  *
  * Models: runtime/table.c give_pid copi_table_publish copi_table_withdraw
  * Models: runtime/table.h copi_table_find
- * Models: runtime/send.c copi_deliver copi_post
- * Models: runtime/inbox.c sort
+ * Models: runtime/send.c deliver copi_deliver copi_post
+ * Models: runtime/inbox.c sort is_for_inbox
  * Models: runtime/process.c serve_end
  *
  * INCARNATIONS processes live in one record, one after the other. Each of SENDERS senders gets hold of a
