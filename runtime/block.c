@@ -18,6 +18,7 @@
 #include "runtime/alloc.h"
 #include "runtime/live.h"
 #include "runtime/message.h"
+#include "runtime/thread.h"
 
 #include <stdlib.h>
 
@@ -57,15 +58,22 @@ from_heap(size_t size)
     return head + 1;
 }
 
+/* A thread that is no process would leave a pool behind: nobody tells us of its end. */
+static bool
+may_have_pool(void)
+{
+    return copi_here.pool || copi_here.process;
+}
+
 void *
 copi_block_new(size_t size)
 {
     if (!copi_alloc_may()) {
         return NULL;
     }
-    struct copi_message *node = size < SIZE_MAX - sizeof(struct word)
-                                    ? copi_message_new(COPI_SEND, 0, sizeof(struct word) + size)
-                                    : NULL;
+    bool fits = size < SIZE_MAX - sizeof(struct word) && may_have_pool();
+    struct copi_message *node =
+        fits ? copi_message_new(COPI_SEND, 0, sizeof(struct word) + size) : NULL;
     if (!node) {
         return from_heap(size);
     }
