@@ -125,7 +125,7 @@ struct copi_parker {
 };
 void copi_parker_init(struct copi_parker *parker);
 void copi_parker_fini(struct copi_parker *parker);
-void copi_park(struct copi_parker *parker, cop_time deadline);
+bool copi_park(struct copi_parker *parker, cop_time deadline); /* whether by a wake-up */
 void copi_unpark(struct copi_parker *parker);
 
 /* As copi_park, and also until the descriptor is ready: 1 ready, 0 woken or past the deadline, or a

@@ -143,15 +143,17 @@ get_up(struct copi_parker *parker)
     return woken;
 }
 
-void
+bool
 copi_park(struct copi_parker *parker, cop_time deadline)
 {
     int kept = errno;
+    bool woken = true;
     if (go_to_sleep(parker, PARKED)) {
         futex_wait(&parker->state, PARKED, deadline);
-        get_up(parker);
+        woken = get_up(parker);
     }
     errno = kept;
+    return woken;
 }
 
 void
