@@ -30,6 +30,6 @@ cop_field copi_log_field_in_words(const cop_field *field, char words[COPI_FIELD_
 const char *copi_log_level_in_words(cop_log_level level);
 
 /* printf into a buffer; what does not fit is cut, and the text says so at its end. */
-void copi_log_print(char *out, size_t size, const char *format, va_list arguments);
+void copi_log_print(char *out, size_t size, const char *format, va_list arguments) COP_PRINTF(3, 0);
 
 #endif

@@ -293,9 +293,9 @@ TEST(who_waits_hears_what_comes_when_it_comes)
     struct ends ends = CONNECTED();
     cop_ref monitor;
     cop_pid pid = listener_to(ends, &monitor);
-    for (char c = 'a'; c < 'e'; c++) {
-        peer_says(ends, &c, 1);
-        it_heard(c);
+    for (const char *c = "abcd"; *c; c++) {
+        peer_says(ends, c, 1);
+        it_heard(*c);
         EVENTUALLY(sleeps(pid));
     }
     close(ends.peer);
@@ -348,9 +348,9 @@ TEST(without_a_descriptor_for_the_wait_the_reactor_tells)
     test_refuse_system_call(SYS_eventfd2, EMFILE);
     cop_ref monitor;
     cop_pid pid = listener_to(ends, &monitor);
-    for (char c = 'a'; c < 'e'; c++) {
-        peer_says(ends, &c, 1);
-        it_heard(c);
+    for (const char *c = "abcd"; *c; c++) {
+        peer_says(ends, c, 1);
+        it_heard(*c);
         EVENTUALLY(sleeps(pid));
     }
     cop_exit_signal(pid, COP_REASON_SHUTDOWN);

@@ -33,7 +33,7 @@ answering(size_t cell)
 TEST(who_hangs_is_killed_and_grown_again)
 {
     start(COP_MS(40));
-    cop_pid hung = answering(0), other = answering(1), now = hung;
+    cop_pid hung = answering(0), other = answering(1), now;
     ck_assert_int_eq(cop_cast(hung, COP_TAG(CELL_HANG)), 0);
     test_catch_stderr();
     EVENTUALLY(!cop_pid_eq(now = answering(0), COP_NOBODY) && !cop_pid_eq(now, hung));
@@ -51,7 +51,7 @@ TEST(a_flood_is_refused_beyond_the_room_and_who_was_flooded_goes_on)
         refused += cop_cast(busy, COP_TAG(CELL_WORK)) == -EAGAIN;
     }
     ck_assert_uint_lt(refused, 2 * CELL_ROOM + 1);
-    cop_pid now = COP_NOBODY;
+    cop_pid now;
     EVENTUALLY(
         !cop_pid_eq(now = answering(0), COP_NOBODY)); /* there was room for the question, too */
     ck_assert(cop_pid_eq(now, busy));

@@ -375,7 +375,7 @@ contained(cop_bytes arg)
 {
     (void)arg;
     volatile int *nowhere = NULL;
-    *nowhere = 1;
+    *nowhere = 1; /* NOLINT(clang-analyzer-core.NullDereference): which is the point */
     return 0;
 }
 

@@ -219,7 +219,7 @@ TEST(an_end_of_many_siblings_names_as_many_as_fit)
     unsigned more = 0;
     ck_assert_ptr_nonnull(with);
     *strchr(with, '\n') = '\0';
-    ck_assert_int_eq(sscanf(strstr(with, "(+"), "(+%u)", &more), 1);
+    more = test_number_after(with, "(+");
     ck_assert_uint_eq(test_count(with, "child") + more, MANY - 1);
     free(text);
 }

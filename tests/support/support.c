@@ -328,6 +328,17 @@ test_caught_stderr(void)
 }
 
 unsigned
+test_number_after(const char *text, const char *prefix)
+{
+    const char *at = strstr(text, prefix);
+    ck_assert_ptr_nonnull(at);
+    char *rest;
+    unsigned long number = strtoul(at + strlen(prefix), &rest, 10);
+    ck_assert_ptr_ne(rest, at + strlen(prefix));
+    return (unsigned)number;
+}
+
+unsigned
 test_count(const char *text, const char *part)
 {
     unsigned count = 0;

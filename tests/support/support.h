@@ -139,4 +139,7 @@ char *test_caught_stderr(void);
 /* How often `part` is in `text`. */
 unsigned test_count(const char *text, const char *part);
 
+/* The number behind the first `prefix` in `text`; the test fails if there is none. */
+unsigned test_number_after(const char *text, const char *prefix);
+
 #endif

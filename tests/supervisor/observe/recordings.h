@@ -101,8 +101,8 @@ add_actor(const char *name, unsigned index, unsigned parent)
     ring->head.pid = made_pid(index).id;
     ring->head.parent = parent ? made_pid(parent).id : 0;
     ring->head.state = COPI_RING_LIVES;
-    strcpy(ring->head.name, name);
-    strcpy(ring->head.kind, "genserver");
+    (void)snprintf(ring->head.name, sizeof ring->head.name, "%s", name);
+    (void)snprintf(ring->head.kind, sizeof ring->head.kind, "genserver");
     return ring;
 }
 
