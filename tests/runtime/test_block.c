@@ -96,6 +96,7 @@ TEST(blocks_that_another_thread_has_freed_are_used_again)
     void *blocks[MANY];
     uintptr_t lowest = UINTPTR_MAX, highest = 0;
     pthread_t thread;
+    cop_self(); /* who is no process has no pool */
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < MANY; i++) {
             blocks[i] = copi_block_new(100);

@@ -187,7 +187,7 @@ TEST(a_cut_is_not_inside_a_character)
 {
     char euros[3 * 1000 + 1] = "";
     for (size_t i = 0; i < 1000; i++) {
-        memcpy(euros + 3 * i, "\xe2\x82\xac", 3);
+        append(euros, sizeof euros, "\xe2\x82\xac");
     }
     const char *shown = value(COP_KV("k", euros));
     ck_assert_uint_eq(test_count(shown, "\xe2\x82\xac") * 3, test_count(shown, "\xe2") * 3);
