@@ -219,7 +219,7 @@ TEST(a_stage_that_stalls_stalls_those_before_it_after_the_sum_of_the_bounds) /* 
     for (int i = 0; i < 10000; i++) {
         ck_assert_int_eq(submit(pipeline, 1, 0), -EAGAIN);
     }
-    ck_assert_uint_le(test_allocated(), before + 65536);
+    ck_assert_uint_le(test_allocated(), before + TEST_POOLS_GROW);
     ck_assert_uint_eq(look_at(pipeline, 1).queued, 5);
     ck_assert_uint_eq(look_at(pipeline, 1).inside, 3);
     ck_assert_uint_eq(look_at(pipeline, 2).queued, 0);
@@ -873,7 +873,7 @@ TEST(a_hundred_pipelines_that_are_cancelled_midway_leave_nothing) /* GO10 */
     cop_shutdown(SOON);
     cop_trim();
     ck_assert_uint_eq(test_descriptors(), descriptors);
-    ck_assert_uint_le(test_allocated(), bytes + 65536);
+    ck_assert_uint_le(test_allocated(), bytes + TEST_POOLS_GROW);
 }
 
 TEST(a_pipeline_that_nobody_ends_is_among_the_unsettled)

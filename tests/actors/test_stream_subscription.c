@@ -346,7 +346,7 @@ TEST_TIMES(2, a_pipeline_that_is_cancelled_half_way_leaves_nothing_behind) /* GO
     EVENTUALLY((cop_trim(), test_threads() <= threads + 1)); /* the one that starts threads, say */
     ck_assert_uint_eq(test_descriptors(), descriptors);
 #if !TEST_SANITIZED
-    ck_assert_uint_le(test_allocated(), allocated + 16384); /* nothing for each round */
+    ck_assert_uint_le(test_allocated(), allocated + TEST_POOLS_GROW); /* nothing for each round */
 #else
     (void)allocated;
 #endif

@@ -386,7 +386,7 @@ TEST(a_child_that_is_released_early_limits_nothing)
 TEST(a_child_that_is_released_early_leaves_no_timer_behind)
 {
     enum {
-        CHILDREN = 1000,
+        CHILDREN = 4000,
         LEAST = 100 /* bytes of one timer */
     };
     begin(LATER, false);

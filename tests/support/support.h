@@ -115,7 +115,12 @@ bool test_is_waiting(cop_pid pid);
 
 unsigned test_threads(void);     /* of this program */
 unsigned test_descriptors(void); /* that are open */
-size_t test_allocated(void);     /* bytes */
+size_t test_allocated(void);
+
+/* By how much it may grow though nothing is left behind: pools take 64 KiB at a time. */
+enum {
+    TEST_POOLS_GROW = 3 * (64 * 1024 + 256)
+}; /* bytes */
 
 /* ---------------------------------------------------------------- failing */
 
