@@ -504,9 +504,11 @@ TEST(any_message_cancels_an_idle_timeout)
 {
     cop_pid pid = start();
     ck_assert_int_eq(cast(pid, send_to_myself_and_wait_20ms), 0);
+    EVENTUALLY(has_said("info"));
     cop_sleep(COP_MS(40)); /* time enough for one that should not come */
     assert_said("info");
     ck_assert_int_eq(cast(pid, cast_to_myself_and_wait_20ms), 0);
+    EVENTUALLY(has_said("info cast"));
     cop_sleep(COP_MS(40));
     assert_said("info cast");
 }

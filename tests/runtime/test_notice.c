@@ -367,8 +367,8 @@ TEST(the_time_of_a_wait_goes_on_from_one_notice_to_the_next)
 {
     cop_ref ref = begin();
     struct copi_message *at = NULL;
-    struct copi_wait wait = COPI_WAIT("test", COP_MS(30));
     cop_time start = cop_now();
+    struct copi_wait wait = COPI_WAIT("test", COP_MS(30));
     ck_assert_int_eq(copi_notices_next(self(), &wait, &at), -ETIMEDOUT);
     ck_assert(cop_now() - start >= COP_MS(30));
     ck_assert_int_eq(cop_why().code, -ETIMEDOUT);
