@@ -63,3 +63,12 @@ copi_strdup(const char *text)
     char *copy = copi_alloc(size);
     return copy ? memcpy(copy, text, size) : NULL;
 }
+
+static void
+free_of_a_table(void *memory, size_t size, bool defer)
+{
+    (void)size, (void)defer;
+    free(memory);
+}
+
+struct ck_malloc copi_alloc_for_tables = {.malloc = copi_alloc, .free = free_of_a_table};

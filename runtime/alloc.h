@@ -7,6 +7,8 @@
 #ifndef COPI_RUNTIME_ALLOC_H
 #define COPI_RUNTIME_ALLOC_H
 
+#include <ck_malloc.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,6 +17,9 @@ void *copi_zalloc(size_t size);
 void *copi_realloc(void *memory, size_t size);
 void *copi_aligned_alloc(size_t alignment, size_t size);
 char *copi_strdup(const char *text);
+
+/* The same for a table of Concurrency Kit's that nobody reads but who holds it. */
+extern struct ck_malloc copi_alloc_for_tables;
 
 /* For what has its memory from elsewhere: whether a test lets this one succeed. */
 bool copi_alloc_may(void);

@@ -178,23 +178,6 @@ flush(struct text *text)
     text->used = 0;
 }
 
-static const char *
-signal_name(int signal)
-{
-    switch (signal) {
-    case SIGSEGV:
-        return "SIGSEGV";
-    case SIGBUS:
-        return "SIGBUS";
-    case SIGFPE:
-        return "SIGFPE";
-    case SIGILL:
-        return "SIGILL";
-    default:
-        return "a signal";
-    }
-}
-
 /* Names are never forgotten and labels always terminated, so they can be read without their locks. */
 static void
 add_process(struct text *text, const struct copi_process *process)
@@ -300,7 +283,7 @@ report(int signal, const siginfo_t *info, const ucontext_t *context, bool is_con
 {
     struct text text = {.used = 0};
     add(&text, is_contained ? "coppice: contained fault: " : "coppice: fault: ");
-    add(&text, signal_name(signal));
+    add(&text, copi_fault_name(signal));
     if (info->si_code > 0) {
         add(&text, " at address 0x");
         add_number(&text, (uintptr_t)info->si_addr, 16);
@@ -340,7 +323,7 @@ contain(struct copi_process *self, int signal)
     self->reasons->end = (cop_reason){.kind = COP_FAULTED, .code = signal};
     struct text text = {.used = 0};
     add(&text, "{fault,");
-    add(&text, signal_name(signal));
+    add(&text, copi_fault_name(signal));
     add(&text, "}");
     memcpy(self->reasons->end.text, text.bytes, text.used); /* which was zeroed */
     copi_exit_now(self);

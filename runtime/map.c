@@ -29,21 +29,6 @@ struct copi_map_table {
     uint64_t removed;     /* since it was made */
 };
 
-static void *
-table_malloc(size_t size)
-{
-    return copi_alloc(size);
-}
-
-static void
-table_free(void *memory, size_t size, bool defer)
-{
-    (void)size, (void)defer; /* nobody else reads it */
-    free(memory);
-}
-
-static struct ck_malloc table_allocator = {.malloc = table_malloc, .free = table_free};
-
 /* The other two mean an empty place and one that was emptied. */
 static bool
 is_key(uint64_t key)
@@ -59,7 +44,7 @@ new_table(uint64_t count)
     uint64_t capacity = count < FIRST_CAPACITY / 2 ? FIRST_CAPACITY : 2 * count;
     if (table
         && !ck_ht_init(&table->entries, CK_HT_MODE_DIRECT | CK_HT_WORKLOAD_DELETE, NULL,
-                       &table_allocator, capacity, 1)) {
+                       &copi_alloc_for_tables, capacity, 1)) {
         free(table);
         table = NULL;
     }

@@ -38,21 +38,6 @@ static struct {
     struct copi_memory *last;
 } kept = {.lock = COPI_LOCK_INIT};
 
-static void *
-table_malloc(size_t size)
-{
-    return copi_alloc(size);
-}
-
-static void
-table_free(void *memory, size_t size, bool defer)
-{
-    (void)size, (void)defer; /* nobody else reads it */
-    free(memory);
-}
-
-static struct ck_malloc table_allocator = {.malloc = table_malloc, .free = table_free};
-
 static struct copi_memory *
 memory_of(struct copi_process *self)
 {
@@ -87,8 +72,8 @@ put_in_table(struct copi_memory *memory, void *start, size_t size)
         FIRST_CAPACITY = 16
     };
     if (!memory->has_more
-        && !ck_ht_init(&memory->more, CK_HT_MODE_DIRECT, NULL, &table_allocator, FIRST_CAPACITY,
-                       1)) {
+        && !ck_ht_init(&memory->more, CK_HT_MODE_DIRECT, NULL, &copi_alloc_for_tables,
+                       FIRST_CAPACITY, 1)) {
         return false;
     }
     memory->has_more = true;

@@ -9,9 +9,10 @@
  */
 #include "runtime/recording.h"
 
+#include "runtime/fault.h"
+
 #include <coppice/base.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -229,23 +230,6 @@ verdict_in_words(int verdict)
 }
 
 static const char *
-signal_in_words(int number)
-{
-    switch (number) {
-    case SIGSEGV:
-        return "SIGSEGV";
-    case SIGBUS:
-        return "SIGBUS";
-    case SIGFPE:
-        return "SIGFPE";
-    case SIGILL:
-        return "SIGILL";
-    default:
-        return "a signal";
-    }
-}
-
-static const char *
 reason_in_words(const cop_record *record, char *out, size_t size)
 {
     cop_reason reason = {.kind = (cop_exit_kind)record->tag, .code = record->code};
@@ -326,7 +310,7 @@ say(const cop_record *record, const struct names *names, char *out, size_t size)
         (void)snprintf(out, size, "ends: %s", reason_in_words(record, words, sizeof words));
         return;
     case COP_RECORD_FAULT:
-        (void)snprintf(out, size, "fault: %s", signal_in_words(record->code));
+        (void)snprintf(out, size, "fault: %s", copi_fault_name(record->code));
         return;
     case COP_RECORD_CHILD_ENDED:
         say_child(record, names, "ended", out, size);

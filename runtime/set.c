@@ -16,26 +16,10 @@
 #include "runtime/alloc.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum {
     FIRST_CAPACITY = 8
 };
-
-static void *
-table_malloc(size_t size)
-{
-    return copi_alloc(size);
-}
-
-static void
-table_free(void *memory, size_t size, bool defer)
-{
-    (void)size, (void)defer; /* nobody reads it without the lock */
-    free(memory);
-}
-
-static struct ck_malloc table_allocator = {.malloc = table_malloc, .free = table_free};
 
 static unsigned long
 hash_of(const void *object, unsigned long seed)
@@ -92,7 +76,7 @@ begin(struct copi_set *set)
 {
     set->most = set->removed = 0;
     return ck_hs_init(&set->table, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT | CK_HS_MODE_DELETE, hash_of,
-                      is_same, &table_allocator, FIRST_CAPACITY, 0);
+                      is_same, &copi_alloc_for_tables, FIRST_CAPACITY, 0);
 }
 
 int
