@@ -129,16 +129,25 @@ place(struct child *child)
 
 /* ---------------------------------------------------------------- the four */
 
+/* Whether there is a value for its function; a rejection goes on as it is. */
+static bool
+has_value(struct child *child, const cop_future *settled)
+{
+    if (is_settled(child)) {
+        return false;
+    }
+    if (copi_future_outcome(settled) != 0) {
+        reject(child, &settled->why);
+        return false;
+    }
+    return true;
+}
+
 static void
 run_map(struct copi_continuation *continuation, cop_future *settled)
 {
     struct child *child = of_continuation(continuation);
-    if (is_settled(child)) {
-        return;
-    }
-    if (copi_future_outcome(settled) != 0) {
-        reject(child, &settled->why);
-    } else {
+    if (has_value(child, settled)) {
         conclude(child, child->fn.map(copi_future_given(settled), place(child), child->env));
     }
 }
@@ -215,12 +224,7 @@ static void
 run_then(struct copi_continuation *continuation, cop_future *settled)
 {
     struct child *child = of_continuation(continuation);
-    if (is_settled(child)) {
-        return;
-    }
-    if (copi_future_outcome(settled) != 0) {
-        reject(child, &settled->why);
-    } else {
+    if (has_value(child, settled)) {
         wait_for_made(child, child->fn.then(copi_future_given(settled), child->env));
     }
 }

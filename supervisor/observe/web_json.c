@@ -10,6 +10,8 @@
  */
 #include "supervisor/observe/web_json.h"
 
+#include "supervisor/observe/utf8.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,33 +41,6 @@ copi_json_take(struct copi_json *json, char **out, size_t *size)
 /* ---------------------------------------------------------------- strings */
 
 static bool
-continues(unsigned char byte)
-{
-    return (byte & 0xC0) == 0x80;
-}
-
-/* How many bytes the character has that begins here, above ASCII; 0: it is none. */
-static size_t
-character_size(const unsigned char *at)
-{
-    if (at[0] >= 0xC2 && at[0] <= 0xDF) {
-        return continues(at[1]) ? 2 : 0;
-    }
-    if (at[0] >= 0xE0 && at[0] <= 0xEF) {
-        bool is_overlong = at[0] == 0xE0 && at[1] < 0xA0;
-        bool is_surrogate = at[0] == 0xED && at[1] >= 0xA0;
-        return continues(at[1]) && continues(at[2]) && !is_overlong && !is_surrogate ? 3 : 0;
-    }
-    if (at[0] >= 0xF0 && at[0] <= 0xF4) {
-        bool is_overlong = at[0] == 0xF0 && at[1] < 0x90;
-        bool is_too_large = at[0] == 0xF4 && at[1] >= 0x90;
-        bool is_whole = continues(at[1]) && continues(at[2]) && continues(at[3]);
-        return is_whole && !is_overlong && !is_too_large ? 4 : 0;
-    }
-    return 0;
-}
-
-static bool
 is_plain(unsigned char byte)
 {
     return byte >= ' ' && byte < 0x7F && byte != '"' && byte != '\\' && byte != '<' && byte != '>'
@@ -78,7 +53,7 @@ put_string(FILE *file, const char *string)
     const unsigned char *at = (const unsigned char *)string;
     (void)fputc('"', file);
     while (*at) {
-        size_t size = *at < 0x80 ? 1 : character_size(at);
+        size_t size = copi_utf8_size(at);
         if (size > 1 || is_plain(*at)) {
             (void)fwrite(at, 1, size, file);
         } else {
