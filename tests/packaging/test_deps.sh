@@ -28,7 +28,7 @@ machine()
 {
     rm -rf "${stage:?}"/*
     mkdir "$stage/bin"
-    for tool in sh basename cat chmod cut env flock mktemp rm sort touch tr; do
+    for tool in sh basename cat chmod cut env flock ls mkdir mktemp rm sort touch tr; do
         ln -s "$(command -v "$tool")" "$stage/bin/$tool"
     done
     user_is 0
@@ -40,6 +40,7 @@ case " $* " in
     *" update "*) touch "$STAGE/lists" ;;
     *" install "*)
         [ -e "$STAGE/lists" ] || exit 100
+        case " $* " in *" postgresql "*) [ -e "$CREATECLUSTER_CONF" ] || echo "a cluster is made" >> "$STAGE/calls" ;; esac
         for name in gcc objcopy; do
             printf '#!/bin/sh\ncat > /dev/null\n' > "$STAGE/bin/$name"
             chmod +x "$STAGE/bin/$name"
@@ -53,6 +54,7 @@ END
 run()
 {
     said=$(env -i PATH="$stage/bin" STAGE="$stage" CC=gcc POLICY_RC_D="$stage/policy" \
+        CREATECLUSTER_CONF="$stage/clusters/conf" POSTGRESQL="$stage/postgresql" \
         "$deps" "$@" 2>&1)
     status=$?
     calls=$(cat "$stage/calls" 2> /dev/null)
@@ -113,6 +115,21 @@ run build
 [ "$status" -eq 0 ] && [ -x "$stage/policy" ] && ! contains "$calls" " update"
 held=$?
 expect "leaves somebody else's policy in place"
+
+machine
+touch "$stage/lists"
+run test
+grep -q "create_main_cluster = false" "$stage/clusters/conf" && ! contains "$calls" "a cluster is made"
+held=$?
+expect "wants no database made for it"
+
+machine
+touch "$stage/lists"
+mkdir "$stage/clusters" && echo theirs > "$stage/clusters/conf"
+run test
+[ "$(cat "$stage/clusters/conf")" = theirs ]
+held=$?
+expect "leaves in place what somebody else says of databases"
 
 machine
 echo "echo E: the disk is full; exit 100" | stand_in apt-get
