@@ -24,17 +24,27 @@ Q       := $(if $(V),,@)
 
 # ---------------------------------------------------------------- what there is
 
-# Programs and optional libraries stand beside what of the library they show.
-BESIDE_SRC  := $(sort $(foreach what,top web postmortem,$(wildcard supervisor/observe/$(what)*.c)))
-TOP_SRC     := $(sort $(wildcard supervisor/observe/top*.c))
-LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c supervisor/*.c \
-    supervisor/observe/*.c)))
-SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
-WEB_SRC     := $(sort $(wildcard supervisor/observe/web*.c))
+# Programs stand beside what of the library they show.
+TOP_SRC        := $(sort $(wildcard supervisor/observe/top*.c))
+POSTMORTEM_SRC := $(sort $(wildcard supervisor/observe/postmortem*.c))
+
+# What needs a library of somebody else's is a library of its own: libcoppice-NAME, with a header of that
+# name. Its sources, its tests and the other programs that tests start (peer_NAME.c) are known by theirs.
+OPTIONAL    := $(sort $(patsubst include/coppice-%.h,%,$(wildcard include/coppice-*.h)))
+room_of      = $(if $(filter web,$(1)),supervisor/observe,actors/durable)
+sources_of   = $(sort $(wildcard $(call room_of,$(1))/$(1)*.c))
+tests_of     = $(sort $(foreach kind,test peer,$(wildcard tests/$(call room_of,$(1))/$(kind)_$(1)*.c)))
 WEB_PAGE    := $(sort $(wildcard supervisor/observe/page/*))
-WEB_TEST_SRC := $(sort $(wildcard tests/supervisor/observe/test_web*.c))
+WEB_TEST_SRC := $(call tests_of,web)
+
+OPTIONAL_SRC := $(foreach library,$(OPTIONAL),$(call sources_of,$(library)))
+BESIDE_SRC  := $(TOP_SRC) $(POSTMORTEM_SRC) $(OPTIONAL_SRC)
+LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c actors/durable/*.c \
+    supervisor/*.c supervisor/observe/*.c)))
+SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
 TEST_SRC    := $(filter-out $(WEB_TEST_SRC),$(sort $(wildcard tests/*/test_*.c \
-    tests/supervisor/observe/test_*.c)))
+    tests/actors/durable/test_*.c tests/supervisor/observe/test_*.c)))
+PEER_SRC    := $(sort $(wildcard tests/*/peer_*.c tests/actors/durable/peer_*.c))
 BENCH_SRC   := $(sort $(wildcard tests/bench/*.c))
 SCENE_SRC   := $(sort $(wildcard tests/conformance/*.c))
 DEMO_SRC    := $(sort $(wildcard demos/*/*.c))
@@ -52,12 +62,13 @@ PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
 BENCH   := $(BUILD)/bench $(BUILD)/bench-count
 TOP     := $(BUILD)/coppice-top
 SEEN    := $(BUILD)/observed
+PEERS   := $(PEER_SRC:%.c=$(BUILD)/%)
 SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
 runnable = $(or $(wildcard tests/$(1).sh),$(BUILD)/tests/$(1))
 TESTS   ?= $(patsubst tests/%,%,$(TEST_SRC) $(filter-out $(wildcard tests/web/*.sh), \
-    $(wildcard tests/*/test_*.sh tests/supervisor/observe/test_*.sh)))
+    $(wildcard tests/*/test_*.sh tests/actors/durable/test_*.sh tests/supervisor/observe/test_*.sh)))
 RUN     := $(foreach test,$(sort $(basename $(TESTS))),$(call runnable,$(test)))
 
 # ---------------------------------------------------------------- how it is compiled
@@ -130,7 +141,7 @@ $(BUILD)/libcoppice.so: $(BUILD)/libcoppice.so.$(SOVERSION)
 	$(Q)ln -sf $(<F) $@
 
 # What a flight recorder's file says.
-POSTMORTEM_OBJ := $(call object,$(sort $(wildcard supervisor/observe/postmortem*.c)))
+POSTMORTEM_OBJ := $(call object,$(POSTMORTEM_SRC))
 
 $(POSTMORTEM_OBJ): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
@@ -151,7 +162,7 @@ $(BUILD)/flags: FORCE | deps-build
 	$(call remember,$(COMPILE) $(LIBRARY) $(LDFLAGS))
 
 $(BUILD)/sources: FORCE
-	$(call remember,$(LIB_SRC) $(SUPPORT_SRC))
+	$(call remember,$(LIB_SRC) $(OPTIONAL_SRC) $(SUPPORT_SRC))
 
 .PHONY: FORCE
 FORCE:
@@ -180,44 +191,66 @@ $(SEEN): $(call object,tests/supervisor/observe/daemon.c) $(ARCHIVE)
 $(patsubst %.c,$(BUILD)/%,$(filter tests/supervisor/observe/test_top%,$(TEST_SRC))): \
     $(call object,$(filter-out %/top.c %/top_screen.c,$(TOP_SRC)))
 
-# ---------------------------------------------------------------- the page, a library of its own
+# ---------------------------------------------------------------- optional libraries
 
-WEB_ARCHIVE := $(BUILD)/libcoppice-web.a
-WEB_SHARED  := $(BUILD)/libcoppice-web.so.$(VERSION)
-WEB_DAEMON  := $(BUILD)/web-daemon
+# What each stands on, and the programs that stand on it but its tests.
+web_LIBS          := -lmicrohttpd
+web_CPPFLAGS      := -I$(BUILD)/page
+web_PROGRAMS      := $(BUILD)/web-daemon $(if $(WEB),$(BUILD)/demos/kv $(BUILD)/demos/chaos)
+sqlite_LIBS       := -lsqlite3
+redis_LIBS        := -lhiredis
+postgres_LIBS     := -lpq
+postgres_CPPFLAGS  = $(call once,postgres_CPPFLAGS,$(shell pkg-config --cflags libpq))
 
-.PHONY: web
-web: deps-web $(WEB_ARCHIVE) $(BUILD)/libcoppice-web.so ## build the live page, which needs libmicrohttpd
+.PHONY: $(OPTIONAL)
+$(OPTIONAL): %: deps-% $(BUILD)/libcoppice-%.a $(BUILD)/libcoppice-%.so
 
 # A file as the numbers of its bytes, for an array in C.
 $(BUILD)/page/%.bytes: %
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
 
-$(call object,$(WEB_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags | deps-web $(WEB_PAGE:%=$(BUILD)/page/%.bytes)
+$(call object,$(call sources_of,web)): | $(WEB_PAGE:%=$(BUILD)/page/%.bytes)
+
+$(call object,$(OPTIONAL_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
-	$(Q)$(COMPILE) -fPIC -fvisibility=hidden $(INSIDE) -I$(BUILD)/page -c -o $@ $<
+	$(Q)$(COMPILE) -fPIC -fvisibility=hidden $(INSIDE) -c -o $@ $<
 
-$(WEB_ARCHIVE): $(call object,$(WEB_SRC))
+$(OPTIONAL:%=$(BUILD)/libcoppice-%.a): $(BUILD)/libcoppice-%.a: \
+    $$(call object,$$(call sources_of,$$*)) $(BUILD)/sources
 	@echo "  AR    $@" && rm -f $@
-	$(Q)$(AR) qcs $@ $^
+	$(Q)$(AR) qcs $@ $(filter %.o,$^)
 
-$(WEB_SHARED): $(call object,$(WEB_SRC)) $(BUILD)/libcoppice.so tests/packaging/coppice.map
+$(OPTIONAL:%=$(BUILD)/libcoppice-%.so.$(VERSION)): $(BUILD)/libcoppice-%.so.$(VERSION): \
+    $$(call object,$$(call sources_of,$$*)) $(BUILD)/sources $(BUILD)/libcoppice.so tests/packaging/coppice.map
 	@echo "  LD    $@"
-	$(Q)$(LINK) -shared -Wl,-soname,libcoppice-web.so.$(SOVERSION) \
+	$(Q)$(LINK) -shared -Wl,-soname,libcoppice-$*.so.$(SOVERSION) \
 	    -Wl,--version-script=tests/packaging/coppice.map -Wl,-z,nodelete $(if $(SAN),,-Wl,-z,defs) \
-	    -o $@ $(filter %.o,$^) -L$(BUILD) -lcoppice -lmicrohttpd
+	    -o $@ $(filter %.o,$^) -L$(BUILD) -lcoppice $($*_LIBS)
 
-$(BUILD)/libcoppice-web.so: $(WEB_SHARED)
+$(OPTIONAL:%=$(BUILD)/libcoppice-%.so): %.so: %.so.$(VERSION)
 	$(Q)ln -sf $(<F) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
 
-$(WEB_TEST_SRC:%.c=$(BUILD)/%): private MORE_LIBS := -lmicrohttpd
-$(WEB_TEST_SRC:%.c=$(BUILD)/%): $(WEB_ARCHIVE)
-$(BUILD)/obj/tests/supervisor/observe/test_web%.o: | deps-web
+# stands_on OBJECTS PROGRAMS NAME: what they are compiled and linked with beside the library itself.
+define stands_on
+$(1): | deps-$(3)
+$(1): private CPPFLAGS += $$($(3)_CPPFLAGS)
+$(2): $(BUILD)/libcoppice-$(3).a
+$(2): private MORE_LIBS += $$($(3)_LIBS)
+endef
+$(foreach library,$(OPTIONAL),$(eval $(call stands_on,$(call object,$(call sources_of,$(library)) \
+    $(call tests_of,$(library))),$(patsubst %.c,$(BUILD)/%,$(call tests_of,$(library))) $($(library)_PROGRAMS),$(library))))
+
+# The core comes last, as the others stand on it.
+LINKED = $(filter %.o,$^) $(filter-out $(ARCHIVE),$(filter %.a,$^)) $(ARCHIVE) -lck $(MORE_LIBS)
+
+# ---------------------------------------------------------------- the page
+
+WEB_DAEMON  := $(BUILD)/web-daemon
 
 # A daemon as people write them: what the page is tried with.
-$(WEB_DAEMON): $(BUILD)/obj/tests/web/daemon.o $(WEB_ARCHIVE) $(ARCHIVE)
-	$(Q)$(LINK) -o $@ $^ -lmicrohttpd -lck
+$(WEB_DAEMON): $(BUILD)/obj/tests/web/daemon.o $(ARCHIVE)
+	$(Q)$(LINK) -o $@ $(LINKED)
 
 .PHONY: test-web screenshots
 test-web: deps-test deps-test-web web $(WEB_TEST_SRC:%.c=$(BUILD)/%) $(WEB_DAEMON) ## test the page and the metrics with curl, promtool and Chromium
@@ -229,7 +262,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(DEMOS) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -242,7 +275,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(filter-out $(ARCHIVE),$(filter %.a,$^)) $(ARCHIVE) -lck $(MORE_LIBS) $(CHECK_LIBS)
+	$(Q)$(LINK) -o $@ $(LINKED) $(CHECK_LIBS)
 
 # Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
@@ -292,8 +325,6 @@ $(patsubst %,$(BUILD)/obj/demos/%/main.o,kv chaos): private CPPFLAGS += $(if $(W
 $(patsubst %,$(BUILD)/obj/demos/%/main.o,kv chaos): $(BUILD)/with-web
 $(BUILD)/with-web: FORCE
 	$(call remember,$(WEB))
-$(patsubst %,$(BUILD)/demos/%,kv chaos): private MORE_LIBS := $(if $(WEB),$(WEB_ARCHIVE) $(ARCHIVE) -lmicrohttpd)
-$(patsubst %,$(BUILD)/demos/%,kv chaos): $(if $(WEB),web)
 
 $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 	@mkdir -p $(@D) && echo "  CC    $<"
@@ -301,7 +332,7 @@ $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 
 $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(MORE_LIBS) $(ARCHIVE) -lck
+	$(Q)$(LINK) -o $@ $(LINKED)
 
 .PHONY: bench bench-peers bench-redis bench-recorder
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
@@ -314,7 +345,7 @@ bench-recorder: all $(BUILD)/bench ## measure what the flight recorder costs
 	@BUILD=$(BUILD) tests/bench/recorder.sh $(ARGS)
 
 bench-redis: $(BUILD)/demos/kv ## measure the key-value daemon beside Redis; WEB=1 ARGS="-w": watched and not
-	@.ci/deps redis
+	@.ci/deps bench-redis
 	@BUILD=$(BUILD) WEB=$(WEB) tests/bench/redis.sh $(ARGS)
 
 $(BUILD)/obj/tests/bench/%.o: tests/bench/%.c $(BUILD)/flags
@@ -334,7 +365,7 @@ $(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
 
 # Everything that can be compiled, nothing run: what another compiler is tried with.
 .PHONY: programs
-programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(DEMOS) $(BENCH) $(SCENE) $(TOP) $(SEEN)
+programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(PEERS) $(DEMOS) $(BENCH) $(SCENE) $(TOP) $(SEEN)
 
 # ---------------------------------------------------------------- manners
 
@@ -344,10 +375,10 @@ format: deps-format ## lay out every C file
 
 .PHONY: lint
 lint: deps-lint check-house $(WEB_PAGE:%=$(BUILD)/page/%.bytes) ## check layout, clang-tidy, cppcheck, scripts and the rules of the house
-	@FLAGS="-std=c11 $(DEFINES) $(INSIDE) -I$(BUILD)/page" .ci/lint
+	@FLAGS="-std=c11 $(DEFINES) $(INSIDE) $(foreach library,$(OPTIONAL),$($(library)_CPPFLAGS))" .ci/lint
 
 .PHONY: check-house
-check-house: all deps-web ## check who includes what, which symbols each file uses, and that each has a test
+check-house: all $(OPTIONAL) ## check who includes what, which symbols each file uses, and that each has a test
 	@$(if $(VARIANT),echo "check-house reads the plain build only" >&2; exit 1)
 	@BUILD=$(BUILD) CC="$(CC)" WARNINGS="$(WARNINGS)" .ci/check-house
 
@@ -368,23 +399,21 @@ install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
 configured = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' tests/packaging/$(1).pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/$(1).pc"
 
-.PHONY: install-web
-install-web: install web ## install the live page, too: libcoppice-web
-	install -m 644 include/coppice-web.h "$(DESTDIR)$(INCLUDEDIR)"
-	install -m 644 $(WEB_ARCHIVE) $(WEB_SHARED) "$(DESTDIR)$(LIBDIR)"
-	ln -sf $(notdir $(WEB_SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice-web.so.$(SOVERSION)"
-	ln -sf libcoppice-web.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice-web.so"
-	$(call configured,coppice-web)
+.PHONY: $(OPTIONAL:%=install-%)
+$(OPTIONAL:%=install-%): install-%: install %
+	install -m 644 include/coppice-$*.h "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 $(BUILD)/libcoppice-$*.a $(BUILD)/libcoppice-$*.so.$(VERSION) "$(DESTDIR)$(LIBDIR)"
+	ln -sf libcoppice-$*.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libcoppice-$*.so.$(SOVERSION)"
+	ln -sf libcoppice-$*.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice-$*.so"
+	$(call configured,coppice-$*)
 	$(if $(DESTDIR),,-ldconfig)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(INCLUDEDIR)/coppice.h"
-	rm -f "$(DESTDIR)$(BINDIR)"/$(notdir $(POSTMORTEM)) "$(DESTDIR)$(BINDIR)"/$(notdir $(TOP)) \
-	    "$(DESTDIR)$(LIBDIR)"/libcoppice.a "$(DESTDIR)$(LIBDIR)"/libcoppice.so \
-	    "$(DESTDIR)$(LIBDIR)"/libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)"/$(notdir $(SHARED)) \
-	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice.pc "$(DESTDIR)$(LIBDIR)"/libcoppice-web.* \
-	    "$(DESTDIR)$(LIBDIR)"/pkgconfig/coppice-web.pc "$(DESTDIR)$(INCLUDEDIR)/coppice-web.h"
+	rm -f "$(DESTDIR)$(BINDIR)"/$(notdir $(POSTMORTEM)) "$(DESTDIR)$(BINDIR)"/$(notdir $(TOP))
+	for name in coppice $(OPTIONAL:%=coppice-%); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$name.h" \
+	    "$(DESTDIR)$(LIBDIR)/lib$$name".* "$(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc"; done
 
 .PHONY: clean
 clean: ## remove every variant's build folder
@@ -394,14 +423,15 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-web deps-test-web deps-format deps-lint
-deps-build deps-test deps-demo deps-model deps-top deps-web deps-test-web deps-format deps-lint: deps-%:
+.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint $(OPTIONAL:%=deps-%)
+deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint $(OPTIONAL:%=deps-%): deps-%:
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help
 help: ## say this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "  make NAME         run a demo that is a page, ARGS= are its own: $(PAGES)"
+	@echo "  make LIBRARY, make install-LIBRARY   what needs a library of somebody else's: $(OPTIONAL)"
 	@echo
 	@echo "  SAN=address,undefined   a sanitized variant, in build-address,undefined/; or SAN=thread"
 	@echo "  ATOMICS=c11             C11 atomics in place of Concurrency Kit's, in build-c11/"
@@ -409,5 +439,5 @@ help: ## say this
 	@echo "                          another folder, the commands in full"
 
 ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) \
-    $(DEMO_SRC) $(WEB_TEST_SRC) tests/web/daemon.c
+    $(DEMO_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))

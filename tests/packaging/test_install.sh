@@ -37,7 +37,7 @@ installs()
 
 installs_every_header()
 {
-    (cd include && find . -name '*.h' ! -name coppice-web.h | sort) > "$stage/ours"
+    (cd include && find . -name '*.h' ! -name 'coppice-*.h' | sort) > "$stage/ours"
     (cd "$stage/opt/coppice/include" && find . -name '*.h' | sort) | diff "$stage/ours" -
 }
 
