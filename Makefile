@@ -41,7 +41,7 @@ OPTIONAL_SRC := $(foreach library,$(OPTIONAL),$(call sources_of,$(library)))
 BESIDE_SRC  := $(TOP_SRC) $(POSTMORTEM_SRC) $(OPTIONAL_SRC)
 LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c actors/durable/*.c \
     supervisor/*.c supervisor/observe/*.c)))
-SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
+SUPPORT_SRC := $(filter-out tests/support/test_%,$(sort $(wildcard tests/support/*.c)))
 TEST_SRC    := $(filter-out $(WEB_TEST_SRC),$(sort $(wildcard tests/*/test_*.c \
     tests/actors/durable/test_*.c tests/supervisor/observe/test_*.c)))
 PEER_SRC    := $(sort $(wildcard tests/*/peer_*.c tests/actors/durable/peer_*.c))

@@ -184,10 +184,17 @@ look_after(void)
 int
 test_main(const char *suite_name)
 {
+    return test_main_around(suite_name, NULL, NULL);
+}
+
+int
+test_main_around(const char *suite_name, void (*before_all)(void), void (*after_all)(void))
+{
     setenv("COPPICE_LOG", "notime", true); /* what is said is the same each time */
     Suite *suite = suite_create(suite_name);
     TCase *all = tcase_create(suite_name);
     tcase_set_timeout(all, TEST_SECONDS);
+    tcase_add_unchecked_fixture(all, before_all, after_all);
     tcase_add_checked_fixture(all, look_before, look_after);
     for (struct test *test = first; test; test = test->next) {
         tcase_add_loop_test(all, test->it, 0, test->times);

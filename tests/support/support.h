@@ -67,6 +67,14 @@ int test_main(const char *suite_name);
   return test_main((name)); \
  }
 
+/* The same with what is done once before the first test and once after the last, in the suite's own process. */
+int test_main_around(const char *suite_name, void (*before_all)(void), void (*after_all)(void));
+#define SUITE_AROUND(name, before_all, after_all)             \
+ int main(void)                                               \
+ {                                                            \
+  return test_main_around((name), (before_all), (after_all)); \
+ }
+
 /* For a test that leaves threads, descriptors or objects behind on purpose: nothing is checked at its end. */
 void test_leaves_things_behind(void);
 
