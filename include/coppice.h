@@ -23,6 +23,7 @@
 #include <coppice/context.h>
 #include <coppice/daemon.h>
 #include <coppice/dictionary.h>
+#include <coppice/durable.h>
 #include <coppice/fire.h>
 #include <coppice/flight.h>
 #include <coppice/future.h>
@@ -49,6 +50,7 @@
 #include <coppice/signal.h>
 #include <coppice/socket.h>
 #include <coppice/statem.h>
+#include <coppice/store.h>
 #include <coppice/stream.h>
 #include <coppice/supervisor.h>
 #include <coppice/sys.h>

@@ -1,0 +1,177 @@
+/*
+ * actors/durable/durable.c - durable promises: what is asked of a store, one at a time.
+ *
+ * Room: actors/durable/. Whoever asks.
+ * Touch freely: nothing. Ask first: what is written on which error.
+ */
+#include "actors/durable/ask.h"
+#include "runtime/process.h"
+
+#include <coppice/durable.h>
+
+#include <errno.h>
+
+static cop_time
+limit(cop_time timeout)
+{
+    return timeout ? timeout : COP_FOREVER;
+}
+
+/* ---------------------------------------------------------------- records */
+
+void
+cop_durable_release(cop_durable_record *record)
+{
+    cop_future *held = record->held;
+    *record = (cop_durable_record){0};
+    cop_future_release(held);
+}
+
+/* The answer's hold goes with what it has found. */
+static void
+give(struct copi_ask *answer, cop_durable_record *record)
+{
+    if (answer && record && answer->op.first) {
+        *record = *answer->op.first;
+        record->held = &answer->future;
+        record->next = NULL;
+    } else if (answer) {
+        cop_future_release(&answer->future);
+    }
+}
+
+int
+cop_durable_get(cop_pid store, const char *id, cop_durable_record *record, cop_time timeout)
+{
+    struct copi_ask *answer;
+    int r = copi_ask_and_wait(&answer, store, &(cop_store_op){.kind = COP_STORE_GET, .id = id},
+                              &(struct copi_ask_opts){0}, timeout);
+    give(answer, record);
+    return r;
+}
+
+/* Do it, and say what is there now, if that is wanted: on these two errors, too. */
+static int
+ask_with_record(cop_pid store, const cop_store_op *op, cop_durable_record *record, cop_time timeout)
+{
+    struct copi_ask *answer;
+    int r = copi_ask_and_wait(&answer, store, op, &(struct copi_ask_opts){0}, limit(timeout));
+    bool is_told = answer && answer->op.first;
+    give(answer, r == 0 || r == -EALREADY || r == -EEXIST ? record : NULL);
+    return r || is_told || !record ? r : cop_durable_get(store, op->id, record, limit(timeout));
+}
+
+/* ---------------------------------------------------------------- creating */
+
+int
+cop_durable_create_with(cop_pid store, const char *id, const cop_durable_opts *opts)
+{
+    return ask_with_record(store,
+                           &(cop_store_op){
+                               .kind = COP_STORE_CREATE,
+                               .id = id,
+                               .queue = opts->queue,
+                               .tags = opts->tags,
+                               .param = opts->param,
+                               .key = opts->key,
+                               .time = opts->expires_in == COP_FOREVER ? 0 : opts->expires_in,
+                               .max_attempts = opts->max_attempts,
+                               .strict = opts->strict,
+                           },
+                           opts->record, opts->timeout);
+}
+
+/* ---------------------------------------------------------------- settling */
+
+static cop_store_op
+settle_op(const char *id, cop_durable_state state, const cop_settle_opts *opts)
+{
+    return (cop_store_op){
+        .kind = COP_STORE_SETTLE,
+        .id = id,
+        .state = state,
+        .key = opts->key,
+        .owner = opts->owner,
+        .epoch = opts->epoch,
+        .strict = opts->strict,
+    };
+}
+
+static cop_store_op
+resolve_op(const char *id, cop_bytes value, const cop_settle_opts *opts)
+{
+    cop_store_op op = settle_op(id, COP_DURABLE_RESOLVED, opts);
+    op.value = value;
+    return op;
+}
+
+/* A failure with its own code; any other end with what it means. */
+static int
+code_of(const cop_reason *reason)
+{
+    return reason->kind == COP_FAILED ? reason->code : cop_reason_error(*reason);
+}
+
+static cop_store_op
+reject_op(const char *id, const cop_reason *reason, const cop_settle_opts *opts)
+{
+    cop_store_op op = settle_op(id, COP_DURABLE_REJECTED, opts);
+    op.cause = COP_DURABLE_FAILED;
+    op.code = code_of(reason);
+    op.text = reason->text;
+    return op;
+}
+
+int
+cop_durable_resolve_with(cop_pid store, const char *id, cop_bytes value,
+                         const cop_settle_opts *opts)
+{
+    const cop_store_op op = resolve_op(id, value, opts);
+    return ask_with_record(store, &op, opts->record, opts->timeout);
+}
+
+int
+cop_durable_reject_with(cop_pid store, const char *id, cop_reason reason,
+                        const cop_settle_opts *opts)
+{
+    const cop_store_op op = reject_op(id, &reason, opts);
+    return ask_with_record(store, &op, opts->record, opts->timeout);
+}
+
+int
+cop_durable_cancel_with(cop_pid store, const char *id, const char *why, const cop_settle_opts *opts)
+{
+    cop_store_op op = settle_op(id, COP_DURABLE_REJECTED, opts);
+    op.cause = COP_DURABLE_CANCELLED;
+    op.code = -ECANCELED;
+    op.text = why;
+    return ask_with_record(store, &op, opts->record, opts->timeout);
+}
+
+static cop_future *
+settle_async(cop_pid store, const cop_store_op *op, const cop_settle_opts *opts)
+{
+    return copi_ask(store, op,
+                    &(struct copi_ask_opts){
+                        .is_bare = true,
+                        .is_public = true,
+                        .file = opts->file,
+                        .line = opts->line,
+                    });
+}
+
+cop_future *
+cop_durable_resolve_async_with(cop_pid store, const char *id, cop_bytes value,
+                               const cop_settle_opts *opts)
+{
+    const cop_store_op op = resolve_op(id, value, opts);
+    return settle_async(store, &op, opts);
+}
+
+cop_future *
+cop_durable_reject_async_with(cop_pid store, const char *id, cop_reason reason,
+                              const cop_settle_opts *opts)
+{
+    const cop_store_op op = reject_op(id, &reason, opts);
+    return settle_async(store, &op, opts);
+}
