@@ -156,12 +156,14 @@ copi_addresses_try(const struct copi_addresses *addresses,
 
 /* ---------------------------------------------------------------- to text */
 
+/* A path may fill its room without a terminator; the system counts one then, all the same. */
 static int
 unix_text(const struct sockaddr *address, socklen_t size, char *out, size_t out_size)
 {
     struct sockaddr_un name = {0};
     memcpy(&name, address, size < sizeof name ? size : sizeof name);
     size_t length = size - offsetof(struct sockaddr_un, sun_path);
+    length = length < sizeof name.sun_path ? length : sizeof name.sun_path;
     const char *mark = "";
     const char *path = name.sun_path;
     if (size <= offsetof(struct sockaddr_un, sun_path)) {

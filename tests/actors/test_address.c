@@ -117,6 +117,20 @@ TEST(a_peer_without_a_name_is_said_as_one)
     ck_assert_str_eq(out, "unix:");
 }
 
+TEST(a_path_that_fills_its_room_has_no_terminator_and_needs_none)
+{
+    struct sockaddr_un full = {.sun_family = AF_UNIX};
+    char out[sizeof full.sun_path + 6], wanted[sizeof out] = "unix:";
+    memset(full.sun_path, '/', sizeof full.sun_path);
+    memset(wanted + 5, '/', sizeof full.sun_path);
+    struct sockaddr_storage storage = {0}; /* as getpeername() leaves it: with one byte more */
+    memcpy(&storage, &full, sizeof full);
+    ((char *)&storage)[sizeof full] = '!';
+    ck_assert_int_eq(
+        copi_address_text((struct sockaddr *)&storage, sizeof full + 1, out, sizeof out), 0);
+    ck_assert_str_eq(out, wanted);
+}
+
 struct tries {
     int results[3];
     unsigned count;
