@@ -58,13 +58,12 @@ copi_recording_clock_of(const struct copi_recording_head *head, uint64_t ticks, 
 int64_t
 copi_recording_time(const struct copi_recording_clock *clock, uint64_t ticks)
 {
-    const double limit = 9e18;
     double past =
         ticks >= clock->ticks ? (double)(ticks - clock->ticks) : -(double)(clock->ticks - ticks);
     double time = (double)clock->time + past * clock->nanoseconds;
-    return time > limit ? INT64_MAX
-           : time < 0   ? 0
-                        : clock->time + (int64_t)(past * clock->nanoseconds);
+    return time >= (double)COPI_RECORDING_LATEST ? COPI_RECORDING_LATEST
+           : time < 0                            ? 0
+                      : clock->time + (int64_t)(past * clock->nanoseconds);
 }
 
 static cop_time

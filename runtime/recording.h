@@ -135,6 +135,9 @@ bool copi_recording_is_anchor(const struct copi_recording_head *head, uint64_t t
 /* With a second moment, or without if it cannot be one. The longer the time between the two, the better. */
 struct copi_recording_clock copi_recording_clock_of(const struct copi_recording_head *head,
                                                     uint64_t ticks, int64_t time);
+
+/* No later than this, to which a duration can be added, and that to the time of the day. */
+#define COPI_RECORDING_LATEST (INT64_MAX / 2)
 int64_t copi_recording_time(const struct copi_recording_clock *clock, uint64_t ticks);
 
 /* Where records come from: a mapping that is written to, or a file. */

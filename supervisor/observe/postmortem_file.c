@@ -260,9 +260,9 @@ find_last(struct recording *recording)
         const struct actor *actor = &recording->actors[i];
         for (size_t j = 0; j < actor->count; j++) {
             const cop_record *record = &actor->records[j];
-            bool is_sane = record->when < INT64_MAX / 2; /* or their sum would be no number */
-            cop_time end = is_sane ? record->when + (record->took > 0 ? record->took : 0) : 0;
-            recording->last = end > recording->last ? end : recording->last;
+            cop_time end = record->when + (record->took > 0 ? record->took : 0);
+            bool is_sane = end < COPI_RECORDING_LATEST;
+            recording->last = end > recording->last && is_sane ? end : recording->last;
         }
     }
     recording->last_wall = recording->head.wall + (recording->last - recording->head.time);

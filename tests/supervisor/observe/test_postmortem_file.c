@@ -215,6 +215,24 @@ read_all_words(void)
     }
 }
 
+TEST(a_time_that_cannot_have_been_is_not_the_last)
+{
+    make();
+    struct made_ring *ring = add_actor("actor", 1, 0);
+    add_record(ring, COP_RECORD_CALL, 5, -1, 1, 0, 0); /* it would have taken until the next */
+    add_record(ring, COP_RECORD_CAST, 6, 1, 1, 0, 0);
+    ring->records[1].when = UINT64_MAX;
+    write_made();
+    ck_assert_int_eq(read_it(), 0);
+    ck_assert_uint_eq(recording.actors[0].count, 2);
+    const cop_record *records = recording.actors[0].records;
+    ck_assert_int_eq(records[1].when, COPI_RECORDING_LATEST);
+    ck_assert_int_gt(records[1].when + records[1].took, records[1].when);
+    ck_assert_int_eq(recording.last, COP_SEC(100));
+    ck_assert_int_eq(recording.last_wall, COP_SEC(1700000000));
+    recording_free(&recording);
+}
+
 /* A byte here, a word there, and sometimes an end that comes too soon. */
 TEST_TIMES(4, whatever_is_damaged_nothing_is_believed_that_leads_outside)
 {
