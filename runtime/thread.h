@@ -30,11 +30,16 @@ struct copi_thread;
 
 /* ---------------------------------------------------------------- where we are */
 
+/* What did not pay is tried less and less often: after `rest` more waits. */
+struct copi_trial {
+    uint32_t failed, rest;
+};
+
 /* What a thread remembers of how looking before parking paid. All zero: nothing yet. */
 struct copi_spin {
     cop_time budget; /* how long to look */
     uint32_t looks;
-    uint32_t failed, rest; /* of yields, while too many are awake */
+    struct copi_trial glance, yield; /* while too many are awake */
 };
 
 /* What belongs to the calling kernel thread. Read it anew after every wait. */

@@ -19,14 +19,21 @@
  * that way: a wake-up takes longer than they then look. So now and then one looks as long as it may,
  * and finds out.
  *
- * When more are awake than there are cores, looking would be theft. But then there is somebody to let
- * go first, and a yield is cheaper than a park and a wake-up: whoever yields stays ready to run, so
- * nobody has to wake it, and no core is halted meanwhile. Four clients of one server, on two cores,
- * need 2.1 us a call that way and 5.9 us when they park (looking for 32 rounds between two yields makes
- * that 3.1 us, and 128 rounds 6 us: hence none). Who yields goes to the end of the queue, though. Where
- * the others compute, it lasts for their time slices, and parking, after which the kernel looks for the
- * best core, would have been better. So a yield pays only if it was short and news was there
- * afterwards, and each that did not doubles the number of waits until the next.
+ * When more are awake than there are cores, looking takes the core from somebody who is ready to run. But
+ * to let him have it costs, too: a switch to another thread takes 1.8 us, and one back as much. So one still
+ * glances, for no longer than these two, if that paid the last time: where it does, whoever answers runs on
+ * another core, and the answer is there before a switch would have been. Where it does not, because the
+ * other waits for a core himself, each glance in vain doubles the number of waits until the next. Four
+ * clients of one server, on two cores, need 0.4 us a call that way: one of them and the server have the
+ * cores and exchange calls, until the kernel gives a core to another. With yields alone it is 2 us, and 5.9
+ * us when they park. To look each time, paid or not, was worse than never: 3.1 us with 32 rounds, 6 us with
+ * 128. After 64 waits without a glance some runs did not find back to the exchange, and needed 1.4 us.
+ *
+ * What remains is to let others go first. A yield is cheaper than a park and a wake-up: whoever yields stays
+ * ready to run, so nobody has to wake it, and no core is halted meanwhile. Who yields goes to the end of the
+ * queue, though. Where the others compute, it lasts for their time slices, and parking, after which the
+ * kernel looks for the best core, would have been better. So a yield pays only if it was short and news was
+ * there afterwards, and those that do not are tried less and less often, too.
  *
  * Rounds are not time: a pause is 10 cycles on one processor and 140 on another. So the clock is
  * read, but only after the first moment, for which it would be dear.
@@ -36,10 +43,13 @@
 #include <coppice/base.h>
 
 enum {
-    MOMENT = 64, /* rounds: one or two microseconds */
-    PROBE = 16,  /* of so many looks one lasts as long as it may */
+    MOMENT = 64,  /* rounds: one or two microseconds */
+    GLANCE = 128, /* rounds: what two switches cost */
+    PROBE = 16,   /* of so many looks one lasts as long as it may */
     YIELDS = 2,
-    REST_MOST = 1024, /* waits without a yield after yields that did not pay */
+    /* waits without a try after tries that did not pay */
+    REST_FROM_GLANCES = 16,
+    REST_FROM_YIELDS = 1024,
 };
 #define LOOK_MOST  COP_US(20)
 #define LOOK_FIRST COP_US(10)
@@ -75,9 +85,9 @@ copi_spin_allowed(void)
 }
 
 static bool
-look_a_moment(bool (*is_there)(void *arg), void *arg)
+look_briefly(int rounds, bool (*is_there)(void *arg), void *arg)
 {
-    for (int i = 0; i < MOMENT; i++) {
+    for (int i = 0; i < rounds; i++) {
         if (is_there(arg)) {
             return true;
         }
@@ -111,10 +121,45 @@ static bool
 look(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
 {
     cop_time duration = time_to_look(spin);
-    bool paid = look_a_moment(is_there, arg)
+    bool paid = look_briefly(MOMENT, is_there, arg)
                 || (duration >= LOOK_LEAST && look_for(duration, is_there, arg));
     spin->budget = paid ? LOOK_MOST : spin->budget / 2;
     return paid;
+}
+
+/* ---------------------------------------------------------------- while too many are awake */
+
+static bool
+rests(struct copi_trial *trial)
+{
+    if (trial->rest == 0) {
+        return false;
+    }
+    trial->rest--;
+    return true;
+}
+
+static void
+note(struct copi_trial *trial, bool paid, uint32_t most)
+{
+    if (paid) {
+        trial->failed = 0;
+        return;
+    }
+    trial->failed = trial->failed == 0 ? 1 : trial->failed * 2;
+    trial->failed = trial->failed < most ? trial->failed : most;
+    trial->rest = trial->failed;
+}
+
+static bool
+glance(struct copi_trial *trial, bool (*is_there)(void *arg), void *arg)
+{
+    if (count_cores() == 1 || rests(trial)) {
+        return false;
+    }
+    bool found = look_briefly(GLANCE, is_there, arg);
+    note(trial, found, REST_FROM_GLANCES);
+    return found;
 }
 
 static bool
@@ -130,28 +175,15 @@ yield_twice(bool (*is_there)(void *arg), void *arg, cop_time *lasted)
     return found;
 }
 
-static void
-note_yields(struct copi_spin *spin, bool paid)
-{
-    if (paid) {
-        spin->failed = 0;
-        return;
-    }
-    spin->failed = spin->failed == 0 ? 1 : spin->failed * 2;
-    spin->failed = spin->failed < REST_MOST ? spin->failed : REST_MOST;
-    spin->rest = spin->failed;
-}
-
 static bool
-let_others_go(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
+let_others_go(struct copi_trial *trial, bool (*is_there)(void *arg), void *arg)
 {
-    if (spin->rest > 0) {
-        spin->rest--;
+    if (rests(trial)) {
         return false;
     }
     cop_time lasted;
     bool found = yield_twice(is_there, arg, &lasted);
-    note_yields(spin, found && lasted < YIELD_LONG);
+    note(trial, found && lasted < YIELD_LONG, REST_FROM_YIELDS);
     return found;
 }
 
@@ -170,5 +202,6 @@ copi_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
     if (copi_spin_allowed()) {
         return look(spin, is_there, arg);
     }
-    return is_crowded() && let_others_go(spin, is_there, arg);
+    return is_crowded()
+           && (glance(&spin->glance, is_there, arg) || let_others_go(&spin->yield, is_there, arg));
 }

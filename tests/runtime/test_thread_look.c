@@ -6,6 +6,7 @@
 #include "runtime/thread.h"
 #include "tests/support/support.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 /* What is looked for: there from the look with this number on; each look after the first may be slow. */
@@ -64,6 +65,16 @@ enum {
     WAITS = 64,
     CROWDED = 3, /* looks: at once, and after each of two yields */
 };
+
+/* Of the two ways to wait while too many are awake, one alone. */
+#define YIELDS_ONLY               \
+ {                                \
+  .glance = {.rest = UINT32_MAX } \
+ }
+#define GLANCES_ONLY             \
+ {                               \
+  .yield = {.rest = UINT32_MAX } \
+ }
 
 /* ---------------------------------------------------------------- a core is free */
 
@@ -139,25 +150,70 @@ TEST(now_and_then_one_looks_for_long_though_it_did_not_pay)
 
 /* ---------------------------------------------------------------- all cores are busy */
 
-TEST(nobody_looks_when_more_are_awake_than_there_are_cores)
+TEST(nobody_looks_for_long_when_more_are_awake_than_there_are_cores)
 {
     crowd(true);
     ck_assert(!copi_spin_allowed());
-    struct copi_spin spin = {.budget = COP_US(20)};
+    struct copi_spin spin = YIELDS_ONLY;
+    spin.budget = COP_US(20);
     ck_assert_uint_eq(looks_in_vain(&spin), CROWDED);
     crowd(false);
     ck_assert(copi_spin_allowed() == (copi_cores() > 1));
 }
 
-TEST(yielding_that_does_not_pay_is_tried_less_and_less_but_never_given_up)
+TEST(but_for_a_moment_as_long_as_that_pays)
 {
-    struct copi_spin spin = {0};
+    NEEDS_TWO_CORES;
+    struct copi_spin spin = GLANCES_ONLY;
     crowd(true);
-    unsigned tried[2] = {0};
-    for (int i = 0; i < 4000; i++) {
-        tried[i >= 2000] += looks_in_vain(&spin) == CROWDED;
+    for (int i = 0; i < WAITS; i++) {
+        ck_assert(is_found(&spin, 10, 0));
     }
     crowd(false);
+}
+
+/* How many of the first, and of the last 2,000 waits had more looks than the one that each has. */
+static void
+count_tries(struct copi_spin *spin, unsigned tried[2])
+{
+    crowd(true);
+    for (int i = 0; i < 4000; i++) {
+        tried[i >= 2000] += looks_in_vain(spin) > 1;
+    }
+    crowd(false);
+}
+
+TEST(a_moment_that_does_not_pay_is_tried_less_and_less_but_never_given_up)
+{
+    NEEDS_TWO_CORES;
+    struct copi_spin spin = GLANCES_ONLY;
+    unsigned tried[2] = {0};
+    count_tries(&spin, tried);
+    ck_assert_uint_gt(tried[0], tried[1]);
+    ck_assert_uint_gt(tried[1], 0);
+    ck_assert_uint_lt(tried[0], 200);
+}
+
+TEST(and_is_tried_each_time_again_when_it_has_paid)
+{
+    NEEDS_TWO_CORES;
+    struct copi_spin spin = GLANCES_ONLY;
+    unsigned tried[2] = {0};
+    count_tries(&spin, tried);
+    crowd(true);
+    unsigned found = 0;
+    for (int i = 0; i < 4000; i++) {
+        found += is_found(&spin, 10, 0);
+    }
+    crowd(false);
+    ck_assert_uint_gt(found, 3000);
+}
+
+TEST(yielding_that_does_not_pay_is_tried_less_and_less_but_never_given_up)
+{
+    struct copi_spin spin = YIELDS_ONLY;
+    unsigned tried[2] = {0};
+    count_tries(&spin, tried);
     ck_assert_uint_gt(tried[0], tried[1]);
     ck_assert_uint_gt(tried[1], 0);
     ck_assert_uint_lt(tried[0], 20);
@@ -165,7 +221,7 @@ TEST(yielding_that_does_not_pay_is_tried_less_and_less_but_never_given_up)
 
 TEST(yielding_that_pays_is_tried_each_time)
 {
-    struct copi_spin spin = {0};
+    struct copi_spin spin = YIELDS_ONLY;
     crowd(true);
     unsigned paid = 0;
     for (int i = 0; i < 4000; i++) {
@@ -178,10 +234,25 @@ TEST(yielding_that_pays_is_tried_each_time)
 
 TEST(a_yield_that_was_long_does_not_pay_though_what_was_wanted_has_come)
 {
-    struct copi_spin spin = {0};
+    struct copi_spin spin = YIELDS_ONLY;
     crowd(true);
     ck_assert(is_found(&spin, 2, 1000));
     ck_assert(!is_found(&spin, 2, 1000));
+    crowd(false);
+}
+
+/* ---------------------------------------------------------------- one core */
+
+TEST(on_one_core_nobody_looks_for_even_a_moment)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((unsigned)sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    struct copi_spin spin = {0};
+    ck_assert_uint_eq(looks_in_vain(&spin), 1);
+    crowd(true);
+    ck_assert_uint_eq(looks_in_vain(&spin), CROWDED);
     crowd(false);
 }
 
