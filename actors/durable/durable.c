@@ -61,24 +61,45 @@ ask_with_record(cop_pid store, const cop_store_op *op, cop_durable_record *recor
     return r || is_told || !record ? r : cop_durable_get(store, op->id, record, limit(timeout));
 }
 
+/* Nobody waits for it now. */
+static cop_future *
+ask_async(cop_pid store, const cop_store_op *op, const char *file, int line)
+{
+    return copi_ask(
+        store, op,
+        &(struct copi_ask_opts){.is_bare = true, .is_public = true, .file = file, .line = line});
+}
+
 /* ---------------------------------------------------------------- creating */
+
+static cop_store_op
+create_op(const char *id, const cop_durable_opts *opts)
+{
+    return (cop_store_op){
+        .kind = COP_STORE_CREATE,
+        .id = id,
+        .queue = opts->queue,
+        .tags = opts->tags,
+        .param = opts->param,
+        .key = opts->key,
+        .time = opts->expires_in == COP_FOREVER ? 0 : opts->expires_in,
+        .max_attempts = opts->max_attempts,
+        .strict = opts->strict,
+    };
+}
 
 int
 cop_durable_create_with(cop_pid store, const char *id, const cop_durable_opts *opts)
 {
-    return ask_with_record(store,
-                           &(cop_store_op){
-                               .kind = COP_STORE_CREATE,
-                               .id = id,
-                               .queue = opts->queue,
-                               .tags = opts->tags,
-                               .param = opts->param,
-                               .key = opts->key,
-                               .time = opts->expires_in == COP_FOREVER ? 0 : opts->expires_in,
-                               .max_attempts = opts->max_attempts,
-                               .strict = opts->strict,
-                           },
-                           opts->record, opts->timeout);
+    const cop_store_op op = create_op(id, opts);
+    return ask_with_record(store, &op, opts->record, opts->timeout);
+}
+
+cop_future *
+cop_durable_create_async_with(cop_pid store, const char *id, const cop_durable_opts *opts)
+{
+    const cop_store_op op = create_op(id, opts);
+    return ask_async(store, &op, opts->file, opts->line);
 }
 
 /* ---------------------------------------------------------------- settling */
@@ -148,24 +169,12 @@ cop_durable_cancel_with(cop_pid store, const char *id, const char *why, const co
     return ask_with_record(store, &op, opts->record, opts->timeout);
 }
 
-static cop_future *
-settle_async(cop_pid store, const cop_store_op *op, const cop_settle_opts *opts)
-{
-    return copi_ask(store, op,
-                    &(struct copi_ask_opts){
-                        .is_bare = true,
-                        .is_public = true,
-                        .file = opts->file,
-                        .line = opts->line,
-                    });
-}
-
 cop_future *
 cop_durable_resolve_async_with(cop_pid store, const char *id, cop_bytes value,
                                const cop_settle_opts *opts)
 {
     const cop_store_op op = resolve_op(id, value, opts);
-    return settle_async(store, &op, opts);
+    return ask_async(store, &op, opts->file, opts->line);
 }
 
 cop_future *
@@ -173,5 +182,5 @@ cop_durable_reject_async_with(cop_pid store, const char *id, cop_reason reason,
                               const cop_settle_opts *opts)
 {
     const cop_store_op op = reject_op(id, &reason, opts);
-    return settle_async(store, &op, opts);
+    return ask_async(store, &op, opts->file, opts->line);
 }

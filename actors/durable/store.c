@@ -355,8 +355,11 @@ bytes_of(const cop_store_opts *opts)
 cop_child_spec
 cop_store_spec_with(const char *id, const cop_store_opts *opts)
 {
+    const char *kind = opts->backend ? opts->backend->name : "memory";
     return (cop_child_spec){
-        .id = id,
+        .id = id           ? id
+              : opts->name ? opts->name
+                           : kind,
         .genserver = &server,
         .name = opts->name,
         .restart = COP_PERMANENT,

@@ -6,7 +6,7 @@
  * text. A transition is on the disk before anybody can see it.
  *
  *     cop_supervisor_start(NULL, &(cop_supervisor_spec){COP_CHILDREN(
- *         cop_sqlite_spec(.path = "orders.db", .name = "orders"))});      coppice-sqlite.h
+ *         cop_sqlite_spec("orders.db", .name = "orders"))});              coppice-sqlite.h
  *     cop_pid orders = cop_named("orders");
  *     cop_durable_create(orders, "order-17", .param = COP_STR("3 apples"));
  *     cop_durable_resolve(orders, "order-17", COP_STR("shipped"));
@@ -57,7 +57,9 @@ extern "C" {
 /* ------------------------------------------------------------------ a store */
 
 /*
- * A store as a child of a supervisor, permanent. cop_store_spec("id", options...)
+ * A store as a child of a supervisor, permanent. cop_store_spec(id, options...)
+ *
+ *   id   NULL: its name, or, without one, its backend's
  *
  * The options themselves are copied when the supervisor starts; until then they are in the calling block.
  * What they point to must be there for as long as the tree is. Of a backend with a library of its own there
@@ -106,6 +108,8 @@ typedef struct cop_durable_opts {
     cop_durable_record
         *record;      /* what is stored now, for the caller to release; NULL: not wanted */
     cop_time timeout; /* for the answer; 0: COP_FOREVER */
+    const char *file; /* where, for coppice/track.h; set by the macros */
+    int line;
 } cop_durable_opts;
 
 /*
@@ -120,6 +124,15 @@ COP_API int cop_durable_create_with(cop_pid store, const char *id, const cop_dur
 #define cop_durable_create(...) COP_DURABLE_CREATE_(__VA_ARGS__, .size = sizeof(cop_durable_opts))
 #define COP_DURABLE_CREATE_(store, id, ...) \
  cop_durable_create_with((store), (id), &(cop_durable_opts){__VA_ARGS__})
+
+/* The same, and go on: as cop_durable_resolve_async. */
+COP_API cop_future *cop_durable_create_async_with(cop_pid store, const char *id,
+                                                  const cop_durable_opts *opts);
+#define cop_durable_create_async(...)                                                       \
+ COP_DURABLE_CREATE_ASYNC_(__VA_ARGS__, .size = sizeof(cop_durable_opts), .file = __FILE__, \
+                           .line = __LINE__)
+#define COP_DURABLE_CREATE_ASYNC_(store, id, ...) \
+ cop_durable_create_async_with((store), (id), &(cop_durable_opts){__VA_ARGS__})
 
 /* ------------------------------------------------------------------ settling */
 
