@@ -38,8 +38,10 @@
 #include <unistd.h>
 
 enum {
-    WORDS_MOST = 48,      /* of a command line */
-    PATIENCE_MS = 60000,  /* for a server to come up or end, on a slow machine */
+    WORDS_MOST = 48,     /* of a command line */
+    PATIENCE_MS = 60000, /* for a server to come up or end, on a slow machine */
+    /* PostgreSQL waits a minute for who connects while it stops, and says nothing */
+    STOP_MS = 2000,
     LOOK_EVERY_US = 5000, /* whether it has */
     PORTS_TRIED = 8
 };
@@ -206,9 +208,9 @@ signal_all(pid_t pid, int number)
 
 /* Everything that was the server, orphans too. */
 static bool
-wait_for_all(struct kept *kept)
+wait_for_all(struct kept *kept, unsigned patience_ms)
 {
-    for (unsigned waited = 0; waited < PATIENCE_MS * 1000U; waited += LOOK_EVERY_US) {
+    for (unsigned waited = 0; waited < patience_ms * 1000U; waited += LOOK_EVERY_US) {
         pid_t gone;
         while ((gone = waitpid(-1, NULL, WNOHANG)) > 0) {
         }
@@ -388,7 +390,7 @@ is_running(struct kept *kept)
 {
     siginfo_t info = {.si_pid = 0};
     if (kept->pid && waitid(P_PID, (id_t)kept->pid, &info, WEXITED | WNOHANG) == 0 && info.si_pid) {
-        wait_for_all(kept);
+        wait_for_all(kept, PATIENCE_MS);
     }
     return kept->pid != 0;
 }
@@ -431,13 +433,13 @@ obey(struct kept *kept, enum order order)
         return true;
     case KILL:
         signal_all(kept->pid, SIGKILL);
-        return wait_for_all(kept);
+        return wait_for_all(kept, PATIENCE_MS);
     case STOP:
         if (kept->is_paused) {
             signal_all(kept->pid, SIGCONT);
         }
         kill(kept->pid, kept->kind->stop_signal);
-        return wait_for_all(kept);
+        return wait_for_all(kept, STOP_MS) || obey(kept, KILL);
     }
     return false;
 }
