@@ -7,6 +7,7 @@ PREFIX     ?= /usr/local
 INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR     ?= $(PREFIX)/lib
 BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
 
 # Each variant has a folder of its own, so that they stand side by side.
 VARIANT := $(or $(SAN),$(ATOMICS))
@@ -378,12 +379,19 @@ lint: deps-lint check-house $(WEB_PAGE:%=$(BUILD)/page/%.bytes) ## check layout,
 	@FLAGS="-std=c11 $(DEFINES) $(INSIDE) $(foreach library,$(OPTIONAL),$($(library)_CPPFLAGS))" .ci/lint
 
 .PHONY: check-house
-check-house: all $(OPTIONAL) ## check who includes what, which symbols each file uses, and that each has a test
+check-house: all $(OPTIONAL) deps-man ## check who includes what, which symbols each file uses, and that each has a test
 	@$(if $(VARIANT),echo "check-house reads the plain build only" >&2; exit 1)
 	@BUILD=$(BUILD) CC="$(CC)" WARNINGS="$(WARNINGS)" .ci/check-house
 
+.PHONY: man
+man: $(BUILD)/man/done ## make manual pages of the public headers, in build/man
+
+$(BUILD)/man/done: .ci/reference $(wildcard include/*.h) $(HEADERS) | deps-man
+	@echo "  MAN   $(@D)" && rm -rf $(@D) && mkdir -p $(@D)
+	$(Q).ci/reference man $(@D) $(VERSION) && touch $@
+
 .PHONY: install
-install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
+install: all man ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -d "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(LIBDIR)/pkgconfig"
 	install -m 644 include/coppice.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/coppice"
@@ -392,6 +400,9 @@ install: all ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -m 644 $(ARCHIVE) $(SHARED) "$(DESTDIR)$(LIBDIR)"
 	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice.so.$(SOVERSION)"
 	ln -sf libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice.so"
+	install -d "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7"
+	install -m 644 $(BUILD)/man/man3/*.3 "$(DESTDIR)$(MANDIR)/man3"
+	install -m 644 $(BUILD)/man/man7/*.7 "$(DESTDIR)$(MANDIR)/man7"
 	$(call configured,coppice)
 	$(if $(DESTDIR),,-ldconfig)
 
@@ -411,6 +422,7 @@ $(OPTIONAL:%=install-%): install-%: install %
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(INCLUDEDIR)/coppice.h"
+	rm -f "$(DESTDIR)$(MANDIR)"/man3/cop_*.3 "$(DESTDIR)$(MANDIR)"/man7/coppice.7 "$(DESTDIR)$(MANDIR)"/man7/coppice-*.7
 	rm -f "$(DESTDIR)$(BINDIR)"/$(notdir $(POSTMORTEM)) "$(DESTDIR)$(BINDIR)"/$(notdir $(TOP))
 	for name in coppice $(OPTIONAL:%=coppice-%); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$name.h" \
 	    "$(DESTDIR)$(LIBDIR)/lib$$name".* "$(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc"; done
@@ -423,8 +435,8 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint $(OPTIONAL:%=deps-%)
-deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint $(OPTIONAL:%=deps-%): deps-%:
+.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man $(OPTIONAL:%=deps-%)
+deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man $(OPTIONAL:%=deps-%): deps-%:
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help

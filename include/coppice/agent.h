@@ -7,6 +7,8 @@
  * a genserver.
  *
  * Errors of all calls: as cop_call's.
+ *
+ * Threads: any.  All block but cop_agent_cast, as cop_call and cop_cast do.  Exit point: yes.
  */
 #ifndef COPPICE_AGENT_H
 #define COPPICE_AGENT_H

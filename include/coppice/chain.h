@@ -24,6 +24,8 @@
  *                 as above                                                    settled
  *   finally       its function has run            the same                    as map
  *   on_settled    one of its functions has run    there is no future          its source is never settled
+ *
+ * Threads: any.  None of them blocks or is an exit point.
  */
 #ifndef COPPICE_CHAIN_H
 #define COPPICE_CHAIN_H

@@ -9,6 +9,8 @@
  * A context produces nothing and nobody awaits it. It is gone when its maker has freed it, every process has left
  * it, and those below it are gone; it leaks if it is not freed. Its end, by a cause or a deadline, frees
  * nothing: who works in it is told, and stops by itself.
+ *
+ * Threads: any.  None of them blocks or is an exit point.
  */
 #ifndef COPPICE_CONTEXT_H
 #define COPPICE_CONTEXT_H

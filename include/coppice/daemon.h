@@ -41,7 +41,7 @@ extern "C" {
  * The program ends without returning here with status 130 (above), with 70 when too many threads had
  * to be disowned (cop_config.max_disowned), and by its signal when it faults.
  *
- * Threads: one that the library did not start, once at a time.  Blocks.
+ * Threads: one that the library did not start, once at a time.  Blocks.  Exit point: no.
  */
 COP_API int cop_run(const cop_supervisor_spec *root);
 

@@ -12,6 +12,8 @@
  *                 it is asked to when nobody      ended, or the caller's      when it is cancelled
  *                 waits any more                  own time is over
  *   flight                                                                    cop_flight_free is not called
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_FLIGHT_H
 #define COPPICE_FLIGHT_H

@@ -25,6 +25,8 @@
  * neither cancels it nor disturbs those who await it.
  *
  * No function of this header may be called from a signal handler.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_FUTURE_H
 #define COPPICE_FUTURE_H

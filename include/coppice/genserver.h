@@ -14,6 +14,8 @@
  * cop_stop_process asked, and, if the server traps exits, when its parent ended or asked it to. It
  * does not run after any other exit signal, a kill or a contained fault. Blocking calls in it are
  * not cancelled; the supervisor's shutdown time bounds it.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_GENSERVER_H
 #define COPPICE_GENSERVER_H

@@ -10,6 +10,8 @@
  *   member        its function returns, or it     cop_group_wait: all         a member never returns
  *                 crashes, or is killed           members have ended
  *   group         its last member has ended                                   cop_group_free is not called
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_GROUP_H
 #define COPPICE_GROUP_H

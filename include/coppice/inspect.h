@@ -1,5 +1,7 @@
 /*
  * coppice/inspect.h - what a process is doing, seen without its help: stuck ones, too.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_INSPECT_H
 #define COPPICE_INSPECT_H

@@ -24,6 +24,8 @@
  * alone. It works from any thread, from deferred calls, drop functions and terminate. A standard error
  * that is closed costs the line; one that is full is waited for, a tenth of a second; then lines are lost until
  * there is room again, and their number is said.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_LOG_H
 #define COPPICE_LOG_H
@@ -190,7 +192,7 @@ cop_field_end_(void)
 /* The same with a formatted message and no fields. The format, not the text, is what is limited. */
 #define cop_logf(level, ...) (cop_log_is_on(level) ? cop_log_format((level), __VA_ARGS__) : (void)0)
 
-/* What the macros call. `fields` ends with a COP_FIELD_END; NULL: none. */
+/* What the macros call, with all that holds for them. `fields` ends with a COP_FIELD_END; NULL: none. */
 COP_API void cop_log_write(cop_log_level level, const char *message, const cop_field *fields);
 COP_API void cop_log_format(cop_log_level level, const char *format, ...) COP_PRINTF(2, 3);
 
@@ -233,6 +235,8 @@ COP_API int cop_log_to(cop_pid sink);
  *   out, size   where it goes, terminated; COP_LOG_LINE + 1 bytes are enough. What does not fit is cut.
  *
  * Returns the line's length.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
  */
 COP_API size_t cop_log_line(const cop_log_entry *entry, bool as_json, char *out, size_t size);
 

@@ -1,5 +1,7 @@
 /*
  * coppice/memory.h - memory that a process owns: freed with it, however it ends.
+ *
+ * Threads: any.  None of them blocks or is an exit point.
  */
 #ifndef COPPICE_MEMORY_H
 #define COPPICE_MEMORY_H

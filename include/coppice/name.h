@@ -3,6 +3,8 @@
  *
  * A name is 1 to 63 bytes. As an Erlang atom it is never forgotten: programs that make up names
  * without end grow without end.
+ *
+ * Threads: any.  None of them blocks or is an exit point.
  */
 #ifndef COPPICE_NAME_H
 #define COPPICE_NAME_H

@@ -1,5 +1,7 @@
 /*
  * coppice/observe.h - the program seen from outside: a picture of its tree, for people and their tools.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_OBSERVE_H
 #define COPPICE_OBSERVE_H

@@ -11,6 +11,8 @@
  * It is a supervisor like any other, of the strategy one_for_one: its children have the ids "0" to "N-1",
  * and the names "counters/0" to "counters/N-1". cop_supervisor_stop, cop_supervisor_count and
  * cop_supervisor_children are used with it; its children are its own to add, delete and stop.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_PARTITION_H
 #define COPPICE_PARTITION_H

@@ -38,6 +38,8 @@
  *                 will be none
  *   the pipeline  it is closed and drained, or    no function runs, and no    cop_pipeline_free is not called,
  *                 has failed                      item is left                and its maker does not end
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_PIPELINE_H
 #define COPPICE_PIPELINE_H

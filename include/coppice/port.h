@@ -22,6 +22,8 @@
  *     }
  *
  * For a program that is only to run, see .command of cop_child_spec: supervised, restarted, stopped gently.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_PORT_H
 #define COPPICE_PORT_H

@@ -20,6 +20,8 @@
  * There is no flag for a priority (Process.flag(:priority)): a process has a thread of its own, whose
  * niceness, scheduling class and processors it sets by the system's own calls (setpriority,
  * sched_setattr, sched_setaffinity). The next process on that thread starts from the program's.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_PROCESS_H
 #define COPPICE_PROCESS_H
@@ -104,6 +106,8 @@ COP_API bool cop_alive(cop_pid pid);
  *
  * In a thread that the library did not start this is the end of the program, with a report and
  * status 1.
+ *
+ * Threads: any.  Does not return.  Exit point: yes.
  */
 COP_API void cop_exit(cop_reason reason) __attribute__((noreturn));
 
@@ -154,7 +158,7 @@ COP_API int cop_undefer(void (*fn)(void *arg), void *arg, bool run);
  */
 COP_API bool cop_shield(bool on);
 
-/* An exit point that does nothing else: for loops that make no blocking call. */
+/* An exit point that does nothing else: for loops that make no blocking call. Exit point: yes. */
 COP_API void cop_checkpoint(void);
 
 /*

@@ -1,5 +1,7 @@
 /*
  * coppice/reason.h - why a process ended: OTP's exit reason, as a value.
+ *
+ * Threads: any.  None of them blocks or is an exit point.
  */
 #ifndef COPPICE_REASON_H
 #define COPPICE_REASON_H

@@ -6,6 +6,8 @@
  *
  * The producer ends when an attempt succeeds, or one fails that is not followed by another; await returns
  * then; it leaks if its handle is not released.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_RETRY_H
 #define COPPICE_RETRY_H

@@ -2,6 +2,8 @@
  * coppice/runtime.h - the library as a whole: its settings, its events, its end.
  *
  * Nothing of the library starts a thread or touches the program before its first call.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_RUNTIME_H
 #define COPPICE_RUNTIME_H
@@ -85,7 +87,7 @@ COP_API int cop_configure(const cop_config *config);
  * -EDEADLK     called from a process that the library started
  * -EPERM       in the child of a fork
  *
- * Threads: those that the library did not start.  Blocks.
+ * Threads: those that the library did not start.  Blocks.  Exit point: no.
  */
 COP_API int cop_shutdown(cop_time timeout);
 

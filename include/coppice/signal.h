@@ -1,5 +1,7 @@
 /*
  * coppice/signal.h - links and monitors: how one process learns that another has ended.
+ *
+ * Threads: any.  None of them blocks or is an exit point.
  */
 #ifndef COPPICE_SIGNAL_H
 #define COPPICE_SIGNAL_H
@@ -39,6 +41,8 @@ COP_API int cop_link(cop_pid pid);
 /*
  * Remove a link; Process.unlink. Afterwards no exit signal of the other takes effect, one that is
  * already in the mailbox included. Without a link: 0.
+ *
+ * -ENOMEM   the calling thread was no process yet, and could not be made one; it has no links
  */
 COP_API int cop_unlink(cop_pid pid);
 

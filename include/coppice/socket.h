@@ -22,6 +22,8 @@
  *
  * Addresses are text: "host:port", "[::1]:port", ":port" or "*:port" (any), "unix:/path", and
  * "unix:@name" for one that is not in the file system. A port may be a name; 0 is a free one.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_SOCKET_H
 #define COPPICE_SOCKET_H

@@ -33,6 +33,8 @@
  *         cop_statem_state_timeout(COP_SEC(10), COP_TAG(0));
  *         return cop_statem_next_state(&open);
  *     }
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_STATEM_H
 #define COPPICE_STATEM_H

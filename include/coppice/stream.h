@@ -32,6 +32,8 @@
  *                 fail with -EPIPE                 come, or its function fails;  the stream neither consumed
  *   a generator   it has no more, or the stream    and no function of the        nor released; a subscription,
  *                 is cancelled: `close` is called  stream runs any more          if it is never over
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_STREAM_H
 #define COPPICE_STREAM_H

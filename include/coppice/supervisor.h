@@ -218,7 +218,9 @@ COP_API int cop_supervisor_stop(cop_pid supervisor, cop_time timeout);
  * The requests below are calls to the supervisor: -ESRCH when it is gone, -EPIPE when it ended
  * meanwhile, -EDEADLK from inside a child that it is starting or stopping, -ECANCELED and
  * -ETIMEDOUT when the caller's context ends, -ENOMEM when nothing was asked. They wait without limit
- * otherwise: it answers when the start or stop is done. Exit point: yes.
+ * otherwise: it answers when the start or stop is done.
+ *
+ * Threads: any.  They block.  Exit point: yes.
  *
  * After a refusal cop_why() has OTP's word for it: "already_started", "already_present", "running",
  * "restarting", "not_found", "max_children".

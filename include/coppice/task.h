@@ -1,6 +1,8 @@
 /*
  * coppice/task.h - tasks: a function on a process of its own, and its result as a future. Elixir's
  * Task.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_TASK_H
 #define COPPICE_TASK_H

@@ -1,6 +1,8 @@
 /*
  * coppice/track.h - futures that were never settled, and failures that nobody looked at: where they
  * were made, and how long ago.
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_TRACK_H
 #define COPPICE_TRACK_H

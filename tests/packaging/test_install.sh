@@ -76,6 +76,13 @@ links_with_the_archive()
     STATIC=-static build static --static && "$stage/static"
 }
 
+has_a_manual_page_for_every_function()
+{
+    .ci/reference names | while read -r name; do
+        [ -s "$stage/opt/coppice/share/man/man3/$name.3" ] || echo "$name"
+    done | { ! grep .; }
+}
+
 uninstalls_every_file()
 {
     make -s uninstall DESTDIR="$stage" PREFIX=/opt/coppice &&
@@ -87,6 +94,7 @@ check "installs every header" installs_every_header
 check "leads from the library's name to its file" leads_from_name_to_file
 check "links with the shared library" links_with_the_shared_library
 check "links with the archive" links_with_the_archive
+check "has a manual page for every function" has_a_manual_page_for_every_function
 check "uninstalls every file" uninstalls_every_file
 
 echo "$passed passed, $failed failed"
