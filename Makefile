@@ -48,7 +48,8 @@ TEST_SRC    := $(filter-out $(WEB_TEST_SRC),$(sort $(wildcard tests/*/test_*.c \
 PEER_SRC    := $(sort $(wildcard tests/*/peer_*.c tests/actors/durable/peer_*.c))
 BENCH_SRC   := $(sort $(wildcard tests/bench/*.c))
 SCENE_SRC   := $(sort $(wildcard tests/conformance/*.c))
-DEMO_SRC    := $(sort $(wildcard demos/*/*.c))
+GUIDE_SRC   := $(sort $(wildcard demos/guide/*.c))
+DEMO_SRC    := $(filter-out $(GUIDE_SRC),$(sort $(wildcard demos/*/*.c)))
 HEADERS     := $(sort $(wildcard include/coppice/*.h))
 FORMATTED    = $(shell find include runtime actors supervisor tests demos -name '*.[ch]')
 
@@ -60,6 +61,7 @@ SHARED  := $(BUILD)/libcoppice.so.$(VERSION)
 POSTMORTEM := $(BUILD)/coppice-postmortem
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
 PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
+GUIDE   := $(GUIDE_SRC:demos/%.c=$(BUILD)/%)
 BENCH   := $(BUILD)/bench $(BUILD)/bench-count
 TOP     := $(BUILD)/coppice-top
 SEEN    := $(BUILD)/observed
@@ -263,7 +265,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -319,7 +321,8 @@ args_pipeline = $(BUILD)/pipeline.svg
 chaos-top: $(BUILD)/demos/chaos top ## show the lessons of chaos in coppice-top; LESSON= and SEED= as for chaos
 	@BUILD=$(BUILD) demos/chaos/top.sh $(filter-out --plain,$(args_chaos))
 
-args_chaos    = --plain $(if $(WEB),--web 7380) $(if $(LESSON),--lesson $(LESSON)) $(if $(SEED),--seed $(SEED))
+args_chaos    = --plain $(if $(WEB),--web 7380) $(if $(LESSON),--lesson $(LESSON)) $(if $(SEED),--seed $(SEED)) \
+    $(if $(DEEDS),--deeds $(DEEDS)) $(if $(PAUSE),--pause $(PAUSE)) $(if $(PATIENCE),--patience $(PATIENCE))
 
 # With the live page: make run WEB=1, ARGS="--web 7380"; make chaos WEB=1.
 $(patsubst %,$(BUILD)/obj/demos/%/main.o,kv chaos): private CPPFLAGS += $(if $(WEB),-DWITH_WEB)
@@ -334,6 +337,14 @@ $(BUILD)/obj/demos/%.o: demos/%.c $(BUILD)/flags
 $(DEMOS): $(BUILD)/demos/%: $$(call demo_objects,$$*) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(LINKED)
+
+# The guide's programs are a file each.
+.PHONY: guide
+guide: $(GUIDE) ## build the programs of demos/guide
+
+$(GUIDE): $(BUILD)/guide/%: $(BUILD)/obj/demos/guide/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ -lck
 
 .PHONY: bench bench-peers bench-redis bench-recorder
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
@@ -366,7 +377,7 @@ $(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
 
 # Everything that can be compiled, nothing run: what another compiler is tried with.
 .PHONY: programs
-programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(PEERS) $(DEMOS) $(BENCH) $(SCENE) $(TOP) $(SEEN)
+programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(PEERS) $(DEMOS) $(GUIDE) $(BENCH) $(SCENE) $(TOP) $(SEEN)
 
 # ---------------------------------------------------------------- manners
 
@@ -404,7 +415,10 @@ install: all man ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -m 644 $(BUILD)/man/man3/*.3 "$(DESTDIR)$(MANDIR)/man3"
 	install -m 644 $(BUILD)/man/man7/*.7 "$(DESTDIR)$(MANDIR)/man7"
 	$(call configured,coppice)
-	$(if $(DESTDIR),,-ldconfig)
+	$(refresh)
+
+# Where the loader looks by itself, it has to be told.
+refresh = $(if $(DESTDIR)$(filter-out /usr/%,$(LIBDIR)),,-ldconfig)
 
 # NAME.pc, with what is only known now.
 configured = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
@@ -417,7 +431,7 @@ $(OPTIONAL:%=install-%): install-%: install %
 	ln -sf libcoppice-$*.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libcoppice-$*.so.$(SOVERSION)"
 	ln -sf libcoppice-$*.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice-$*.so"
 	$(call configured,coppice-$*)
-	$(if $(DESTDIR),,-ldconfig)
+	$(refresh)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
@@ -451,5 +465,5 @@ help: ## say this
 	@echo "                          another folder, the commands in full"
 
 ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) \
-    $(DEMO_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c
+    $(DEMO_SRC) $(GUIDE_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))
