@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/packaging/test_from_elixir.sh - the table for those who come from Elixir names what there is.
 #
-# Each name of ours in the table has to be in the headers; where Elixir is installed, each public function of the
+# Each name of ours in the table, and in all that the documents say, has to be in the headers; where Elixir is installed, each public function of the
 # modules in the table has to be in the table.
 set -eu
 
@@ -18,7 +18,7 @@ check() { # a name, where it ought to be, how to look, in what
 }
 
 in_headers() {
-    grep -qw -- "$1" include/coppice/*.h
+    grep -qw -- "$1" include/*.h include/coppice/*.h
 }
 
 # With any arity: optional arguments make several functions of one.
@@ -26,7 +26,7 @@ in_section() {
     awk -v section="$2" '/^## / { here = $2 == section } here' "$table" | grep -qF "\`${1%/*}/"
 }
 
-names=$(grep -oE '\b(cop|COP)_[A-Za-z_]*' "$table" | sort -u)
+names=$(grep -ohE '\b(cop|COP)_[A-Za-z_]*' "$table" README.md demos/*/*.md | sort -u)
 for name in $names; do
     check "$name" "the headers" in_headers ""
 done
