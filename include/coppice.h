@@ -58,5 +58,6 @@
 #include <coppice/task_supervisor.h>
 #include <coppice/timer.h>
 #include <coppice/track.h>
+#include <coppice/worker.h>
 
 #endif

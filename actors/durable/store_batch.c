@@ -24,6 +24,8 @@
  */
 #include "actors/durable/store.h"
 
+#include <coppice/worker.h>
+
 #include <errno.h>
 
 enum {
@@ -111,9 +113,24 @@ publish_settle(struct copi_store *store, const cop_store_op *op)
                                          });
 }
 
+/* Work for somebody. What was given back names no queue. */
+static void
+publish_work(const cop_store_op *op)
+{
+    if (op->result != 0 || op->is_duplicate) {
+        return;
+    }
+    if (op->kind == COP_STORE_CREATE && op->queue && *op->queue) {
+        cop_worker_wake(op->queue);
+    } else if (op->kind == COP_STORE_RELEASE) {
+        cop_worker_wake(NULL);
+    }
+}
+
 static void
 publish(struct copi_store *store, const cop_store_op *op)
 {
+    publish_work(op);
     if (op->kind == COP_STORE_SETTLE && op->result == 0 && !op->is_duplicate) {
         publish_settle(store, op);
     }
