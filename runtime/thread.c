@@ -531,7 +531,7 @@ find_thread(void)
 {
     struct copi_thread *thread = take_idle(true);
     if (!thread && !no_one_finishes(NULL)) {
-        struct copi_spin spin = {.budget = WAIT_FOR_FINISHING};
+        struct copi_spin spin = {.budget = WAIT_FOR_FINISHING, .glance.rest = 1};
         copi_spin_for(&spin, no_one_finishes, NULL);
     }
     return thread ? thread : take_idle(false);
