@@ -14,6 +14,10 @@
  * for each of them in turn. Whoever takes one asks for the next one's line instead, and has it when he
  * needs it.
  *
+ * A few nodes of others' are not collected: they are the next to go out, before one's own. Whoever receives
+ * a message and sends one, because he answers or passes it on, so writes the line that he has just read and
+ * not one that lies in another's cache. Before a long wait they go home with the rest.
+ *
  * Nodes are cut from slabs of 64 KiB that are aligned to their size, so that a node's slab, its pool
  * and its size class are found from its address. Pools are not freed with their thread: nodes of
  * theirs may be anywhere. An orphaned pool is adopted by the next thread that needs one.
@@ -47,6 +51,7 @@ enum {
     CLASSES = 4,
     BATCH = 32,  /* nodes that go home together */
     BATCHES = 8, /* pools, or classes of theirs, that a thread collects for at a time */
+    BORROWED_MOST = 8,
 };
 static const uint16_t class_size[CLASSES] = {64, 128, 384, 1024};
 #define HEADER  sizeof(struct copi_message)
@@ -72,6 +77,8 @@ struct batch {
 struct copi_pool {
     /* owner only */
     struct copi_message *free[CLASSES];
+    struct copi_message *borrowed[CLASSES]; /* of other pools, to go out again */
+    uint32_t borrowed_count[CLASSES];
     struct slab *slabs[CLASSES]; /* the first is the one that is cut */
     struct batch batches[BATCHES];
     /* guarded by pools.lock */
@@ -172,11 +179,48 @@ collect(struct copi_pool *mine, const struct slab *slab, struct copi_message *no
     }
 }
 
+static inline bool
+borrow(struct copi_pool *mine, uint32_t class, struct copi_message *node)
+{
+    if (mine->borrowed_count[class] == BORROWED_MOST) {
+        return false;
+    }
+    node->next = mine->borrowed[class];
+    mine->borrowed[class] = node;
+    mine->borrowed_count[class]++;
+    return true;
+}
+
+static struct copi_message *
+take_borrowed(struct copi_pool *mine, uint32_t class)
+{
+    struct copi_message *node = mine->borrowed[class];
+    if (node) {
+        mine->borrowed[class] = node->next;
+        mine->borrowed_count[class]--;
+    }
+    return node;
+}
+
+static void
+collect_borrowed(struct copi_pool *mine)
+{
+    for (uint32_t class = 0; class < CLASSES; class ++) {
+        for (struct copi_message *node; (node = take_borrowed(mine, class));) {
+            collect(mine, slab_of(node), node);
+        }
+    }
+}
+
 void
 copi_pool_flush(void)
 {
     struct copi_pool *pool = copi_here.pool;
-    for (unsigned i = 0; pool && i < BATCHES; i++) {
+    if (!pool) {
+        return;
+    }
+    collect_borrowed(pool);
+    for (unsigned i = 0; i < BATCHES; i++) {
         if (pool->batches[i].count > 0) {
             give_back(&pool->batches[i]);
         }
@@ -213,7 +257,9 @@ copi_message_release(struct copi_message *node)
         node->next = mine->free[slab->class];
         mine->free[slab->class] = node;
     } else if (mine || (copi_here.process && (mine = make_pool()))) {
-        collect(mine, slab, node);
+        if (!borrow(mine, slab->class, node)) {
+            collect(mine, slab, node);
+        }
     } else {
         return_alone(slab, node); /* a thread that is no process would leave a pool behind */
     }
@@ -268,11 +314,11 @@ take_node(size_t body)
         return NULL;
     }
     uint32_t class = body <= 24 ? 0 : body <= 128 - HEADER ? 1 : body <= 384 - HEADER ? 2 : 3;
-    struct copi_message *node = pool->free[class];
-    if (node) {
+    struct copi_message *node = take_borrowed(pool, class);
+    if (!node && (node = pool->free[class])) {
         pool->free[class] = node->next;
         copi_prefetch_to_write(node->next);
-    } else {
+    } else if (!node) {
         node = refill(pool, class);
     }
     if (node) {

@@ -328,10 +328,98 @@ TEST(nodes_that_another_thread_frees_come_home_to_the_last_one)
     free_list(spare);
 }
 
+static void
+have_a_pool(void)
+{
+    copi_message_free(copi_message_new(COPI_SEND, 1, 8));
+}
+
+static bool
+is_one_of_the_nodes(const struct copi_message *message)
+{
+    for (int i = 0; i < NODES; i++) {
+        if (nodes[i] == message) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum {
+    SENT = 64
+};
+
+/* Frees as many as there are of another thread's, then sends; how many of them go out again. */
+static void *
+receive_and_send(void *count)
+{
+    struct copi_message *sent[SENT];
+    have_a_pool();
+    free_them(NULL);
+    for (int i = 0; i < SENT; i++) {
+        sent[i] = copi_message_new(COPI_SEND, 1, 8);
+        *(unsigned *)count += is_one_of_the_nodes(sent[i]);
+    }
+    for (int i = 0; i < SENT; i++) {
+        copi_message_free(sent[i]);
+    }
+    copi_pool_leave();
+    return NULL;
+}
+
+static void *
+receive_one_and_send_one(void *is_same)
+{
+    have_a_pool();
+    copi_message_free(nodes[0]);
+    struct copi_message *sent = copi_message_new(COPI_SEND, 1, 8);
+    *(bool *)is_same = sent == nodes[0];
+    copi_message_free(sent);
+    copi_pool_leave();
+    return NULL;
+}
+
+TEST(a_node_that_a_thread_has_received_is_the_next_that_it_sends)
+{
+    bool is_same = false;
+    make_them(8);
+    in_a_thread(receive_one_and_send_one, &is_same);
+    ck_assert(is_same);
+    nodes[0] = copi_message_new(COPI_SEND, 1, 8);
+    free_them(NULL);
+}
+
+TEST(and_comes_home_when_that_thread_waits_for_long)
+{
+    bool is_same = false;
+    unsigned rest = 0, back = 0;
+    nodes[0] = copi_message_new(COPI_SEND, 1, 8);
+    struct copi_message *spare = all_there_are(&rest);
+    in_a_thread(receive_one_and_send_one, &is_same);
+    struct copi_message *home = all_there_are(&back);
+    ck_assert_uint_eq(back, 1);
+    free_list(home);
+    free_list(spare);
+}
+
+TEST(a_thread_keeps_few_nodes_of_others)
+{
+    unsigned again = 0, rest = 0, back = 0;
+    make_them(8);
+    struct copi_message *spare = all_there_are(&rest);
+    in_a_thread(receive_and_send, &again);
+    ck_assert_uint_ge(again, 1);
+    ck_assert_uint_lt(again, SENT);
+    struct copi_message *home = all_there_are(&back);
+    ck_assert_uint_eq(back, NODES);
+    free_list(home);
+    free_list(spare);
+}
+
 static void *
 free_them_in_batches(void *arg)
 {
-    copi_message_free(copi_message_new(COPI_SEND, 1, 8)); /* it has a pool, so it collects */
+    have_a_pool(); /* so it collects */
     return free_them(arg);
 }
 
