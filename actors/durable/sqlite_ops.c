@@ -70,6 +70,7 @@ enum column {
 #define UP_TO    " MIN(?11,COALESCE(expires_at,?11)) "
 #define TAKE     "UPDATE promise SET owner=?10,epoch=epoch+1,attempts=attempts+1,lease_until=" UP_TO
 #define GIVE_UP  "owner=NULL,lease_until=0"
+#define LATE     "state=2,cause=3,code=-62,settled_at=expires_at," GIVE_UP
 #define IS_LAST  " max_attempts>0 AND attempts>=max_attempts "
 #define HAS_LEFT " (max_attempts=0 OR attempts<max_attempts) "
 
@@ -87,13 +88,11 @@ static const char *const sql[COPI_SQLITE_STATEMENTS] = {
         " VALUES(?1,COALESCE(?12,''),COALESCE(?16,''),?3,?4,?5,?11,?2,iif(?3=0,NULL,?11),?8,?13,?2,"
         "?14) ON CONFLICT(id) DO NOTHING",
     [COPI_SQLITE_GET] = "SELECT" COLUMNS "FROM promise WHERE id=?1",
-    /* settles, or finds that the deadline has */
     [COPI_SQLITE_SETTLE] =
-        "UPDATE promise SET"
-        " state=iif(" IN_TIME ",?3,2),cause=iif(" IN_TIME ",?4,3),code=iif(" IN_TIME ",?5,-62),"
-        "text=iif(" IN_TIME ",?6,NULL),value=iif(" IN_TIME ",?7,NULL),"
-        "settle_key=iif(" IN_TIME ",?8,NULL),settled_at=MIN(?2,COALESCE(expires_at,?2))," GIVE_UP
-        " WHERE id=?1 AND state=0 AND (?10 IS NULL OR (epoch=?9 AND owner=?10)) RETURNING cause",
+        "UPDATE promise SET state=?3,cause=?4,code=?5,text=?6,value=?7,settle_key=?8,settled_at=?2," GIVE_UP
+        " WHERE id=?1 AND state=0 AND" IN_TIME "AND (?10 IS NULL OR (epoch=?9 AND owner=?10))",
+    [COPI_SQLITE_OVERDUE] =
+        "UPDATE promise SET " LATE " WHERE id=?1 AND state=0 AND expires_at<=?2",
     [COPI_SQLITE_LIST] =
         "SELECT" COLUMNS "FROM promise WHERE state=0 AND id>COALESCE(?1,'') AND" IN_TIME
         "AND (?12 IS NULL OR queue=?12)"
@@ -114,8 +113,7 @@ static const char *const sql[COPI_SQLITE_STATEMENTS] = {
     [COPI_SQLITE_RELEASE] = "UPDATE promise SET " GIVE_UP ",ready_at=?2,attempts=attempts-1"
                             " WHERE id=?1 AND state=0 AND epoch=?9 AND owner=?10 AND" IN_TIME,
     [COPI_SQLITE_EXPIRE] =
-        "UPDATE promise SET state=2,cause=3,code=-62,settled_at=expires_at," GIVE_UP
-        " WHERE rowid IN (SELECT rowid FROM promise WHERE state=0"
+        "UPDATE promise SET " LATE " WHERE rowid IN (SELECT rowid FROM promise WHERE state=0"
         " AND expires_at IS NOT NULL AND expires_at<=?2 LIMIT ?15) RETURNING" COLUMNS,
     [COPI_SQLITE_ABANDON] =
         "UPDATE promise SET state=2,cause=4,code=-130,settled_at=?2," GIVE_UP
@@ -418,54 +416,46 @@ judge(struct copi_sqlite *sqlite, cop_store_op *op)
     return judged ? SQLITE_NOMEM : r;
 }
 
-/* A statement that changes one promise or none, and may return a number of it. */
+/* A statement that changes one promise, or none. */
 static int
-change(struct copi_sqlite *sqlite, cop_store_op *op, enum copi_sqlite_statement which,
-       bool *has_changed, int64_t *number)
+change(struct copi_sqlite *sqlite, const cop_store_op *op, enum copi_sqlite_statement which,
+       bool *has_changed)
 {
     int r;
     sqlite3_stmt *statement = prepare(sqlite, which, op, &r);
     if (!statement) {
         return r;
     }
-    int step = sqlite3_step(statement);
-    if (step == SQLITE_ROW) {
-        *number = sqlite3_column_int64(statement, 0);
-        *has_changed = true;
-        step = sqlite3_step(statement);
-    }
-    r = over(statement);
-    return r;
+    (void)sqlite3_step(statement);
+    *has_changed = sqlite3_changes(sqlite->db) > 0;
+    return over(statement);
 }
 
 static int
 create(struct copi_sqlite *sqlite, cop_store_op *op)
 {
     cop_store_op full = *op;
-    int r;
+    bool is_new = false;
     if (op->time < 0) { /* it is settled by a deadline that has passed */
         full.state = COP_DURABLE_REJECTED;
         full.cause = COP_DURABLE_DEADLINE;
         full.code = -ETIME;
     }
-    sqlite3_stmt *statement = prepare(sqlite, COPI_SQLITE_CREATE, &full, &r);
-    if (!statement) {
-        return r;
-    }
-    (void)sqlite3_step(statement);
-    bool is_new = sqlite3_changes(sqlite->db) > 0;
-    r = over(statement);
+    int r = change(sqlite, &full, COPI_SQLITE_CREATE, &is_new);
     return r || is_new ? r : judge(sqlite, op);
 }
 
+/* All are in one transaction: what the first has not settled the deadline has, or somebody before. */
 static int
 settle(struct copi_sqlite *sqlite, cop_store_op *op)
 {
-    bool has_changed = false;
-    int64_t cause = 0;
-    int r = change(sqlite, op, COPI_SQLITE_SETTLE, &has_changed, &cause);
-    bool is_done = has_changed && cause != COP_DURABLE_DEADLINE;
-    return r || is_done ? r : judge(sqlite, op);
+    bool is_done = false, was_overdue = false;
+    int r = change(sqlite, op, COPI_SQLITE_SETTLE, &is_done);
+    if (r || is_done) {
+        return r;
+    }
+    r = change(sqlite, op, COPI_SQLITE_OVERDUE, &was_overdue);
+    return r ? r : judge(sqlite, op);
 }
 
 static int
@@ -482,28 +472,25 @@ acquire(struct copi_sqlite *sqlite, cop_store_op *op)
 static int
 renew(struct copi_sqlite *sqlite, cop_store_op *op)
 {
-    bool has_changed = false;
-    int64_t lease_until = 0;
-    int r = change(sqlite, op, COPI_SQLITE_RENEW, &has_changed, &lease_until);
-    if (r == SQLITE_OK && has_changed) {
-        op->left = COP_MS(lease_until - sqlite->now_ms);
+    int r, step;
+    sqlite3_stmt *statement = prepare(sqlite, COPI_SQLITE_RENEW, op, &r);
+    if (!statement) {
         return r;
     }
-    return r ? r : judge(sqlite, op);
+    step = sqlite3_step(statement);
+    if (step == SQLITE_ROW) {
+        op->left = COP_MS(sqlite3_column_int64(statement, 0) - sqlite->now_ms);
+    }
+    r = over(statement);
+    return r || step == SQLITE_ROW ? r : judge(sqlite, op);
 }
 
 static int
 release(struct copi_sqlite *sqlite, cop_store_op *op)
 {
-    int r;
-    sqlite3_stmt *statement = prepare(sqlite, COPI_SQLITE_RELEASE, op, &r);
-    if (!statement) {
-        return r;
-    }
-    (void)sqlite3_step(statement);
-    bool has_changed = sqlite3_changes(sqlite->db) > 0;
-    r = over(statement);
-    return r || has_changed ? r : judge(sqlite, op);
+    bool is_done = false;
+    int r = change(sqlite, op, COPI_SQLITE_RELEASE, &is_done);
+    return r || is_done ? r : judge(sqlite, op);
 }
 
 static int
@@ -521,13 +508,8 @@ expire(struct copi_sqlite *sqlite, cop_store_op *op)
 static int
 prune(struct copi_sqlite *sqlite, cop_store_op *op)
 {
-    int r;
-    sqlite3_stmt *statement = prepare(sqlite, COPI_SQLITE_PRUNE, op, &r);
-    if (!statement) {
-        return r;
-    }
-    (void)sqlite3_step(statement);
-    r = over(statement);
+    bool has_changed = false;
+    int r = change(sqlite, op, COPI_SQLITE_PRUNE, &has_changed);
     op->count = r ? 0 : (size_t)sqlite3_changes(sqlite->db);
     return r;
 }
