@@ -312,12 +312,12 @@ static int
 settle(struct memory *memory, cop_store_op *op)
 {
     struct promise *promise = find(memory, op->id);
-    if (!promise || !is_pending(promise)
-        || (is_under_lease(op) && !has_lease(op, promise->record))) {
+    bool is_late = promise && is_overdue(memory, promise);
+    bool is_fenced = promise && is_under_lease(op) && !has_lease(op, promise->record);
+    if (!promise || !is_pending(promise) || (is_fenced && !is_late)) {
         return judge(memory, op, promise);
     }
     cop_durable_record record = *promise->record;
-    bool is_late = is_overdue(memory, promise);
     if (is_late) {
         settle_by_deadline(&record);
     } else {
@@ -387,7 +387,6 @@ lease(struct memory *memory, cop_store_op *op, struct promise *promise)
     record.epoch++;
     record.attempts++;
     int64_t until = lease_until(memory, op, &record);
-    op->left = COP_MS(until - memory->now_ms);
     int r = change_to(memory, promise, &record, until);
     return r ? r : found(memory, op, find(memory, record.id));
 }
@@ -398,7 +397,12 @@ acquire(struct memory *memory, cop_store_op *op)
     struct promise *promise = find(memory, op->id);
     bool is_free = promise && is_pending(promise) && !is_overdue(memory, promise)
                    && !is_held(memory, promise) && !is_used_up(promise);
-    return is_free ? lease(memory, op, promise) : judge(memory, op, promise);
+    if (!is_free) {
+        return judge(memory, op, promise);
+    }
+    int r = lease(memory, op, promise);
+    op->left = r ? 0 : op->first->lease_left;
+    return r;
 }
 
 static bool

@@ -13,6 +13,7 @@ a_store_with(cop_store_opts opts)
     return store;
 }
 
+#include "tests/actors/durable/leases.h"
 #include "tests/actors/durable/promises.h"
 
 SUITE("memory")
