@@ -19,7 +19,7 @@ start_server(void)
 {
     (void)setenv("PGGSSENCMODE", "disable",
                  1); /* looking for tickets takes longer than all the rest */
-    server_postgres(&server, (const char *const[]){"-c", "max_connections=60", NULL});
+    server_postgres(&server, (const char *const[]){"-c", "max_connections=150", NULL});
 }
 
 static inline void
