@@ -202,6 +202,7 @@ web_CPPFLAGS      := -I$(BUILD)/page
 web_PROGRAMS      := $(BUILD)/web-daemon $(if $(WEB),$(BUILD)/demos/kv $(BUILD)/demos/chaos)
 sqlite_LIBS       := -lsqlite3
 redis_LIBS        := -lhiredis
+redis_PROGRAMS    := $(BUILD)/demos/stampede
 postgres_LIBS     := -lpq
 postgres_CPPFLAGS  = $(call once,postgres_CPPFLAGS,$(shell pkg-config --cflags libpq))
 
@@ -314,6 +315,8 @@ run: deps-demo $(BUILD)/demos/kv ## leave the key-value daemon running on port 7
 .PHONY: $(PAGES)
 $(PAGES): %: $(BUILD)/demos/%
 	@$< $(or $(ARGS),$(args_$@))
+
+stampede: deps-stampede
 
 args_wordfreq = README.md LICENSE $(FORMATTED)
 args_pipeline = $(BUILD)/pipeline.svg
@@ -449,8 +452,8 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man $(OPTIONAL:%=deps-%)
-deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man $(OPTIONAL:%=deps-%): deps-%:
+.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man deps-stampede $(OPTIONAL:%=deps-%)
+deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man deps-stampede $(OPTIONAL:%=deps-%): deps-%:
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help
