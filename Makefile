@@ -67,6 +67,7 @@ TOP     := $(BUILD)/coppice-top
 SEEN    := $(BUILD)/observed
 PEERS   := $(PEER_SRC:%.c=$(BUILD)/%)
 SCENE   := $(if $(SCENE_SRC),$(BUILD)/scenario)
+FUZZ    := $(sort $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c)))
 
 # What `make test` runs: everything, or TESTS="runtime/test_mailbox demos/test_kv".
 runnable = $(or $(wildcard tests/$(1).sh),$(BUILD)/tests/$(1))
@@ -266,7 +267,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) $(filter-out %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -298,6 +299,33 @@ conformance: $(SCENE) ## compare with Erlang and Elixir: behaviours, stored scen
 
 conformance-soak: $(SCENE) ## the stored scenarios RUNS=100 times
 	@BUILD=$(BUILD) tests/conformance/soak.sh
+
+# ---------------------------------------------------------------- fuzzing
+
+.PHONY: fuzz
+fuzz: ## fuzz what reads foreign bytes, each target for SECONDS=60; TARGETS="resp framing …"
+	@CC=clang .ci/deps fuzz
+	@$(MAKE) --no-print-directory CC=clang SAN=address,undefined,fuzzer-no-link CFLAGS="-O1 -g" \
+	    BUILD=build-fuzz MAIN=-fsanitize=fuzzer fuzz-run
+
+.PHONY: fuzz-run
+fuzz-run: $(or $(TARGETS:%=$(BUILD)/tests/fuzz/fuzz_%),$(FUZZ))
+	@BUILD=$(BUILD) DURATION=$(or $(SECONDS),60) tests/fuzz/fuzz.sh $^
+
+# Who runs the inputs: libFuzzer, or else what runs those in the tree.
+MAIN = $(BUILD)/obj/tests/fuzz/replay.o
+$(FUZZ): $(filter %.o,$(MAIN)) $(BUILD)/obj/tests/fuzz/json.o $(ARCHIVE)
+$(FUZZ): $(BUILD)/%: $(BUILD)/obj/%.o
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(call wrapped,$*.c) -o $@ $(filter %.o,$^) $(filter -f%,$(MAIN)) $(ARCHIVE) -lck
+
+fuzzed = $(BUILD)/tests/fuzz/fuzz_$(1): $(call object,$(2))
+$(call fuzzed,resp,demos/kv/resp.c)
+$(call fuzzed,glob,demos/kv/glob.c)
+$(call fuzzed,recording,$(patsubst %,supervisor/observe/postmortem_%.c,file tree))
+$(call fuzzed,scenario,$(patsubst %,tests/conformance/%.c,language option words))
+$(call fuzzed,top,$(patsubst %,supervisor/observe/top_%.c,events picture text))
+$(call fuzzed,web,$(patsubst %,supervisor/observe/web_%.c,guard json))
 
 .PHONY: model
 model: deps-model ## search the models of the lock-free parts, LONG=1 with larger numbers
@@ -468,5 +496,5 @@ help: ## say this
 	@echo "                          another folder, the commands in full"
 
 ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) \
-    $(DEMO_SRC) $(GUIDE_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c
+    $(DEMO_SRC) $(GUIDE_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c $(wildcard tests/fuzz/*.c)
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))

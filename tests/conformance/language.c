@@ -300,8 +300,9 @@ is_run(struct scenario *scenario, char *words[], size_t count)
 static void
 read_lines(struct scenario *scenario, FILE *stream)
 {
-    char *line = NULL, *words[MOST_WORDS];
-    size_t capacity = 0;
+    static char *line; /* kept: who refuses a line does not come back here */
+    static size_t capacity;
+    char *words[MOST_WORDS];
     bool is_running = false;
     while (getline(&line, &capacity, stream) >= 0) {
         words_next_line();
@@ -315,21 +316,27 @@ read_lines(struct scenario *scenario, FILE *stream)
             declare(scenario, words, count);
         }
     }
-    free(line);
     if (!is_running) {
         refuse("no run line");
     }
 }
 
 void
-scenario_read(struct scenario *scenario, const char *path)
+scenario_read_from(struct scenario *scenario, FILE *stream, const char *path)
 {
     *scenario = (struct scenario){0};
     words_of(path);
+    read_lines(scenario, stream);
+}
+
+void
+scenario_read(struct scenario *scenario, const char *path)
+{
     FILE *stream = fopen(path, "re");
     if (!stream) {
+        words_of(path);
         refuse_at(0, "%s", strerror(errno));
     }
-    read_lines(scenario, stream);
+    scenario_read_from(scenario, stream, path);
     (void)fclose(stream);
 }

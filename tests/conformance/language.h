@@ -11,6 +11,8 @@
 
 #include <coppice.h>
 
+#include <stdio.h>
+
 /* What the n-th call of a start function does; the last one stands for all later calls. */
 struct outcome {
     unsigned gates; /* to be passed before */
@@ -104,6 +106,9 @@ struct scenario {
 /* Reads the file. One that is no scenario is told on standard error, with the line, and ends the
  * program with status 1. */
 void scenario_read(struct scenario *scenario, const char *path);
+
+/* The same from what is open already. */
+void scenario_read_from(struct scenario *scenario, FILE *stream, const char *path);
 
 /* What the name stands for; NULL: nothing. Of a name that was written twice, the last. */
 const struct declaration *declaration_of(const struct scenario *scenario, const char *name);

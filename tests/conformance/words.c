@@ -109,8 +109,8 @@ after_reason(const char *text)
 const char *
 word_reason(const char *word)
 {
-    const char *end = after_reason(word);
-    if (!end || *end || strlen(word) > LONGEST_REASON) {
+    const char *end = strlen(word) <= LONGEST_REASON ? after_reason(word) : NULL;
+    if (!end || *end) {
         refuse("bad reason %s", word);
     }
     return text_copy(word);
