@@ -293,6 +293,25 @@ $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
     $(call object,$(filter-out %/main.c,$(DEMO_SRC)))
 
+# Unoptimised, so that a line is a line; not counted twice where threads meet.
+COVERED = BUILD=build-coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic" WERROR=
+
+.PHONY: coverage
+coverage: ## say what of each room the tests reach, and what they do not, in build-coverage/unreached
+	@find build-coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory $(COVERED) test
+	@.ci/coverage
+
+# Programs that are not of this tree, in a folder with a script `run` that builds them against ours.
+.PHONY: acceptance
+acceptance: $(ARCHIVE) ## build and run the programs in DIR=, which has a script of its own for that
+ifdef DIR
+	@CC="$(CC)" BUILD=$(BUILD) CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" \
+	    $(if $(SAN),setarch $(shell uname -m) -R) $(DIR)/run .
+else
+	@echo "acceptance: there is no DIR=, so nothing was tried" && echo "0 passed, 0 failed"
+endif
+
 .PHONY: conformance conformance-soak
 conformance: $(SCENE) ## compare with Erlang and Elixir: behaviours, stored scenarios, N=200 fresh ones
 	@BUILD=$(BUILD) tests/conformance/conformance.sh
@@ -419,6 +438,11 @@ format: deps-format ## lay out every C file
 .PHONY: lint
 lint: deps-lint check-house $(WEB_PAGE:%=$(BUILD)/page/%.bytes) ## check layout, clang-tidy, cppcheck, scripts and the rules of the house
 	@FLAGS="-std=c11 $(DEFINES) $(INSIDE) $(foreach library,$(OPTIONAL),$($(library)_CPPFLAGS))" .ci/lint
+
+.PHONY: analyze
+analyze: deps-build ## look for paths that go wrong with gcc -fanalyzer
+	@FLAGS="-std=c11 -pthread $(DEFINES) $(INSIDE) -DCOPI_VERSION='0'" .ci/analyze $(LIB_SRC) \
+	    $(filter-out $(WEB_SRC),$(BESIDE_SRC))
 
 .PHONY: check-house
 check-house: all $(OPTIONAL) deps-man ## check who includes what, which symbols each file uses, and that each has a test
