@@ -248,14 +248,22 @@ make_guard(void *mapping)
            || mprotect(mapping, GUARD_SIZE, PROT_NONE) == 0;
 }
 
+/* The system asks for more on some machines. */
+static size_t
+least_stack(void)
+{
+    long least = sysconf(_SC_THREAD_STACK_MIN);
+    return least > (long)LEAST_STACK ? (size_t)least : LEAST_STACK;
+}
+
 static int
 map_stack(struct copi_thread *thread, size_t wanted)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (wanted == 0) {
         wanted = DEFAULT_STACK;
-    } else if (wanted < LEAST_STACK) {
-        wanted = LEAST_STACK;
+    } else if (wanted < least_stack()) {
+        wanted = least_stack();
     } else if (wanted > SIZE_MAX / 4) {
         return -EAGAIN;
     }
