@@ -319,6 +319,28 @@ conformance: $(SCENE) ## compare with Erlang and Elixir: behaviours, stored scen
 conformance-soak: $(SCENE) ## the stored scenarios RUNS=100 times
 	@BUILD=$(BUILD) tests/conformance/soak.sh
 
+# ---------------------------------------------------------------- another machine
+
+# Built with a cross compiler, run by qemu-user: that shows what is portable, and not the order of memory.
+ARM64 := build-arm64/root/files/usr
+CROSS  = BUILD=build-arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy \
+    CPPFLAGS="-isystem $(ARM64)/include" LDFLAGS=-L$(ARM64)/lib/aarch64-linux-gnu \
+    CHECK_CFLAGS= CHECK_LIBS="-lcheck_pic -lrt -lm -lsubunit"
+
+QUICK  = $(addprefix runtime/test_,fault inbox mailbox map message name process send set signals table \
+    thread timer wait) $(addprefix actors/test_,address framing genserver socket) supervisor/test_restart
+
+.PHONY: test-arm64
+test-arm64: ## build for arm64 and test with qemu: the quick suites, or TESTS="runtime/test_mailbox …"
+	@.ci/deps arm64 && .ci/arm64 build-arm64/root
+	@TEST_SKIPS=tests/support/qemu.skips LAUNCHER="qemu-aarch64 -L /usr/aarch64-linux-gnu" CK_TIMEOUT_MULTIPLIER=8 \
+	    $(MAKE) --no-print-directory $(CROSS) test-suites \
+	    TESTS="$(if $(filter command line,$(origin TESTS)),$(TESTS),$(QUICK))"
+
+.PHONY: test-suites
+test-suites: all $(filter $(BUILD)/%,$(RUN))
+	@BUILD=$(BUILD) .ci/run-tests $(RUN)
+
 # ---------------------------------------------------------------- fuzzing
 
 .PHONY: fuzz

@@ -13,6 +13,9 @@
  *   - Any thread may call any function. A thread that the library did not start becomes a process
  *     of its own at its first call that needs one. No function may be called from a signal
  *     handler, and none in the child of a fork that does not exec (-EPERM).
+ *   - C++17 has the functions, types and constants, the durations, COP_OUT, COP_BODY and COP_MESSAGE.
+ *     Macros that make a value or take options are C's: there one sets members, and calls the function
+ *     behind the macro, such as cop_spawn_with. An exit jumps over destructors, as longjmp does.
  */
 #ifndef COPPICE_H
 #define COPPICE_H

@@ -109,7 +109,9 @@ COP_API void cop_msg_release(cop_msg *msg);
 #define COP_MESSAGE(name, tag_, type)                    \
  static inline cop_msg name##_msg(const type *body)      \
  {                                                       \
-  cop_msg msg = {.tag = (tag_)};                         \
+  cop_msg msg;                                           \
+  memset(&msg, 0, sizeof msg);                           \
+  msg.tag = (tag_);                                      \
   msg.body.data = body;                                  \
   msg.body.size = sizeof *body;                          \
   return msg;                                            \
