@@ -119,11 +119,12 @@ copi_jump_to(struct copi_jump *jump)
 }
 
 static struct {
+    copi_lock lock;
+    /* guarded by lock until there is one, then constant */
     pthread_key_t key;
-    pthread_once_t once;
-    int error;
+    bool has_key;
     void (*ended)(struct copi_process *process); /* written once, before the first */
-} foreign = {.once = PTHREAD_ONCE_INIT};
+} foreign = {.lock = COPI_LOCK_INIT};
 
 static void
 foreign_thread_ended(void *process)
@@ -133,20 +134,22 @@ foreign_thread_ended(void *process)
     copi_blocking_begin(); /* it is not awake any more */
 }
 
-static void
+/* Keys are scarce, and others give theirs back: who gets none now may get one at the next attempt. */
+static int
 make_foreign_key(void)
 {
-    foreign.error = -pthread_key_create(&foreign.key, foreign_thread_ended);
+    copi_lock_take(&foreign.lock);
+    int r = foreign.has_key ? 0 : -pthread_key_create(&foreign.key, foreign_thread_ended);
+    foreign.has_key = r == 0;
+    copi_lock_give(&foreign.lock);
+    return r;
 }
 
 int
 copi_thread_adopt(struct copi_process *process)
 {
-    pthread_once(&foreign.once, make_foreign_key);
-    if (foreign.error) {
-        return foreign.error;
-    }
-    int r = -pthread_setspecific(foreign.key, process);
+    int r = make_foreign_key();
+    r = r ? r : -pthread_setspecific(foreign.key, process);
     if (r == 0) {
         copi_here.process = process;
         copi_blocking_end(); /* counts it among those awake */
