@@ -10,7 +10,8 @@
  *      thread that waits for a lock or computes; nothing does. Sent under the lock of the record, in
  *      which the thread signs on and off, so that it never hits another actor's thread. A process
  *      that traps exits has been asked by a message and is left alone until it is killed; so is one
- *      in terminate.
+ *      in terminate. One that only a link, or the failure of another, ends is interrupted until it has
+ *      taken that in: by then it may be linked no more.
  *   3. A grace after the kill, the thread is disowned: the process is ended from here, its thread is
  *      left where it is, and ends when it next enters the library.
  *   4. More than max_disowned: the program is beyond repair, and says so and ends.
@@ -35,6 +36,7 @@ enum {
 
 enum phase {
     AT_EASE,
+    TOLD,
     ASKED,
     KILLED,
 };
@@ -88,10 +90,17 @@ cop_disowned(void)
     return copi_load_relaxed_32(&ladder.disowned);
 }
 
+/* Who has taken in what it was told ends there, or has been unlinked meanwhile and goes on. */
+static bool
+has_heard(const struct copi_process *process)
+{
+    return process->stop_phase == TOLD && !copi_load_relaxed_32(&process->signals);
+}
+
 static bool
 leave_alone(const struct copi_process *process)
 {
-    return process->stop_phase == ASKED
+    return process->stop_phase < KILLED
            && (copi_load_relaxed_32(&process->traps)
                || copi_load_relaxed_32(&process->uncancelled));
 }
@@ -110,7 +119,7 @@ step_again_locked(struct copi_process *process, cop_pid pid)
         next = process->stop_deadline;
     }
     if (copi_timer_call(next, step, pid.id) != 0) {
-        process->stop_phase = AT_EASE; /* no memory: the next request tries again */
+        process->stop_phase = AT_EASE; /* no memory at all: the next request tries again */
     }
 }
 
@@ -126,7 +135,9 @@ step(uint64_t id)
     bool late = false;
     if (copi_pid(process).id == id && copi_load_relaxed_32(&process->life) == COPI_ALIVE) {
         late = process->stop_phase == KILLED && copi_clock() >= process->stop_deadline;
-        if (!late) {
+        if (has_heard(process)) {
+            process->stop_phase = AT_EASE;
+        } else if (!late) {
             if (process->thread && !leave_alone(process)) {
                 copi_thread_interrupt(process->thread);
             }
@@ -139,8 +150,8 @@ step(uint64_t id)
     }
 }
 
-void
-copi_ladder_begin(cop_pid pid, bool killed)
+static void
+begin(cop_pid pid, enum phase phase)
 {
     struct copi_process *process = copi_table_find(pid);
     if (!process) {
@@ -148,15 +159,29 @@ copi_ladder_begin(cop_pid pid, bool killed)
     }
     copi_lock_take(&process->lock);
     bool same = copi_pid(process).id == pid.id && !copi_is(process, COPI_IS_FOREIGN);
-    enum phase phase = killed ? KILLED : ASKED;
     if (same && process->stop_phase < phase) {
         bool stepping = process->stop_phase != AT_EASE;
         process->stop_phase = phase;
         process->stop_deadline = copi_deadline(ladder.kill_grace);
         process->stop_step = FIRST_STEP;
-        if (!stepping || killed) {
+        if (!stepping || phase == KILLED) {
             step_again_locked(process, pid);
         }
     }
     copi_lock_give(&process->lock);
+}
+
+void
+copi_ladder_begin(cop_pid pid, bool killed)
+{
+    begin(pid, killed ? KILLED : ASKED);
+}
+
+void
+copi_ladder_tell(cop_pid pid)
+{
+    const struct copi_process *process = copi_table_find(pid);
+    if (process && !copi_load_relaxed_32(&process->traps)) {
+        begin(pid, TOLD);
+    }
 }

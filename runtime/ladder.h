@@ -11,6 +11,9 @@
 /* It has been asked to stop, or been killed: see that it does. */
 void copi_ladder_begin(cop_pid pid, bool killed);
 
+/* An exit signal is in its mailbox that ends it, if it does not trap exits: see that it takes it in. */
+void copi_ladder_tell(cop_pid pid);
+
 /* How it goes about it: 0 is the default. */
 void copi_ladder_configure(cop_time kill_grace, unsigned max_disowned);
 

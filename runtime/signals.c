@@ -360,6 +360,22 @@ next_to_tell_locked(struct copi_process *process, cop_pid unlinked)
     return watch;
 }
 
+/*
+ * Whom a signal ends may be in a system call of its own, where no message reaches it. One that traps exits is
+ * to go on, and gets a message. The watch is the receiver's as soon as it is posted.
+ */
+static void
+tell(struct copi_watch *watch, const cop_reason *reason)
+{
+    cop_pid owner = watch->owner;
+    bool is_signal = watch->is_link && reason->kind != COP_NORMAL;
+    watch->down.reason = *reason;
+    copi_post_signal(owner, message_of(watch));
+    if (is_signal) {
+        copi_ladder_tell(owner);
+    }
+}
+
 /* It is buried when nobody is left to tell. */
 void
 copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pid unlinked)
@@ -375,8 +391,7 @@ copi_signals_tell(struct copi_process *process, const cop_reason *reason, cop_pi
         }
         copi_lock_give(&lock);
         if (watch) {
-            watch->down.reason = *reason;
-            copi_post_signal(watch->owner, message_of(watch));
+            tell(watch, reason);
         }
     } while (watch);
     free_watches(gone);
@@ -523,6 +538,8 @@ copi_signals_send(cop_pid to, struct copi_message *message)
     copi_post_signal(to, message);
     if (exited.reason.kind == COP_KILLED || exited.reason.kind == COP_SHUTDOWN) {
         copi_ladder_begin(to, exited.reason.kind == COP_KILLED);
+    } else if (exited.reason.kind != COP_NORMAL) {
+        copi_ladder_tell(to);
     }
 }
 

@@ -122,6 +122,46 @@ poll_until_stopped(cop_bytes arg)
     return -ECANCELED;
 }
 
+static int
+read_until_ended(cop_bytes arg)
+{
+    (void)arg;
+    while (read_byte()) {
+        cop_checkpoint();
+    }
+    return 0;
+}
+
+TEST(a_system_call_of_its_own_is_interrupted_by_any_exit_signal)
+{
+    cop_ref ended;
+    open_pipe();
+    cop_pid pid = spawn(read_until_ended, &ended);
+    ck_assert_int_eq(cop_exit_signal(pid, cop_failed(-EIO, "enough")), 0);
+    ck_assert_int_eq(test_down(ended).code, -EIO);
+    close_pipe();
+}
+
+static int
+link_and_read(cop_bytes arg)
+{
+    ck_assert_int_eq(cop_link(*(const cop_pid *)arg.data), 0);
+    return read_until_ended(arg);
+}
+
+TEST(a_system_call_of_its_own_is_interrupted_when_a_link_ends)
+{
+    cop_ref ended;
+    cop_pid other, pid;
+    open_pipe();
+    ck_assert_int_eq(cop_spawn(&other, test_wait_for_end), 0);
+    ck_assert_int_eq(cop_spawn(&pid, link_and_read, .arg = COP_BYTES(other), .monitor = &ended), 0);
+    EVENTUALLY(begun);
+    ck_assert_int_eq(cop_exit_signal(other, COP_REASON_KILLED), 0);
+    ck_assert_int_eq(test_down(ended).kind, COP_KILLED);
+    close_pipe();
+}
+
 TEST(a_poll_is_interrupted_also_when_it_begins_after_the_request)
 {
     cop_ref ended;
