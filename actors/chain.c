@@ -19,7 +19,7 @@
 #include "actors/continuation.h"
 #include "actors/future.h"
 #include "actors/result.h"
-#include "runtime/alloc.h"
+#include "actors/workers.h"
 #include "runtime/process.h"
 #include "runtime/thread.h"
 
@@ -290,7 +290,7 @@ static const struct copi_continuation_kind adoption = {run_adoption, adoption_fa
 static struct child *
 allocate(size_t inside)
 {
-    return inside > SIZE_MAX / 2 ? NULL : copi_zalloc(sizeof(struct child) + inside);
+    return inside > SIZE_MAX / 2 ? NULL : copi_workers_alloc(sizeof(struct child) + inside);
 }
 
 static size_t

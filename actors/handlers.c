@@ -6,7 +6,7 @@
  */
 #include "actors/handlers.h"
 
-#include "runtime/alloc.h"
+#include "actors/workers.h"
 #include "runtime/process.h"
 #include "runtime/report.h"
 
@@ -70,7 +70,7 @@ int
 cop_on_settled(cop_future *future, void (*on_success)(const void *value, void *env),
                void (*on_failure)(cop_reason reason, void *env), void *env)
 {
-    struct copi_handlers *handlers = copi_alloc(sizeof *handlers);
+    struct copi_handlers *handlers = copi_workers_alloc(sizeof *handlers);
     if (!handlers) {
         return copi_fail(-ENOMEM);
     }

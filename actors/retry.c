@@ -26,6 +26,7 @@
 #include "actors/continuation.h"
 #include "actors/future.h"
 #include "actors/task.h"
+#include "actors/workers.h"
 #include "runtime/alloc.h"
 #include "runtime/backoff.h"
 #include "runtime/context.h"
@@ -151,7 +152,7 @@ static int
 new_attempt(struct attempt **out, struct retry *retry)
 {
     static const struct copi_continuation_kind kind = {decide, failed, done};
-    struct attempt *attempt = copi_zalloc(sizeof *attempt);
+    struct attempt *attempt = copi_workers_alloc(sizeof *attempt);
     if (!attempt) {
         return -ENOMEM;
     }

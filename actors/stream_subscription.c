@@ -55,7 +55,7 @@
  */
 #include "actors/future.h"
 #include "actors/stream.h"
-#include "runtime/alloc.h"
+#include "actors/workers.h"
 #include "runtime/context.h"
 #include "runtime/exit.h"
 #include "runtime/live.h"
@@ -637,7 +637,7 @@ init(cop_subscription *self, const struct copi_sink *sink, cop_stream *claimed, 
     self->sink = sink;
     self->top = self->to_close = claimed;
     size_t size = copi_room_size(&claimed->elements);
-    self->room = copi_alloc(size ? size : 1);
+    self->room = copi_workers_alloc(size ? size : 1);
     bool is_made = self->room && self->context
                    && cop_promise_new_at(&self->ended, &self->resolver, 0, place ? place : "?",
                                          file ? line : claimed->line)

@@ -15,7 +15,8 @@
  * as it is not empty and all are at work, the timer thread looks at it after such a while.
  *
  * An idle worker is woken by its parker; it looks into the queue under the lock, so a wake-up too many
- * does no harm. What cannot be started, because there are no threads, is tried again by the timer thread.
+ * does no harm. What cannot be started, because there are no threads, is tried again by the timer thread,
+ * which is made sure of before there is any work (copi_workers_alloc).
  *
  * A worker that was disowned counts no more from that moment: should its thread come back, it finds
  * `is_gone`, and ends.
@@ -24,6 +25,7 @@
  */
 #include "actors/workers.h"
 
+#include "runtime/alloc.h"
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
 #include "runtime/memory.h"
@@ -120,6 +122,12 @@ need_locked(struct copi_process **wake)
     pool.workers++;
     pool.at_work++;
     return START;
+}
+
+void *
+copi_workers_alloc(size_t size)
+{
+    return copi_timer_ready() == 0 ? copi_zalloc(size) : NULL;
 }
 
 static void start_worker(void);

@@ -23,6 +23,12 @@ struct copi_work {
     } * kind;
 };
 
+/*
+ * Zeroed memory for what holds a work; free() gives it back. NULL: there is none, or no thread by which a
+ * worker could be started later, should there be no room for one when the work is due.
+ */
+void *copi_workers_alloc(size_t size);
+
 /* Have one of them run it, soon. It must not be in the queue. */
 void copi_workers_submit(struct copi_work *work);
 

@@ -631,7 +631,8 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
             copi_cycle_begin(self, process->pid, *ref); /* before it runs: there is no circle yet */
         }
         copi_report_start(process);
-        r = copi_thread_run(&process->job);
+        r = copi_timer_ready(); /* it may have to be interrupted one day */
+        r = r ? r : copi_thread_run(&process->job);
         if (r == 0) {
             copi_limit_started();
         } else {

@@ -18,6 +18,10 @@
  * went once the lock was waited for awake (thread.h). So the thread holds it for a few due timers at a
  * time, not for each, and not for long; and memory is asked for once in a chunk.
  *
+ * What the library itself wants called later must not be lost for want of memory: a stop that nobody goes on
+ * with would never end. For such there are a few places that cost none, in use only while there is no other. Nor
+ * for want of a thread: who may need it makes sure of it before (copi_timer_ready).
+ *
  * A timer to a pid hangs in that process's list and is cancelled when it ends; one to a name does
  * not: the name may have another holder by then.
  */
@@ -68,6 +72,7 @@ enum {
     COUNT_BITS = 40,
     CHUNK = 64, /* timers */
     BATCH = 4,  /* that are taken out together */
+    SPARE = 64, /* calls, when there is no memory */
 };
 
 static struct {
@@ -77,11 +82,14 @@ static struct {
     uint64_t order, count; /* count: of all references ever, also over a stop */
     struct copi_timer **chunks, *free;
     uint32_t chunk_count, chunk_room;
+    struct copi_timer spare[SPARE], *free_spare;
+    uint32_t spare_count; /* that have been used yet */
     bool running, stopping;
     cop_time sleeping_until;
     struct copi_library_thread thread;
     /* any thread */
     struct copi_parker parker;
+    copi_atomic32 is_ready; /* as running */
 } timers = {.lock = COPI_LOCK_INIT};
 
 /* ---------------------------------------------------------------- the heap */
@@ -217,15 +225,34 @@ free_chunks_locked(void)
     timers.chunk_count = timers.chunk_room = 0;
 }
 
+static struct copi_timer *
+take_spare_locked(void)
+{
+    struct copi_timer *timer = timers.free_spare;
+    if (timer) {
+        timers.free_spare = timer->next_free;
+    } else if (timers.spare_count < SPARE) {
+        timer = &timers.spare[timers.spare_count++];
+    }
+    return timer;
+}
+
+static bool
+is_spare(const struct copi_timer *timer)
+{
+    return timer >= timers.spare && timer < timers.spare + SPARE;
+}
+
 static int
 take_place_locked(const struct plan *plan, struct copi_timer **out)
 {
     int r = timers.free ? 0 : add_chunk_locked();
-    if (r) {
+    struct copi_timer *timer = timers.free;
+    if (r == 0) {
+        timers.free = timer->next_free;
+    } else if (!plan->fn || !(timer = take_spare_locked())) { /* no reference to it is given out */
         return r;
     }
-    struct copi_timer *timer = timers.free;
-    timers.free = timer->next_free;
     timer->plan = *plan;
     timer->child = NULL;
     timer->sibling = NULL;
@@ -239,9 +266,10 @@ take_place_locked(const struct plan *plan, struct copi_timer **out)
 static void
 give_place_locked(struct copi_timer *timer)
 {
+    struct copi_timer **free = is_spare(timer) ? &timers.free_spare : &timers.free;
     timer->is_set = false;
-    timer->next_free = timers.free;
-    timers.free = timer;
+    timer->next_free = *free;
+    *free = timer;
 }
 
 static cop_ref
@@ -414,6 +442,7 @@ start_locked(void)
     copi_parker_init(&timers.parker);
     int r = copi_library_thread_start(&timers.thread, "cop-timer", run, NULL);
     timers.running = r == 0;
+    copi_store_relaxed_32(&timers.is_ready, timers.running);
     return r;
 }
 
@@ -462,6 +491,18 @@ int
 copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
 {
     return set(&(struct plan){.deadline = deadline, .fn = fn, .arg.number = arg}, NULL);
+}
+
+int
+copi_timer_ready(void)
+{
+    if (copi_load_relaxed_32(&timers.is_ready)) {
+        return 0;
+    }
+    copi_lock_take(&timers.lock);
+    int r = start_locked();
+    copi_lock_give(&timers.lock);
+    return r;
 }
 
 int
@@ -526,6 +567,7 @@ take_out_first(struct plan *plan)
     } else {
         free_chunks_locked();
         timers.running = timers.stopping = false;
+        copi_store_relaxed_32(&timers.is_ready, 0);
     }
     copi_lock_give(&timers.lock);
     return timer != NULL;

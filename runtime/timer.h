@@ -12,7 +12,8 @@ struct copi_process;
 
 /*
  * Call fn(arg) on the timer thread at `deadline`. It must be the library's own and quick. -EAGAIN: no
- * thread for timers; -ENOMEM. There is no cancelling: fn finds out whether it still matters.
+ * thread for timers; -ENOMEM, though a few are kept for when there is none. There is no cancelling: fn finds
+ * out whether it still matters.
  */
 int copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg);
 
@@ -24,6 +25,13 @@ int copi_timer_call(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg);
 int copi_timer_call_later(cop_ref *timer, cop_time deadline, void (*fn)(void *arg, bool is_stop),
                           void *arg);
 bool copi_timer_cancel(cop_ref timer);
+
+/*
+ * See that there is a thread for timers, before something begins that may need it and could not say then that
+ * there is none: a process that has to be interrupted, work that has to be tried again. -EAGAIN: there is
+ * none.
+ */
+int copi_timer_ready(void);
 
 /* The process ends: what is addressed to it is cancelled. */
 void copi_timer_process_ends(struct copi_process *process);

@@ -298,6 +298,31 @@ try_later(void *timer)
     return copi_timer_call_later(timer, cop_now() + COP_SEC(3600), note_later, body);
 }
 
+static atomic_uint called_without_memory;
+
+static void
+count_call(uint64_t unused)
+{
+    (void)unused;
+    atomic_fetch_add(&called_without_memory, 1);
+}
+
+TEST(calls_of_the_librarys_own_have_a_few_places_that_need_no_memory)
+{
+    unsigned taken = 0;
+    ck_assert_int_eq(copi_timer_ready(), 0);
+    for (int round = 0; round < 2; round++) {
+        copi_alloc_fail_after(0);
+        cop_time later = cop_now() + COP_MS(1);
+        while (taken < 10000 && copi_timer_call(later, count_call, 0) == 0) {
+            taken++;
+        }
+        copi_alloc_fail_after(-1);
+        ck_assert_uint_gt(taken, 8);
+        EVENTUALLY(atomic_load(&called_without_memory) == taken);
+    }
+}
+
 TEST(without_memory_no_call_is_set)
 {
     cop_ref timer;
