@@ -140,13 +140,25 @@ is_top(struct copi_process *process)
 }
 
 /* A server may trap exits and ignore a stranger's; what cop_stop_process asks, it does. */
-static void
+static int
 ask(struct copi_process *self, struct copi_process *process, cop_pid pid)
 {
     if (copi_is(process, COPI_IS_SERVER)) {
-        copi_ask_to_stop(self, pid, &COP_REASON_SHUTDOWN);
-    } else {
-        cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+        return copi_ask_to_stop(self, pid, &COP_REASON_SHUTDOWN);
+    }
+    return cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+}
+
+/* It knows what it is asked for by the time that it hears of it. Without memory it is asked the next time. */
+static void
+ask_once(struct copi_process *self, struct copi_process *process, cop_pid pid)
+{
+    if (copi_load_relaxed_64(&process->asked_to_end) == pid.id) {
+        return;
+    }
+    copi_store_relaxed_64(&process->asked_to_end, pid.id);
+    if (ask(self, process, pid) != 0) {
+        copi_store_relaxed_64(&process->asked_to_end, 0);
     }
 }
 
@@ -161,9 +173,8 @@ end_all(struct copi_process *self, bool kill)
         }
         if (kill) {
             cop_exit_signal(pid, COP_REASON_KILLED);
-        } else if (is_top(process) && copi_load_relaxed_64(&process->asked_to_end) != pid.id) {
-            copi_store_relaxed_64(&process->asked_to_end, pid.id);
-            ask(self, process, pid);
+        } else if (is_top(process)) {
+            ask_once(self, process, pid);
         }
     }
 }
