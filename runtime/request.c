@@ -18,6 +18,9 @@
  * stays with the server, in a list, until it is answered; if another process answers it, that one
  * tells the server (the reference names it), which strikes it off; so does a caller that gives up.
  *
+ * One that has to answer for another and has no memory for it asks that one to refuse, in the request's own
+ * node. For that there must be memory some time; until then the timer thread tries again.
+ *
  * The list is searched from both ends: those who answer in order, or in reverse, find theirs at once.
  */
 #include "runtime/request.h"
@@ -28,9 +31,12 @@
 #include "runtime/report.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
+#include "runtime/timer.h"
 #include "runtime/wait.h"
 
 #include <errno.h>
+
+#define TRY_AGAIN COP_MS(10)
 
 /* The server holds nothing for this request any more: it has been answered by another, or the caller
  * has given up. Else it would keep a deferred one for ever. */
@@ -209,7 +215,7 @@ static bool
 is_request_of(const struct copi_message *request, cop_pid pid, cop_ref ref)
 {
     return request->kind == COPI_CALL && request->ref.id == ref.id
-           && cop_pid_eq(request->from, pid);
+           && (cop_pid_eq(request->from, pid) || cop_pid_eq(pid, COP_NOBODY)); /* whoever it is */
 }
 
 static struct copi_message *
@@ -271,6 +277,10 @@ copi_request_defer(struct copi_process *self)
 static void
 strike_off_answered(struct copi_process *self, const struct copi_message *note)
 {
+    if (note->code) {
+        copi_request_fail(self, note->from, note->ref, note->code);
+        return;
+    }
     struct copi_message *request = find_deferred(self, note->from, note->ref);
     if (request) {
         strike_off(self, request);
@@ -362,6 +372,22 @@ copi_request_refuse(struct copi_message *request, int code, const cop_reason *wh
     send_answer(pid, ref, answer);
 }
 
+/* On the timer thread: whose request it was is for the server to know, the reference is the only one. */
+static void
+have_it_refused(uint64_t id)
+{
+    cop_ref ref = {id};
+    struct copi_process *server = copi_table_at(copi_ref_target(ref));
+    struct copi_message *note = copi_message_new(COPI_ANSWERED, 0, 0);
+    if (note) { /* the server may have ended: then it has refused what it owed */
+        note->ref = ref;
+        note->code = -ENOMEM;
+        copi_post(copi_pid(server), note);
+    } else if (copi_timer_call(copi_deadline(TRY_AGAIN), have_it_refused, id) != 0) {
+        copi_report(COPI_ERROR, "no memory to answer for another process: its caller waits on");
+    }
+}
+
 void
 copi_request_fail(struct copi_process *self, cop_pid pid, cop_ref ref, int code)
 {
@@ -372,7 +398,7 @@ copi_request_fail(struct copi_process *self, cop_pid pid, cop_ref ref, int code)
     } else if (self->current && is_request_of(self->current, pid, ref)) {
         self->current->code = code; /* its body lives until the callback returns */
     } else if (copi_ref_target(ref) != self->index) {
-        copi_report(COPI_ERROR, "no memory to answer for another process: its caller waits on");
+        have_it_refused(ref.id);
     }
 }
 

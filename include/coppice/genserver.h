@@ -157,7 +157,7 @@ COP_API int cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state,
  * -EAGAIN     its mailbox is full and it does not block senders
  * -EOPNOTSUPP the process is no server
  * -EINVAL     a reserved tag, or bytes without data
- * -ENOMEM     nothing was sent
+ * -ENOMEM     nothing was sent; or there was no memory for the answer, and what was asked may be done
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */
