@@ -144,6 +144,9 @@ tick(struct observer *observer)
     if (!observer->ticks && (observer->count > 0 || !observer->listens)) {
         cop_time pause = patience(observer) < TICK ? patience(observer) : TICK;
         observer->ticks = cop_send_after(cop_self(), COP_TAG(TICKED), pause).id != 0;
+        if (!observer->ticks && !observer->listens) {
+            cop_exit(cop_failed(-ENOMEM, "no memory to listen on, nor to try it later"));
+        }
     }
 }
 
