@@ -286,6 +286,16 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
 $(BUILD)/tests/stress/test_steady: private LDFLAGS += $(call wrapped,tests/stress/test_steady.c)
 
+# Evidence: each a program, a line of figures at its end.
+FAILURES = $(BUILD)/tests/stress/failures
+$(FAILURES): private LDFLAGS += $(shell sed -n 's/^CALL.[^,]*, \([a-z0-9_]*\),.*/-Wl,--wrap=\1/p; \
+    s/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' tests/stress/points.c)
+$(FAILURES): $(call object,$(wildcard tests/stress/failures_*.c) tests/stress/points.c tests/stress/left.c)
+
+.PHONY: failures
+failures: deps-test $(FAILURES) ## let everything that can fail fail once: EVERY=10 each tenth
+	@$(FAILURES) $(or $(EVERY),1)
+
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
     $(filter-out %/postmortem.o,$(POSTMORTEM_OBJ))
 
