@@ -296,6 +296,11 @@ $(FAILURES): $(call object,$(wildcard tests/stress/failures_*.c) tests/stress/po
 failures: deps-test $(FAILURES) ## let everything that can fail fail once: EVERY=10 each tenth
 	@$(FAILURES) $(or $(EVERY),1)
 
+$(BUILD)/tests/stress/stops: $(call object,tests/stress/left.c)
+.PHONY: stops
+stops: deps-test $(BUILD)/tests/stress/stops ## stop COUNT=1000 trees at any moment of their lives, from SEED=1 on
+	@$< $(or $(COUNT),1000) $(or $(SEED),1)
+
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
     $(filter-out %/postmortem.o,$(POSTMORTEM_OBJ))
 
