@@ -538,6 +538,23 @@ uninstall: ## remove what install put there
 	for name in coppice $(OPTIONAL:%=coppice-%); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$name.h" \
 	    "$(DESTDIR)$(LIBDIR)/lib$$name".* "$(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc"; done
 
+# ---------------------------------------------------------------- packages
+
+TARBALL := $(BUILD)/coppice-$(VERSION).tar.xz
+
+.PHONY: dist deb test-deb
+dist: $(TARBALL) ## make a tarball of what is committed
+
+$(TARBALL): FORCE
+	@mkdir -p $(@D) && echo "  DIST  $@"
+	$(Q)git archive --prefix=coppice-$(VERSION)/ HEAD | xz > $@
+
+deb: deps-deb deps-man deps-top $(OPTIONAL:%=deps-%) $(TARBALL) ## make Debian packages of it, in build/deb
+	@tests/packaging/deb.sh $(TARBALL) $(BUILD)/deb
+
+test-deb: deb deps-test-deb ## install them in a clean Debian and build a program there; needs root
+	@tests/packaging/fresh_root.sh $(BUILD)/deb
+
 .PHONY: clean
 clean: ## remove every variant's build folder
 	rm -rf build build-*
@@ -546,8 +563,8 @@ clean: ## remove every variant's build folder
 deps: ## install what building, tests and demo need, where it is missing
 	@CC="$(CC)" .ci/deps build test demo
 
-.PHONY: deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man deps-stampede $(OPTIONAL:%=deps-%)
-deps-build deps-test deps-demo deps-model deps-top deps-test-web deps-format deps-lint deps-man deps-stampede $(OPTIONAL:%=deps-%): deps-%:
+# deps-WORD: what `.ci/deps WORD` brings, for whoever names it as something to be had first.
+deps-%: FORCE
 	@CC="$(CC)" .ci/deps $(sort build $*)
 
 .PHONY: help

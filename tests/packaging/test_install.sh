@@ -83,6 +83,18 @@ has_a_manual_page_for_every_function()
     done | { ! grep .; }
 }
 
+gives_what_it_exports_a_version()
+{
+    version=$(sed -n 's/^\(COPPICE_[0-9.]*\) {$/\1/p' tests/packaging/coppice.map | tail -n 1)
+    nm -D --defined-only "$lib/libcoppice.so" | grep -q " cop_run@@$version\$"
+}
+
+is_of_the_version_of_its_packages()
+{
+    [ "$(sed -n '1s/^coppice (\(.*\)) .*/\1/p' tests/packaging/debian/changelog)" = \
+        "$(pkg-config --modversion coppice)" ]
+}
+
 uninstalls_every_file()
 {
     make -s uninstall DESTDIR="$stage" PREFIX=/opt/coppice &&
@@ -95,6 +107,8 @@ check "leads from the library's name to its file" leads_from_name_to_file
 check "links with the shared library" links_with_the_shared_library
 check "links with the archive" links_with_the_archive
 check "has a manual page for every function" has_a_manual_page_for_every_function
+check "gives what it exports a version" gives_what_it_exports_a_version
+check "is of the version of its packages" is_of_the_version_of_its_packages
 check "uninstalls every file" uninstalls_every_file
 
 echo "$passed passed, $failed failed"

@@ -51,7 +51,7 @@ comes_up()
 
 exports_nothing_but_the_api()
 {
-    ! nm -D --defined-only "$lib/libcoppice-web.so" | awk '$NF !~ /^cop_/ { print; found = 1 } END { exit !found }' &&
+    ! nm -D --defined-only "$lib/libcoppice-web.so" | awk '$NF !~ /^cop_/ && $2 != "A" { print; found = 1 } END { exit !found }' &&
         ! nm -g --defined-only "$lib/libcoppice-web.a" | awk 'NF == 3 && $3 !~ /^copi?_/ { print; found = 1 } END { exit !found }'
 }
 
