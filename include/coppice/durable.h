@@ -203,7 +203,8 @@ COP_API cop_future *cop_durable_reject_async_with(cop_pid store, const char *id,
 COP_API int cop_durable_get(cop_pid store, const char *id, cop_durable_record *record,
                             cop_time timeout);
 
-/* Let go of what a record points to. It is zeroed, so twice is safe. Exit point: no. */
+/* Let go of what a record points to. It is zeroed, so twice is safe. Does not block. Exit point:
+ * no. */
 COP_API void cop_durable_release(cop_durable_record *record);
 
 /*

@@ -17,6 +17,8 @@
  *   - per id there is one transition out of pending, whoever tries, in whatever process
  *   - a promise whose deadline has passed is settled by it, whether anybody has noticed or not: what comes
  *     later finds it rejected, with COP_DURABLE_DEADLINE and -ETIME
+ *
+ * Threads: any.  Does not block.  Exit point: no, where nothing else is said.
  */
 #ifndef COPPICE_STORE_H
 #define COPPICE_STORE_H
