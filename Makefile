@@ -202,6 +202,7 @@ web_LIBS          := -lmicrohttpd
 web_CPPFLAGS      := -I$(BUILD)/page
 web_PROGRAMS      := $(BUILD)/web-daemon $(if $(WEB),$(BUILD)/demos/kv $(BUILD)/demos/chaos)
 sqlite_LIBS       := -lsqlite3
+sqlite_PROGRAMS   := $(BUILD)/guide/08_durable
 redis_LIBS        := -lhiredis
 redis_PROGRAMS    := $(BUILD)/demos/stampede
 postgres_LIBS     := -lpq
@@ -436,7 +437,7 @@ guide: $(GUIDE) ## build the programs of demos/guide
 
 $(GUIDE): $(BUILD)/guide/%: $(BUILD)/obj/demos/guide/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $^ -lck
+	$(Q)$(LINK) -o $@ $(LINKED)
 
 .PHONY: bench bench-peers bench-redis bench-recorder
 bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on

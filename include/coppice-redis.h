@@ -122,7 +122,8 @@ COP_API int cop_shared_new_with(cop_shared **out, const cop_shared_opts *opts);
 #define cop_shared_new(...)       COP_SHARED_NEW_(__VA_ARGS__, .size = sizeof(cop_shared_opts))
 #define COP_SHARED_NEW_(out, ...) cop_shared_new_with((out), &(cop_shared_opts){__VA_ARGS__})
 
-/* Give it back; those who are in it finish. NULL does nothing. */
+/* Give it back; those who are in it finish. NULL does nothing.
+ * Threads: any.  Does not block.  Exit point: no. */
 COP_API void cop_shared_free(cop_shared *shared);
 
 /*

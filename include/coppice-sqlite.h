@@ -42,6 +42,8 @@ extern "C" {
  * -EROFS       it may not be written to
  * -ENOENT, -EACCES, -ENOTDIR, -ENOSPC, -EMFILE and so on   as open(2)
  * -EINVAL      no path
+ *
+ * Threads: any.  Does not block.  Exit point: no.
  */
 COP_API const cop_store_backend *cop_sqlite(void);
 
