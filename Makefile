@@ -490,7 +490,8 @@ analyze: deps-build ## look for paths that go wrong with gcc -fanalyzer
 .PHONY: check-house
 check-house: all $(OPTIONAL) deps-man ## check who includes what, which symbols each file uses, and that each has a test
 	@$(if $(VARIANT),echo "check-house reads the plain build only" >&2; exit 1)
-	@BUILD=$(BUILD) CC="$(CC)" WARNINGS="$(WARNINGS)" .ci/check-house
+	@BUILD=$(BUILD) CC="$(CC)" WARNINGS="$(WARNINGS)" \
+	    FLAGS="$(INSIDE) $(foreach library,$(OPTIONAL),$($(library)_CPPFLAGS))" .ci/check-house
 
 .PHONY: man
 man: $(BUILD)/man/done ## make manual pages of the public headers, in build/man
