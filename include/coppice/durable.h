@@ -89,7 +89,12 @@ COP_API int cop_store_start_with(cop_pid *out, const cop_store_opts *opts);
 #define cop_store_start(...)       COP_STORE_START_(__VA_ARGS__, .size = sizeof(cop_store_opts))
 #define COP_STORE_START_(out, ...) cop_store_start_with((out), &(cop_store_opts){__VA_ARGS__})
 
-/* Open the data of a store that is closed to writes (-EROFS) anew, now. 0: it is open; else as its open. */
+/*
+ * Open the data of a store that is closed to writes (-EROFS) anew, now. 0: it is open; else as cop_store_start,
+ * or as cop_call.
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
+ */
 COP_API int cop_store_reopen(cop_pid store, cop_time timeout);
 
 /* ------------------------------------------------------------------ creating */
@@ -119,13 +124,19 @@ typedef struct cop_durable_opts {
  *
  * 0         it is there and on the disk; .record->is_duplicate: it was before
  * -EEXIST   it is there, and was created otherwise; .record is written on this, too
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
  */
 COP_API int cop_durable_create_with(cop_pid store, const char *id, const cop_durable_opts *opts);
 #define cop_durable_create(...) COP_DURABLE_CREATE_(__VA_ARGS__, .size = sizeof(cop_durable_opts))
 #define COP_DURABLE_CREATE_(store, id, ...) \
  cop_durable_create_with((store), (id), &(cop_durable_opts){__VA_ARGS__})
 
-/* The same, and go on: as cop_durable_resolve_async. */
+/*
+ * The same, and go on: as cop_durable_resolve_async.
+ *
+ * Threads: any.  Blocks, as an exit point, only at a bounded mailbox.
+ */
 COP_API cop_future *cop_durable_create_async_with(cop_pid store, const char *id,
                                                   const cop_durable_opts *opts);
 #define cop_durable_create_async(...)                                                       \
@@ -163,6 +174,8 @@ typedef struct cop_settle_opts {
  * -ENOENT    unknown
  * -ESTALE    the lease is not the last one: another has it
  * -EINVAL    a rejection with code 0
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
  */
 COP_API int cop_durable_resolve_with(cop_pid store, const char *id, cop_bytes value,
                                      const cop_settle_opts *opts);
@@ -199,12 +212,17 @@ COP_API cop_future *cop_durable_reject_async_with(cop_pid store, const char *id,
  *   record   given: cop_durable_release it
  *
  * -ENOENT   unknown
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
  */
 COP_API int cop_durable_get(cop_pid store, const char *id, cop_durable_record *record,
                             cop_time timeout);
 
-/* Let go of what a record points to. It is zeroed, so twice is safe. Does not block. Exit point:
- * no. */
+/*
+ * Let go of what a record points to. It is zeroed, so twice is safe.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
 COP_API void cop_durable_release(cop_durable_record *record);
 
 /*
@@ -221,6 +239,8 @@ COP_API void cop_durable_release(cop_durable_record *record);
  *   future   given: cop_future_release it
  *
  * -ENOENT   unknown
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
  */
 COP_API int cop_durable_recover_at(cop_pid store, const char *id, cop_future **future,
                                    cop_time timeout, const char *file, int line);
@@ -237,6 +257,8 @@ COP_API int cop_durable_recover_at(cop_pid store, const char *id, cop_future **f
  *   each         called in the calling process for each; the record is borrowed for the call. Anything but 0 ends it,
  *                and is returned
  *   timeout      for each page; 0: COP_FOREVER
+ *
+ * Threads: any.  Blocks.  Exit point: yes.
  */
 typedef struct cop_recover_opts {
     size_t size; /* set by the macro */

@@ -214,6 +214,8 @@ typedef struct cop_store_backend {
  * what it is then: rejected.
  *
  * -ENOMEM   the batch fails with it
+ *
+ * Threads: the store's process.  Does not block.  Exit point: no.
  */
 COP_API int cop_store_found(cop_store_op *op, const cop_durable_record *record);
 
@@ -225,13 +227,23 @@ COP_API int cop_store_found(cop_store_op *op, const cop_durable_record *record);
  *   op       CREATE that found the id taken; SETTLE, ACQUIRE, RENEW and RELEASE that have changed nothing; GET
  *
  * -ENOMEM   the batch fails with it
+ *
+ * Threads: the store's process.  Does not block.  Exit point: no.
  */
 COP_API int cop_store_judge(cop_store_op *op, const cop_durable_record *record);
 
-/* A duration in milliseconds, rounded up: as deadlines and leases are kept. */
+/*
+ * A duration in milliseconds, rounded up: as deadlines and leases are kept.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
 COP_API int64_t cop_store_ms(cop_time time);
 
-/* For a backend's run(): forget what an operation has found and said, before it is run again. */
+/*
+ * For a backend's run(): forget what an operation has found and said, before it is run again.
+ *
+ * Threads: the store's process.  Does not block.  Exit point: no.
+ */
 COP_API void cop_store_forget(cop_store_op *op);
 
 /*

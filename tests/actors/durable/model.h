@@ -51,6 +51,33 @@ draw_bytes(unsigned *seed)
     return text ? COP_TEXT(text) : (cop_bytes){0};
 }
 
+/* The last lease that was given: one that is drawn would hardly ever be right. */
+static struct {
+    char id[8];
+    uint64_t epoch;
+    cop_owner owner;
+} last;
+
+static void
+note_lease(const cop_store_op *op)
+{
+    bool is_lease = op->kind == COP_STORE_ACQUIRE || op->kind == COP_STORE_CLAIM
+                    || op->kind == COP_STORE_INHERIT;
+    if (is_lease && op->result == 0 && op->first) {
+        (void)snprintf(last.id, sizeof last.id, "%s", op->first->id);
+        last.epoch = op->first->epoch;
+        last.owner = op->first->owner;
+    }
+}
+
+static void
+use_lease(cop_store_op *op)
+{
+    op->id = last.id;
+    op->epoch = last.epoch;
+    op->owner = last.owner;
+}
+
 static cop_store_op
 draw_settle(unsigned *seed, cop_store_op op)
 {
@@ -62,6 +89,8 @@ draw_settle(unsigned *seed, cop_store_op op)
     op.value = is_rejected ? (cop_bytes){0} : draw_bytes(seed);
     if (draw(seed, 2)) {
         op.owner = (cop_owner){0};
+    } else if (draw(seed, 2) && last.id[0]) {
+        use_lease(&op);
     }
     return op;
 }
@@ -95,6 +124,12 @@ draw_op(unsigned *seed)
         op.id = draw(seed, 2) ? op.id : NULL;
         op.queue = draw(seed, 2) ? op.queue : NULL;
         op.tags = draw(seed, 2) ? "some" : NULL;
+        break;
+    case COP_STORE_RENEW:
+    case COP_STORE_RELEASE:
+        if (draw(seed, 2) && last.id[0]) {
+            use_lease(&op);
+        }
         break;
     default:
         break;
@@ -220,6 +255,7 @@ run_on_both(struct side sides[], const cop_store_op batch[], size_t count)
     for (size_t i = 0; i < count; i++) {
         check_same(&one[i], &other[i]);
         successes[one[i].kind] += one[i].result == 0;
+        note_lease(&one[i]);
         cop_store_forget(&one[i]);
         cop_store_forget(&other[i]);
     }
