@@ -47,7 +47,7 @@ static const char *const steps[] = {
     "ALTER TABLE promise ADD COLUMN max_attempts INTEGER NOT NULL DEFAULT 0;"
     "UPDATE promise SET ready_at=created_at WHERE state=0;"
     "CREATE INDEX promise_ready ON promise(queue,ready_at,id)"
-    " WHERE state=0 AND owner IS NULL AND queue<>'';"
+    " WHERE state=0 AND owner IS NULL;"
     "CREATE INDEX promise_leased ON promise(queue,ready_at,id)"
     " WHERE state=0 AND owner IS NOT NULL;",
 };

@@ -61,6 +61,7 @@ open_data(struct copi_store *store, cop_reason *why)
     if (store->backend->state_size > 0) {
         memset(store->data, 0, store->backend->state_size);
     }
+    store->is_open = true; /* should it be left in there */
     int r = store->backend->open(store->data, &store->opts, why);
     store->is_open = r == 0;
     store->closed = r;

@@ -166,7 +166,7 @@ typedef struct cop_store_backend {
     size_t state_size;
     /*
      * Open the data, and bring an older schema up to date. `state` is zeroed. On an error it is not closed:
-     * nothing is left open.
+     * nothing is left open. It may wait, as run; when the process ends in there, close finds the state as it is then.
      *
      *   why   for the text, if there is more to say than the code
      *

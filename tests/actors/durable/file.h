@@ -40,7 +40,7 @@ a_path(void)
     return path;
 }
 
-static cop_pid
+UNUSED static cop_pid
 a_store_with(cop_store_opts opts)
 {
     cop_pid store;
