@@ -328,11 +328,15 @@ handle_call(void *state, cop_from from, cop_msg request)
     return go_on(store);
 }
 
+/* Also when a backend has left a batch that it had begun: that is not begun again. */
 static void
 terminate(void *state, cop_reason reason)
 {
+    struct copi_store *store = state;
     (void)reason;
-    copi_store_commit(state);
+    if (store->count > 0 && !store->asks[0]->is_taken) {
+        copi_store_commit(store);
+    }
 }
 
 static const cop_genserver server = {
