@@ -198,8 +198,8 @@ static void
 subscribe_all(struct client *client)
 {
     struct copi_redis_channel *channel;
-    TAILQ_FOREACH(channel, &client->channels.all, beside)
-    {
+    for (channel = TAILQ_FIRST(&client->channels.all); channel;
+         channel = TAILQ_NEXT(channel, beside)) {
         subscribe(client, channel);
     }
 }

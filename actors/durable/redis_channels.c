@@ -87,16 +87,25 @@ dismiss(struct copi_redis_channels *channels, struct copi_redis_channel *channel
     free(waiter);
 }
 
+static void
+free_channel(struct copi_redis_channel *channel)
+{
+    struct copi_redis_waiter *waiter = TAILQ_FIRST(&channel->waiters), *next;
+    for (; waiter; waiter = next) {
+        next = TAILQ_NEXT(waiter, beside);
+        cop_demonitor(waiter->monitor);
+        free(waiter);
+    }
+    free(channel);
+}
+
 void
 copi_redis_channels_close(struct copi_redis_channels *channels)
 {
-    struct copi_redis_channel *channel;
-    while ((channel = TAILQ_FIRST(&channels->all))) {
-        struct copi_redis_waiter *waiter;
-        while ((waiter = TAILQ_FIRST(&channel->waiters))) {
-            dismiss(channels, channel, waiter);
-        }
-        free(take_out(channels, channel));
+    struct copi_redis_channel *channel = TAILQ_FIRST(&channels->all), *next;
+    for (; channel; channel = next) {
+        next = TAILQ_NEXT(channel, beside);
+        free_channel(take_out(channels, channel));
     }
 }
 
@@ -173,10 +182,8 @@ copi_redis_channels_down(struct copi_redis_channels *channels, cop_ref monitor)
 {
     struct copi_redis_channel *channel;
     struct copi_redis_waiter *waiter;
-    TAILQ_FOREACH(channel, &channels->all, beside)
-    {
-        TAILQ_FOREACH(waiter, &channel->waiters, beside)
-        {
+    for (channel = TAILQ_FIRST(&channels->all); channel; channel = TAILQ_NEXT(channel, beside)) {
+        for (waiter = TAILQ_FIRST(&channel->waiters); waiter; waiter = TAILQ_NEXT(waiter, beside)) {
             if (waiter->monitor.id == monitor.id) {
                 return dismissed(channels, channel, waiter);
             }
@@ -187,28 +194,26 @@ copi_redis_channels_down(struct copi_redis_channels *channels, cop_ref monitor)
 
 /* ---------------------------------------------------------------- news */
 
+/* He looks by himself, too, if this does not reach him. */
 static void
-tell(const struct copi_redis_channel *channel)
+hint(const struct copi_redis_waiter *waiter)
 {
-    const struct copi_redis_waiter *waiter;
-    TAILQ_FOREACH(waiter, &channel->waiters, beside)
-    {
-        cop_send(waiter->from.pid, COP_TAG(COPI_REDIS_HINT)); /* he looks by himself, too */
-    }
+    cop_send(waiter->from.pid, COP_TAG(COPI_REDIS_HINT));
 }
 
+/* Who has asked looks next, anyway. */
 static void
 confirm(struct copi_redis_channels *channels, struct copi_redis_channel *channel)
 {
-    struct copi_redis_waiter *waiter;
+    struct copi_redis_waiter *waiter = TAILQ_FIRST(&channel->waiters);
     channel->is_confirmed = true;
-    TAILQ_FOREACH(waiter, &channel->waiters, beside)
-    {
+    for (; waiter; waiter = TAILQ_NEXT(waiter, beside)) {
         if (waiter->is_asking) {
             answer(channels, waiter, 0);
+        } else {
+            hint(waiter);
         }
     }
-    tell(channel);
 }
 
 void
@@ -224,8 +229,9 @@ void
 copi_redis_channels_tell(struct copi_redis_channels *channels, cop_bytes name)
 {
     const struct copi_redis_channel *channel = find(channels, name);
-    if (channel) {
-        tell(channel);
+    const struct copi_redis_waiter *waiter = channel ? TAILQ_FIRST(&channel->waiters) : NULL;
+    for (; waiter; waiter = TAILQ_NEXT(waiter, beside)) {
+        hint(waiter);
     }
 }
 
@@ -233,8 +239,7 @@ void
 copi_redis_channels_lose(struct copi_redis_channels *channels)
 {
     struct copi_redis_channel *channel;
-    TAILQ_FOREACH(channel, &channels->all, beside)
-    {
+    for (channel = TAILQ_FIRST(&channels->all); channel; channel = TAILQ_NEXT(channel, beside)) {
         channel->is_confirmed = false;
         channel->serial = 0;
     }
@@ -249,10 +254,8 @@ copi_redis_channels_look(struct copi_redis_channels *channels, cop_time now, int
     if (channels->asking == 0) {
         return when;
     }
-    TAILQ_FOREACH(channel, &channels->all, beside)
-    {
-        TAILQ_FOREACH(waiter, &channel->waiters, beside)
-        {
+    for (channel = TAILQ_FIRST(&channels->all); channel; channel = TAILQ_NEXT(channel, beside)) {
+        for (waiter = TAILQ_FIRST(&channel->waiters); waiter; waiter = TAILQ_NEXT(waiter, beside)) {
             if (waiter->is_asking && now >= waiter->until) {
                 answer(channels, waiter, code);
             } else if (waiter->is_asking && waiter->until < when) {

@@ -18,18 +18,22 @@ struct copi_redis_waiter {
     cop_time until; /* the subscription is not confirmed */
 };
 
+TAILQ_HEAD(copi_redis_waiters, copi_redis_waiter);
+
 struct copi_redis_channel {
     TAILQ_ENTRY(copi_redis_channel) beside;
-    TAILQ_HEAD(, copi_redis_waiter) waiters;
+    struct copi_redis_waiters waiters;
     uint64_t serial; /* of the subscription that is to be confirmed, or was; 0: none was sent */
     bool is_confirmed;
     cop_bytes name; /* in this block */
     char room[];
 };
 
+TAILQ_HEAD(copi_redis_channel_list, copi_redis_channel);
+
 struct copi_redis_channels {
     void *by_name; /* tsearch's */
-    TAILQ_HEAD(, copi_redis_channel) all;
+    struct copi_redis_channel_list all;
     size_t asking;    /* waiters that are */
     uint64_t serials; /* that were given */
 };

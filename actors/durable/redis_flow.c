@@ -44,7 +44,7 @@ copi_redis_trace(const struct copi_redis_flow *flow, const char *step)
 static int
 acquire(const struct copi_redis_flow *flow, cop_msg *reply)
 {
-    struct copi_redis_number ttl, epoch_ttl;
+    struct copi_redis_number ttl = {{0}}, epoch_ttl = {{0}};
     const struct copi_redis_names *names = &flow->names;
     const cop_bytes words[] = {
         names->lock,

@@ -34,9 +34,9 @@ struct copi_redis_flow {
     struct copi_redis_outcome out;
 };
 
-/* A task's function; its result is a struct copi_redis_outcome, whose data is the flight's to free. It
+/* A task's function, of a job; its result is a struct copi_redis_outcome, whose data is the flight's to free. It
  * fails only if it was cancelled. */
-int copi_redis_flow(cop_bytes job, void *outcome);
+int copi_redis_flow(cop_bytes arg, void *result);
 
 /* The lock was taken: compute, settle. false: it was lost, and flow->out is not there. (redis_hold.c) */
 bool copi_redis_hold(struct copi_redis_flow *flow);

@@ -99,7 +99,7 @@ lose(struct copi_redis_flow *flow, cop_context *context)
 static void
 renew(struct copi_redis_flow *flow, cop_context *context)
 {
-    struct copi_redis_number ttl;
+    struct copi_redis_number ttl = {{0}};
     const cop_bytes words[] = {flow->names.lock,
                                {flow->token.text, COPI_REDIS_TOKEN},
                                copi_redis_number(&ttl, flow->lease.ttl / COP_MS(1))};
@@ -200,7 +200,7 @@ ask_to_settle(const struct copi_redis_flow *flow, const struct copi_redis_outcom
         .token = flow->token,
         .body = end->code ? COP_TEXT(end->words) : (cop_bytes){end->data, end->size},
     };
-    struct copi_redis_number ttl;
+    struct copi_redis_number ttl = {{0}};
     const cop_shared_opts *opts = &flow->job->opts;
     size_t size = 0;
     void *stored = copi_redis_record_write(&record, &size);

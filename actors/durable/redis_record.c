@@ -34,7 +34,7 @@ copi_redis_token_new(void)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char random[COPI_REDIS_TOKEN / 2];
-    struct copi_redis_token token;
+    struct copi_redis_token token = {{0}};
     /* So few bytes are never cut short; before the system has any, it waits. */
     while (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
     }

@@ -149,12 +149,13 @@ of_array(const redisReply *array)
 {
     const redisReply *first = array->elements > 0 ? array->element[0] : NULL;
     const redisReply *second = array->elements > 1 ? array->element[1] : NULL;
-    bool has_bytes = second && second->type == REDIS_REPLY_STRING;
     if (!first || first->type != REDIS_REPLY_INTEGER) {
         return copi_redis_refusal(-EBADMSG, "an answer that is none");
     }
-    struct copi_redis_answer *answer =
-        make(0, first->integer, has_bytes ? second->str : NULL, has_bytes ? second->len : 0);
+    if (second && second->type == REDIS_REPLY_STRING) {
+        return make(0, first->integer, second->str, second->len);
+    }
+    struct copi_redis_answer *answer = make(0, first->integer, NULL, 0);
     if (answer && second && second->type == REDIS_REPLY_INTEGER) {
         answer->left = second->integer;
     }

@@ -136,7 +136,7 @@ start_peer(const char *const words[])
     ssize_t size = readlink("/proc/self/exe", program, sizeof program - 32);
     ck_assert_int_gt(size, 0);
     program[size] = '\0';
-    strcpy(strrchr(program, '/') + 1, "peer_redis");
+    memcpy(strrchr(program, '/') + 1, "peer_redis", sizeof "peer_redis");
     for (int i = 0; words[i]; i++) {
         argv[i + 2] = words[i];
     }

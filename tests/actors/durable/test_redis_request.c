@@ -16,7 +16,7 @@ is_formatted(enum copi_redis_script script, const char *sha, bool in_full, const
     struct copi_redis_request *request = copi_redis_request_new(script, 7, words, 2);
     char *bytes;
     size_t size;
-    strcpy(shas.of[COPI_REDIS_RENEW], sha);
+    (void)snprintf(shas.of[COPI_REDIS_RENEW], sizeof shas.of[0], "%s", sha);
     request->in_full = in_full;
     ck_assert_int_eq(copi_redis_format(request, &shas, &bytes, &size), 0);
     ck_assert_mem_eq(bytes, begin, strlen(begin));

@@ -370,7 +370,7 @@ TEST(of_fifty_programs_one_computes) /* RD01 */
             if (strncmp(peers[i].line, "value ", 6) == 0) {
                 ended++;
                 ck_assert(value[0] == '\0' || strcmp(value, peers[i].line) == 0);
-                strcpy(value, peers[i].line);
+                memcpy(value, peers[i].line, sizeof value);
             }
         }
         end_peer(&peers[i]);
