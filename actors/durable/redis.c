@@ -47,15 +47,20 @@ free_answer(void *answer)
     free(answer);
 }
 
-/* Large ones are not copied. */
+/* Large ones are not copied. NULL: there is no memory for it. */
 static void
 answer(const struct copi_redis_request *request, struct copi_redis_answer *answer)
 {
     enum {
         LARGE = 512
     };
-    if (request->from.pid.id == COP_NOBODY.id || !answer) {
-        free(answer); /* without memory for it, it is a late one: his own time ends his wait */
+    static const struct copi_redis_answer none = {.code = -ENOMEM};
+    if (request->from.pid.id == COP_NOBODY.id) {
+        free(answer);
+        return;
+    }
+    if (!answer) {
+        cop_reply(request->from, COP_MSG_OF(COPI_REDIS_ANSWER, none));
         return;
     }
     answer->sent = request->sent;

@@ -6,7 +6,7 @@
 #ifndef COPI_ACTORS_DURABLE_REDIS_H
 #define COPI_ACTORS_DURABLE_REDIS_H
 
-#include <coppice/message.h>
+#include <coppice-redis.h>
 
 enum {
     COPI_REDIS_COMMAND =
@@ -21,7 +21,7 @@ enum {
 struct copi_redis_interest {
     cop_time until; /* after which it is answered in any case */
     size_t size;
-    char name[1024 + 8]; /* the channel's */
+    char name[COP_SHARED_KEY_MAX + 3]; /* the channel's */
 };
 
 #endif

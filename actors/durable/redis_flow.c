@@ -141,7 +141,7 @@ give_up(struct copi_redis_flow *flow, int r, const struct copi_redis_answer *ans
     } else if (copi_redis_is_gone(r) && flow->job->opts.alone_if_gone) {
         copi_redis_compute_alone(flow);
     } else {
-        copi_redis_fail(&flow->out, r, answer ? answer->bytes : "");
+        copi_redis_fail(&flow->out, r, copi_redis_words(answer));
     }
     return true;
 }

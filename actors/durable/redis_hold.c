@@ -137,7 +137,7 @@ until_next_deed(const struct copi_redis_flow *flow)
     return flow->is_lost ? COP_FOREVER : left > 0 ? left : 0;
 }
 
-/* Until it has ended. -ECANCELED: we are to end, at once, and it was asked to. */
+/* Until it has ended. -ECANCELED: we are to end, at once. */
 static int
 watch_over(struct copi_redis_flow *flow, cop_future *task, cop_context *context)
 {
@@ -148,7 +148,6 @@ watch_over(struct copi_redis_flow *flow, cop_future *task, cop_context *context)
             break;
         }
         if (r == -ECANCELED) {
-            cop_context_cancel(context, COP_REASON_SHUTDOWN);
             return r;
         }
         if (r == -EDEADLK) { /* it has asked for its own key while we were with the server */
@@ -231,7 +230,7 @@ settle(struct copi_redis_flow *flow, struct copi_redis_outcome *end)
     const struct copi_redis_answer *answer = copi_redis_answer_of(&reply);
     bool is_refused = false, is_anothers = r == 0 && answer->number == 2;
     if (r && !(copi_redis_is_gone(r) && flow->job->opts.alone_if_gone)) {
-        copi_redis_fail(&flow->out, r, answer ? answer->bytes : "");
+        copi_redis_fail(&flow->out, r, copi_redis_words(answer));
     } else if (is_anothers) { /* or our own: the answer before was lost */
         copi_redis_take_record(&flow->out, (cop_bytes){answer->bytes, answer->size});
     } else if (r == 0 && answer->number == 0 && end->code == 0) {
@@ -288,11 +287,15 @@ compute_and_conclude(struct copi_redis_flow *flow, cop_context *context)
         take_end(&end, task);
     }
     cop_future_release(task);
+    if (r) {
+        cop_context_cancel(context, COP_REASON_SHUTDOWN); /* we do not watch it any more */
+    }
     if (r == -ENOMEM) {
         copi_redis_fail(&flow->out, r, "");
+        return true;
     }
     if (r) {
-        return r == -ENOMEM;
+        return false;
     }
     copi_redis_trace(flow, "computed");
     return conclude(flow, &end);

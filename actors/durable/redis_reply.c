@@ -144,6 +144,12 @@ copi_redis_refusal(int code, const char *words)
     return make(code, 0, words, strlen(words));
 }
 
+const char *
+copi_redis_words(const struct copi_redis_answer *answer)
+{
+    return answer && answer->size > 0 ? answer->bytes : "";
+}
+
 static struct copi_redis_answer *
 of_array(const redisReply *array)
 {

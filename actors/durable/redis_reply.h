@@ -37,12 +37,15 @@ struct copi_redis_answer {
     int64_t number, left;
     cop_time sent; /* the question; set by the client */
     size_t size;
-    char bytes[]; /* and a 0 */
+    char bytes[]; /* and a 0, if there are any */
 };
 
 /* NULL: out of memory. */
 struct copi_redis_answer *copi_redis_answer(const redisReply *reply);
 struct copi_redis_answer *copi_redis_refusal(int code, const char *words);
+
+/* Its bytes as words; NULL: none. */
+const char *copi_redis_words(const struct copi_redis_answer *answer);
 
 /* The code for the words of an error: -EACCES, -ENOSPC, -EROFS; -EAGAIN: it passes; else -EIO. */
 int copi_redis_error(const char *words);

@@ -169,7 +169,7 @@ peek(const cop_shared *shared, const char *key, size_t size, cop_msg *value, cop
     int r = copi_redis_ask(shared->opts.redis, COPI_REDIS_PLAIN, words, 2, until, &reply);
     const struct copi_redis_answer *answer = copi_redis_answer_of(&reply);
     if (r) {
-        r = fail_with(r, answer ? answer->bytes : "");
+        r = fail_with(r, copi_redis_words(answer));
     } else if (answer->number) {
         r = give_record(answer, value);
         r = r ? r : 1;
@@ -245,7 +245,7 @@ cop_shared_forget(cop_shared *shared, const char *key, cop_time timeout)
     int r =
         copi_redis_ask(shared->opts.redis, COPI_REDIS_PLAIN, words, 2, until_of(timeout), &reply);
     const struct copi_redis_answer *answer = copi_redis_answer_of(&reply);
-    r = r ? fail_with(r, answer ? answer->bytes : "") : 0;
+    r = r ? fail_with(r, copi_redis_words(answer)) : 0;
     cop_msg_release(&reply);
     return r;
 }
