@@ -40,18 +40,21 @@
      "nullif(f.expires_at, 'infinity')") " AS deadline_ms, f.epoch, f.owner, " LEFT_US("f.lease_until") " AS lease_left, " \
                                                                                                         "f.attempts, f.max_attempts, f.state = 0 AND f.expires_at <= clock_timestamp() AS overdue "
 
+/* A deadline is a whole number of milliseconds; so is what it is compared with, and what is stored of it. */
+#define CLOCK "date_trunc('milliseconds', clock_timestamp())"
+
 /* The rows of w, locked one after the other, each with the time at which it was. */
 #define LOCKED                                                             \
  "l AS MATERIALIZED (SELECT f.id FROM w JOIN cop_future f ON f.id = w.id " \
  "WHERE f.state = 0 ORDER BY f.id FOR UPDATE OF f), "                      \
- "t AS MATERIALIZED (SELECT id, clock_timestamp() AS now FROM l) "
+ "t AS MATERIALIZED (SELECT id, " CLOCK " AS now FROM l) "
 
 #define FENCED "f.epoch = w.epoch AND f.owner IS NOT DISTINCT FROM w.owner"
 
 #define ATTEMPTS_LEFT "(f.max_attempts = 0 OR f.attempts < f.max_attempts)"
 
 const char copi_postgres_create[] =
-    "WITH t AS MATERIALIZED (SELECT clock_timestamp() AS now) "
+    "WITH t AS MATERIALIZED (SELECT " CLOCK " AS now) "
     "INSERT INTO cop_future (id, queue, tags, param, created_at, ready_at, expires_at, create_key, "
     "max_attempts) SELECT u.id, u.queue, u.tags, u.param, t.now, t.now, "
     "COALESCE(t.now + u.time" MICROSECONDS ", 'infinity'), u.key, u.most::integer "

@@ -22,6 +22,7 @@ a_store_with(cop_store_opts store)
     return pid;
 }
 
+#define PROMISE_RACES (TEST_SANITIZED ? 20 : 50) /* 5,000 are in test_postgres_batch.c */
 #include "tests/actors/durable/promises.h"
 
 SUITE_AROUND("durable promises in PostgreSQL", start_server, end_server)
