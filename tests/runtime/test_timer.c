@@ -10,6 +10,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 enum {
@@ -269,6 +270,81 @@ TEST(equal_times_fire_in_the_order_in_which_they_were_set)
     for (unsigned i = 0; i < TIMERS / 2; i++) {
         ck_assert_uint_eq(called[i], 2 * (size_t)i);
         ck_assert_uint_eq(called[TIMERS / 2 + i], 2 * i + 1);
+    }
+}
+
+static void
+do_nothing(uint64_t unused)
+{
+    (void)unused;
+}
+
+/* Some are in the heap by then and some are new, because the thread is kept at work. */
+TEST(timers_that_are_taken_out_from_anywhere_leave_the_others_in_their_order)
+{
+    enum {
+        TIMERS = 900,
+        AGE = 10 /* of the one that is taken out */
+    };
+    static cop_ref refs[TIMERS];
+    const cop_time base = cop_now() + IN_TIME;
+    unsigned left = TIMERS, wrong = 0;
+    for (int i = 0; i < TIMERS; i++) {
+        int at = i * 7 % TIMERS; /* each once */
+        refs[i] = cop_send_at(cop_self(), COP_MSG_OF(TICK, at), base + COP_US(at));
+        ck_assert_int_eq(copi_timer_call(cop_now(), do_nothing, 0), 0);
+        if (i >= AGE && i % 3 == 0) {
+            left -= cop_cancel_timer(refs[i - AGE], NULL) == 0;
+        }
+    }
+    bool is_in_time = cop_now() < base;
+    int before = -1;
+    for (unsigned i = 0; i < left; i++) {
+        int at = *COP_BODY(test_receive(TICK), int);
+        wrong += at < before;
+        before = at;
+    }
+    ck_assert_uint_lt(left, TIMERS);
+    ck_assert(wrong == 0 || !is_in_time);
+    ck_assert(!test_has_mail());
+}
+
+static _Atomic unsigned made_so_far;
+
+static void
+add_one(uint64_t unused)
+{
+    (void)unused;
+    atomic_fetch_add(&made_so_far, 1);
+}
+
+static bool
+is_called_in_time(unsigned times)
+{
+    cop_time deadline = cop_now() + SOON;
+    for (unsigned looks = 1; atomic_load(&made_so_far) != times; looks++) {
+        if (looks % 1000 == 0) {
+            sched_yield();
+        }
+        if (cop_now() > deadline) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Each is set at about the time when the thread, which has nothing else to do, has made the call before. */
+TEST(a_timer_that_is_set_while_the_thread_falls_asleep_is_not_forgotten)
+{
+    enum {
+        TIMES = TEST_SANITIZED ? 500 : 5000
+    };
+    cop_self(); /* which a shutdown is for */
+    for (unsigned i = 0; i < TIMES; i++) {
+        for (volatile unsigned pause = 0; pause < i % 64; pause++) {
+        }
+        ck_assert_int_eq(copi_timer_call(cop_now(), add_one, 0), 0);
+        ck_assert(is_called_in_time(i + 1));
     }
 }
 
