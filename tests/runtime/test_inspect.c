@@ -778,4 +778,22 @@ TEST(labels_are_read_while_processes_come_and_go)
     ck_assert_int_eq(test_down(reader).kind, COP_NORMAL);
 }
 
+/* ---------------------------------------------------------------- tags */
+
+TEST(a_tag_of_the_librarys_is_called_by_what_it_is_for)
+{
+    static const struct {
+        uint32_t tag;
+        const char *words;
+    } known[] = {
+        {COP_MSG_DOWN, "DOWN"},      {0xffff0103u, "UPDATE"},     {0xffff0201u, "SYS"},
+        {0xffff0301u, "LOCK"},       {0xffff0401u, "ASYNC_CALL"}, {0xffff0501u, "SUPERVISOR"},
+        {0xffff7701u, "0xffff7701"},
+    };
+    char words[COPI_TAG_SIZE];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        ck_assert_str_eq(copi_tag_in_words(known[i].tag, words), known[i].words);
+    }
+}
+
 SUITE("inspect")
