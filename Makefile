@@ -268,7 +268,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) $(filter-out %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) $(filter-out %_redis %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -379,12 +379,14 @@ MAIN = $(BUILD)/obj/tests/fuzz/replay.o
 $(FUZZ): $(filter %.o,$(MAIN)) $(BUILD)/obj/tests/fuzz/json.o $(ARCHIVE)
 $(FUZZ): $(BUILD)/%: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(call wrapped,$*.c) -o $@ $(filter %.o,$^) $(filter -f%,$(MAIN)) $(ARCHIVE) -lck
+	$(Q)$(LINK) $(call wrapped,$*.c) -o $@ $(filter %.o,$^) $(filter -f%,$(MAIN)) $(ARCHIVE) -lck $(MORE_LIBS)
 
 fuzzed = $(BUILD)/tests/fuzz/fuzz_$(1): $(call object,$(2))
 $(call fuzzed,resp,demos/kv/resp.c)
 $(call fuzzed,glob,demos/kv/glob.c)
 $(call fuzzed,recording,$(patsubst %,supervisor/observe/postmortem_%.c,file tree))
+$(call fuzzed,redis,$(patsubst %,actors/durable/redis_%.c,record reply))
+$(BUILD)/tests/fuzz/fuzz_redis: private MORE_LIBS := $(redis_LIBS)
 $(call fuzzed,scenario,$(patsubst %,tests/conformance/%.c,language option words))
 $(call fuzzed,top,$(patsubst %,supervisor/observe/top_%.c,events picture text))
 $(call fuzzed,web,$(patsubst %,supervisor/observe/web_%.c,guard json))
@@ -484,8 +486,8 @@ lint: deps-lint check-house $(WEB_PAGE:%=$(BUILD)/page/%.bytes) ## check layout,
 
 .PHONY: analyze
 analyze: deps-build ## look for paths that go wrong with gcc -fanalyzer
-	@FLAGS="-std=c11 -pthread $(DEFINES) $(INSIDE) -DCOPI_VERSION='0'" .ci/analyze $(LIB_SRC) \
-	    $(filter-out $(WEB_SRC),$(BESIDE_SRC))
+	@FLAGS="-std=c11 -pthread $(DEFINES) $(INSIDE) -DCOPI_VERSION='0'" .ci/analyze $(LIB_SRC) $(TOP_SRC) \
+	    $(POSTMORTEM_SRC)
 
 .PHONY: check-house
 check-house: all $(OPTIONAL) deps-man ## check who includes what, which symbols each file uses, and that each has a test
