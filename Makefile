@@ -503,7 +503,7 @@ $(BUILD)/man/done: .ci/reference $(wildcard include/*.h) $(HEADERS) | deps-man
 	$(Q).ci/reference man $(@D) $(VERSION) && touch $@
 
 .PHONY: install
-install: all man ## install below PREFIX=/usr/local, staged in DESTDIR=
+install: all man deps-install ## install below PREFIX=/usr/local, staged in DESTDIR=
 	install -d "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(LIBDIR)/pkgconfig"
 	install -m 644 include/coppice.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 $(HEADERS) "$(DESTDIR)$(INCLUDEDIR)/coppice"
