@@ -67,6 +67,6 @@ void copi_ask_answer(struct copi_ask *ask);
 void copi_ask_refuse(struct copi_ask *ask, int result, const char *words);
 
 /* What becomes of one that nobody has answered: a drop function. */
-void copi_ask_lose(void *ask);
+void copi_ask_lose(void *data);
 
 #endif

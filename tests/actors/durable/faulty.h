@@ -26,8 +26,10 @@ faulty_open(void *state, const cop_store_opts *opts, cop_reason *why)
         return r;
     }
     if (!kept) {
+        static cop_store_opts first;
+        first = *opts; /* those of a store go with it */
         kept = calloc(1, copi_memory_backend.state_size);
-        return copi_memory_backend.open(kept, opts, why);
+        return copi_memory_backend.open(kept, &first, why);
     }
     return 0;
 }

@@ -17,7 +17,7 @@ static atomic_uint syncs;
 static atomic_int sync_fails;
 static atomic_bool is_held, has_come;
 
-int fdatasync(int fd);
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the system's begins with underscores */
 int
 fdatasync(int fd)
 {

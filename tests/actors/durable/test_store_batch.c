@@ -86,15 +86,16 @@ TEST(a_batch_has_at_most_a_mebibyte_unless_it_is_one_operation)
 
 /* ---------------------------------------------------------------- the order of steps */
 
-static const char *volatile stop_at;
+static _Atomic(const char *) stop_at; /* NULL: nowhere */
 static atomic_bool has_stopped, may_go;
 
 static void
 stop_there(const char *step, void *env)
 {
     (void)env;
-    if (stop_at && strcmp(step, stop_at) == 0) {
-        stop_at = NULL;
+    const char *where = atomic_load(&stop_at);
+    if (where && strcmp(step, where) == 0) {
+        atomic_store(&stop_at, NULL);
         atomic_store(&has_stopped, true);
         while (!atomic_load(&may_go)) {
             (void)cop_sleep(COP_US(100));
@@ -108,7 +109,7 @@ check_nothing_is_seen_at(const char *step)
     cop_pid store = a_faulty_store((cop_store_opts){.trace = stop_there});
     ck_assert_int_eq(cop_durable_create(store, ID), 0);
     cop_future *future = recovered(store, ID);
-    stop_at = step;
+    atomic_store(&stop_at, step);
     cop_future *settle = cop_durable_resolve_async(store, ID, COP_STR("x"));
     EVENTUALLY(atomic_load(&has_stopped));
     cop_durable_record record;
@@ -140,7 +141,7 @@ TEST(when_it_is_published_futures_are_settled_and_nobody_is_answered)
     cop_pid store = a_faulty_store((cop_store_opts){.trace = stop_there});
     ck_assert_int_eq(cop_durable_create(store, ID), 0);
     cop_future *future = recovered(store, ID);
-    stop_at = "published";
+    atomic_store(&stop_at, "published");
     cop_future *settle = cop_durable_resolve_async(store, ID, (cop_bytes){0});
     ck_assert_int_eq(cop_await(future, NULL, 0, SOON), 0);
     ck_assert_int_eq(cop_future_state(settle, NULL), -EINPROGRESS);
@@ -152,9 +153,12 @@ TEST(when_it_is_published_futures_are_settled_and_nobody_is_answered)
     forget_data();
 }
 
+static atomic_uint recoverers;
+
 static int
 recover_and_wait(cop_bytes arg)
 {
+    atomic_fetch_add(&recoverers, 1);
     cop_future *future = recovered(*(const cop_pid *)arg.data, ID);
     int r = cop_await(future, NULL, 0, SOON);
     cop_future_release(future);
@@ -166,9 +170,11 @@ spawn_recoverer(cop_pid store)
 {
     cop_pid pid;
     cop_ref ended;
+    unsigned before = atomic_load(&recoverers);
     ck_assert_int_eq(cop_spawn(&pid, recover_and_wait, .arg = COP_BYTES(store), .monitor = &ended),
                      0);
-    EVENTUALLY(test_is_waiting(pid));
+    EVENTUALLY(atomic_load(&recoverers) > before);
+    cop_sleep(COP_MS(1)); /* it most likely asks meanwhile; in any order all must be settled */
     return ended;
 }
 
