@@ -75,57 +75,57 @@ enum column {
 #define HAS_LEFT " (max_attempts=0 OR attempts<max_attempts) "
 
 static const char *const sql[COPI_SQLITE_STATEMENTS] = {
-    [COPI_SQLITE_BEGIN_READ] = "BEGIN",
-    [COPI_SQLITE_BEGIN_WRITE] = "BEGIN IMMEDIATE",
-    [COPI_SQLITE_COMMIT] = "COMMIT",
-    [COPI_SQLITE_ROLLBACK] = "ROLLBACK",
-    [COPI_SQLITE_VERSION] = "PRAGMA data_version",
-    [COPI_SQLITE_MARK] = "SELECT mark FROM clock",
-    [COPI_SQLITE_SET_MARK] = "UPDATE clock SET mark=?2",
+    [COPI_SQLITE_BEGIN_READ] = ("BEGIN"),
+    [COPI_SQLITE_BEGIN_WRITE] = ("BEGIN IMMEDIATE"),
+    [COPI_SQLITE_COMMIT] = ("COMMIT"),
+    [COPI_SQLITE_ROLLBACK] = ("ROLLBACK"),
+    [COPI_SQLITE_VERSION] = ("PRAGMA data_version"),
+    [COPI_SQLITE_MARK] = ("SELECT mark FROM clock"),
+    [COPI_SQLITE_SET_MARK] = ("UPDATE clock SET mark=?2"),
     [COPI_SQLITE_CREATE] =
-        "INSERT INTO promise(id,queue,tags,state,cause,code,expires_at,created_at,settled_at,"
-        "create_key,param,ready_at,max_attempts)"
-        " VALUES(?1,COALESCE(?12,''),COALESCE(?16,''),?3,?4,?5,?11,?2,iif(?3=0,NULL,?11),?8,?13,?2,"
-        "?14) ON CONFLICT(id) DO NOTHING",
-    [COPI_SQLITE_GET] = "SELECT" COLUMNS "FROM promise WHERE id=?1",
+        ("INSERT INTO promise(id,queue,tags,state,cause,code,expires_at,created_at,settled_at,"
+         "create_key,param,ready_at,max_attempts)"
+         " VALUES(?1,COALESCE(?12,''),COALESCE(?16,''),?3,?4,?5,?11,?2,iif(?3=0,NULL,?11),?8,?13,?2,"
+         "?14) ON CONFLICT(id) DO NOTHING"),
+    [COPI_SQLITE_GET] = ("SELECT" COLUMNS "FROM promise WHERE id=?1"),
     [COPI_SQLITE_SETTLE] =
-        "UPDATE promise SET state=?3,cause=?4,code=?5,text=?6,value=?7,settle_key=?8,settled_at=?2," GIVE_UP
-        " WHERE id=?1 AND state=0 AND" IN_TIME "AND (?10 IS NULL OR (epoch=?9 AND owner=?10))",
+        ("UPDATE promise SET state=?3,cause=?4,code=?5,text=?6,value=?7,settle_key=?8,settled_at=?2," GIVE_UP
+         " WHERE id=?1 AND state=0 AND" IN_TIME "AND (?10 IS NULL OR (epoch=?9 AND owner=?10))"),
     [COPI_SQLITE_OVERDUE] =
-        "UPDATE promise SET " LATE " WHERE id=?1 AND state=0 AND expires_at<=?2",
+        ("UPDATE promise SET " LATE " WHERE id=?1 AND state=0 AND expires_at<=?2"),
     [COPI_SQLITE_LIST] =
-        "SELECT" COLUMNS "FROM promise WHERE state=0 AND id>COALESCE(?1,'') AND" IN_TIME
-        "AND (?12 IS NULL OR queue=?12)"
-        " AND (?16 IS NULL OR instr(' '||tags||' ',' '||?16||' '))"
-        " ORDER BY id LIMIT ?15",
-    [COPI_SQLITE_ACQUIRE] = TAKE "WHERE id=?1 AND state=0 AND lease_until<=?2 AND" IN_TIME
-                                 "AND" HAS_LEFT "RETURNING" COLUMNS,
-    [COPI_SQLITE_CLAIM] = TAKE "WHERE rowid IN (SELECT rowid FROM promise"
-                               " WHERE queue=?12 AND state=0 AND owner IS NULL AND" IN_TIME
-                               "ORDER BY ready_at,id LIMIT ?15) RETURNING" COLUMNS,
+        ("SELECT" COLUMNS "FROM promise WHERE state=0 AND id>COALESCE(?1,'') AND" IN_TIME
+         "AND (?12 IS NULL OR queue=?12)"
+         " AND (?16 IS NULL OR instr(' '||tags||' ',' '||?16||' '))"
+         " ORDER BY id LIMIT ?15"),
+    [COPI_SQLITE_ACQUIRE] = (TAKE "WHERE id=?1 AND state=0 AND lease_until<=?2 AND" IN_TIME
+                                  "AND" HAS_LEFT "RETURNING" COLUMNS),
+    [COPI_SQLITE_CLAIM] = (TAKE "WHERE rowid IN (SELECT rowid FROM promise"
+                                " WHERE queue=?12 AND state=0 AND owner IS NULL AND" IN_TIME
+                                "ORDER BY ready_at,id LIMIT ?15) RETURNING" COLUMNS),
     [COPI_SQLITE_INHERIT] =
-        TAKE "WHERE rowid IN (SELECT rowid FROM promise"
-             " WHERE queue=?12 AND state=0 AND owner IS NOT NULL AND lease_until<=?2 AND" IN_TIME
-             "AND" HAS_LEFT "ORDER BY ready_at,id LIMIT ?15) RETURNING" COLUMNS,
-    [COPI_SQLITE_RENEW] =
-        "UPDATE promise SET lease_until=" UP_TO "WHERE id=?1 AND state=0 AND epoch=?9 AND owner=?10"
-        " AND lease_until>?2 AND" IN_TIME "RETURNING lease_until",
-    [COPI_SQLITE_RELEASE] = "UPDATE promise SET " GIVE_UP ",ready_at=?2,attempts=attempts-1"
-                            " WHERE id=?1 AND state=0 AND epoch=?9 AND owner=?10 AND" IN_TIME,
+        (TAKE "WHERE rowid IN (SELECT rowid FROM promise"
+              " WHERE queue=?12 AND state=0 AND owner IS NOT NULL AND lease_until<=?2 AND" IN_TIME
+              "AND" HAS_LEFT "ORDER BY ready_at,id LIMIT ?15) RETURNING" COLUMNS),
+    [COPI_SQLITE_RENEW] = ("UPDATE promise SET lease_until=" UP_TO
+                           "WHERE id=?1 AND state=0 AND epoch=?9 AND owner=?10"
+                           " AND lease_until>?2 AND" IN_TIME "RETURNING lease_until"),
+    [COPI_SQLITE_RELEASE] = ("UPDATE promise SET " GIVE_UP ",ready_at=?2,attempts=attempts-1"
+                             " WHERE id=?1 AND state=0 AND epoch=?9 AND owner=?10 AND" IN_TIME),
     [COPI_SQLITE_EXPIRE] =
-        "UPDATE promise SET " LATE " WHERE rowid IN (SELECT rowid FROM promise WHERE state=0"
-        " AND expires_at IS NOT NULL AND expires_at<=?2 LIMIT ?15) RETURNING" COLUMNS,
+        ("UPDATE promise SET " LATE " WHERE rowid IN (SELECT rowid FROM promise WHERE state=0"
+         " AND expires_at IS NOT NULL AND expires_at<=?2 LIMIT ?15) RETURNING" COLUMNS),
     [COPI_SQLITE_ABANDON] =
-        "UPDATE promise SET state=2,cause=4,code=-130,settled_at=?2," GIVE_UP
-        " WHERE rowid IN (SELECT rowid FROM promise WHERE state=0 AND owner IS NOT NULL"
-        " AND lease_until<=?2 AND" IS_LAST "LIMIT ?15) RETURNING" COLUMNS,
+        ("UPDATE promise SET state=2,cause=4,code=-130,settled_at=?2," GIVE_UP
+         " WHERE rowid IN (SELECT rowid FROM promise WHERE state=0 AND owner IS NOT NULL"
+         " AND lease_until<=?2 AND" IS_LAST "LIMIT ?15) RETURNING" COLUMNS),
     [COPI_SQLITE_NEXT] =
-        "SELECT MIN(COALESCE((SELECT MIN(expires_at) FROM promise"
-        " WHERE state=0 AND expires_at IS NOT NULL),9223372036854775807),"
-        "COALESCE((SELECT MIN(lease_until) FROM promise"
-        " WHERE state=0 AND owner IS NOT NULL AND" IS_LAST "),9223372036854775807))",
-    [COPI_SQLITE_PRUNE] = "DELETE FROM promise WHERE rowid IN (SELECT rowid FROM promise"
-                          " WHERE state<>0 AND settled_at<?11 LIMIT ?15)",
+        ("SELECT MIN(COALESCE((SELECT MIN(expires_at) FROM promise"
+         " WHERE state=0 AND expires_at IS NOT NULL),9223372036854775807),"
+         "COALESCE((SELECT MIN(lease_until) FROM promise"
+         " WHERE state=0 AND owner IS NOT NULL AND" IS_LAST "),9223372036854775807))"),
+    [COPI_SQLITE_PRUNE] = ("DELETE FROM promise WHERE rowid IN (SELECT rowid FROM promise"
+                           " WHERE state<>0 AND settled_at<?11 LIMIT ?15)"),
 };
 
 /* ---------------------------------------------------------------- statements */

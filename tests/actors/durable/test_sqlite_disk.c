@@ -207,6 +207,49 @@ TEST(two_stores_of_one_file_see_each_others_settles)
     stop(other);
 }
 
+enum {
+    WRITERS = 4
+};
+static atomic_uint progress[WRITERS];
+static atomic_bool is_over;
+
+static int
+write_until_it_is_over(cop_bytes arg)
+{
+    int me = *(const int *)arg.data;
+    char id[32];
+    cop_pid store = a_store();
+    while (!atomic_load(&is_over)) {
+        (void)snprintf(id, sizeof id, "w%d-%u", me, atomic_fetch_add(&progress[me], 1));
+        int r = cop_durable_create(store, id);
+        cop_assert(r == 0); /* busy, above all */
+    }
+    stop(store);
+    return 0;
+}
+
+/* DP19, in short; their locks know nothing of processes */
+TEST(several_that_write_to_one_file_wait_for_each_other_and_none_is_forgotten)
+{
+    cop_ref ended[WRITERS];
+    cop_pid pid;
+    a_path();
+    for (int i = 0; i < WRITERS; i++) {
+        ck_assert_int_eq(
+            cop_spawn(&pid, write_until_it_is_over, .arg = COP_BYTES(i), .monitor = &ended[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        EVENTUALLY(atomic_load(&progress[i]) >= 20);
+    }
+    atomic_store(&is_over, true);
+    for (int i = 0; i < WRITERS; i++) {
+        ck_assert_int_eq(test_down(ended[i]).kind, COP_NORMAL);
+    }
+    printf("of %d writers each has made %u, %u, %u, %u promises\n", WRITERS,
+           atomic_load(&progress[0]), atomic_load(&progress[1]), atomic_load(&progress[2]),
+           atomic_load(&progress[3]));
+}
+
 static int
 count(const cop_durable_record *record, void *env)
 {
