@@ -62,7 +62,7 @@ POSTMORTEM := $(BUILD)/coppice-postmortem
 DEMOS   := $(sort $(patsubst demos/%/,$(BUILD)/demos/%,$(dir $(DEMO_SRC))))
 PAGES   := $(filter-out kv,$(notdir $(DEMOS)))
 GUIDE   := $(GUIDE_SRC:demos/%.c=$(BUILD)/%)
-BENCH   := $(BUILD)/bench $(BUILD)/bench-count
+BENCH   := $(BUILD)/bench $(BUILD)/bench-count $(BUILD)/bench-durable
 TOP     := $(BUILD)/coppice-top
 SEEN    := $(BUILD)/observed
 PEERS   := $(PEER_SRC:%.c=$(BUILD)/%)
@@ -202,7 +202,7 @@ web_LIBS          := -lmicrohttpd
 web_CPPFLAGS      := -I$(BUILD)/page
 web_PROGRAMS      := $(BUILD)/web-daemon $(if $(WEB),$(BUILD)/demos/kv $(BUILD)/demos/chaos)
 sqlite_LIBS       := -lsqlite3
-sqlite_PROGRAMS   := $(BUILD)/guide/08_durable $(BUILD)/demos/durable-order
+sqlite_PROGRAMS   := $(BUILD)/guide/08_durable $(BUILD)/demos/durable-order $(BUILD)/bench-durable
 redis_LIBS        := -lhiredis
 redis_PROGRAMS    := $(BUILD)/demos/stampede
 postgres_LIBS     := -lpq
@@ -268,7 +268,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(TOP) $(SEEN) $(filter-out %_redis %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(BUILD)/bench-durable $(TOP) $(SEEN) $(filter-out %_redis %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -441,9 +441,13 @@ $(GUIDE): $(BUILD)/guide/%: $(BUILD)/obj/demos/guide/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(LINKED)
 
-.PHONY: bench bench-peers bench-redis bench-recorder
-bench: $(BUILD)/bench$(if $(COUNT),-count) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
+.PHONY: bench bench-durable bench-peers bench-redis bench-recorder
+bench: $(BUILD)/bench$(if $(COUNT),-count) $(if $(ARGS),,$(BUILD)/bench-durable) ## measure; ARGS= is passed on, COUNT=1 counts mallocs, parks and so on
 	@$< $(ARGS)
+	$(if $(ARGS),,@echo && $(BUILD)/bench-durable -f $(BUILD))
+
+bench-durable: $(BUILD)/bench-durable ## measure what durable promises cost; ARGS="-n 5 one hundred"
+	@$< -f $(BUILD) $(ARGS)
 
 bench-peers: $(BUILD)/bench ## measure side by side with Erlang, Elixir, Go and CAF; ARGS="-n 5 call cast"
 	@BUILD=$(BUILD) tests/bench/peers.sh $(ARGS)
@@ -466,6 +470,9 @@ $(BUILD)/bench: $(call object,$(filter-out $(COUNTER),$(BENCH_SRC))) $(ARCHIVE)
 
 $(BUILD)/bench-count: $(call object,$(BENCH_SRC)) $(ARCHIVE)
 	$(Q)$(LINK) $(call wrapped,$(COUNTER)) -o $@ $^ -lck
+
+$(BUILD)/bench-durable: $(call object,tests/bench/durable/main.c) $(ARCHIVE)
+	$(Q)$(LINK) -o $@ $(LINKED)
 
 $(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
 	$(Q)$(LINK) -o $@ $^ -lck
@@ -583,5 +590,5 @@ help: ## say this
 	@echo "                          another folder, the commands in full"
 
 ALL_SRC := $(LIB_SRC) $(BESIDE_SRC) tests/supervisor/observe/daemon.c $(SUPPORT_SRC) $(TEST_SRC) $(BENCH_SRC) $(SCENE_SRC) \
-    $(DEMO_SRC) $(GUIDE_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c $(wildcard tests/fuzz/*.c)
+    $(DEMO_SRC) $(GUIDE_SRC) $(PEER_SRC) $(WEB_TEST_SRC) tests/web/daemon.c $(wildcard tests/fuzz/*.c tests/bench/durable/*.c)
 -include $(patsubst %.o,%.d,$(call object,$(ALL_SRC)))
