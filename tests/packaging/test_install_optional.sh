@@ -31,7 +31,7 @@ check()
 
 exports_nothing_but_the_api()
 {
-    ! nm -D --defined-only "$lib/libcoppice-$name.so" | awk '$NF !~ /^cop_/ { print; found = 1 } END { exit !found }' &&
+    ! nm -D --defined-only "$lib/libcoppice-$name.so" | awk '$NF !~ /^cop_/ && $2 != "A" { print; found = 1 } END { exit !found }' &&
         ! nm -g --defined-only "$lib/libcoppice-$name.a" 2> /dev/null |
             awk 'NF == 3 && $3 !~ /^copi?_/ { print; found = 1 } END { exit !found }'
 }
