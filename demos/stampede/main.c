@@ -111,7 +111,7 @@ play_all(size_t programs, const char *address)
 static int
 run(size_t programs)
 {
-    struct place place;
+    struct place place = {0};
     cop_pid tree;
     int r = make_place(&place);
     r = r ? r : start_redis(&tree, &place);

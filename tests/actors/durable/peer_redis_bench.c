@@ -53,9 +53,10 @@ static void
 report(const char *what, size_t count, cop_time took)
 {
     qsort(times, count, sizeof *times, by_size);
+    size_t middle = count / 2, late = count - count / 100 - 1;
     printf("%-18s %8.0f/s   p50 %7.1f us   p99 %7.1f us\n", what,
-           (double)count / ((double)took / 1e9), (double)times[count / 2] / 1e3,
-           (double)times[count - count / 100 - 1] / 1e3);
+           (double)count / ((double)took / 1e9), (double)times[middle] / 1e3,
+           (double)times[late] / 1e3);
 }
 
 static void
