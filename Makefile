@@ -206,7 +206,7 @@ sqlite_PROGRAMS   := $(BUILD)/guide/08_durable $(BUILD)/demos/durable-order $(BU
 redis_LIBS        := -lhiredis
 redis_PROGRAMS    := $(BUILD)/demos/stampede
 postgres_LIBS     := -lpq
-postgres_CPPFLAGS  = $(call once,postgres_CPPFLAGS,$(shell pkg-config --cflags libpq))
+postgres_CPPFLAGS  = $(call once,postgres_CPPFLAGS,$(patsubst -I%,-isystem %,$(shell pkg-config --cflags libpq)))
 
 .PHONY: $(OPTIONAL)
 $(OPTIONAL): %: deps-% $(BUILD)/libcoppice-%.a $(BUILD)/libcoppice-%.so

@@ -138,8 +138,7 @@ make_room(struct copi_postgres_batch *batch, size_t count)
 }
 
 int
-copi_postgres_batch_begin(struct copi_postgres_batch *batch, cop_store_op *const ops[],
-                          size_t count)
+copi_postgres_batch_begin(struct copi_postgres_batch *batch, cop_store_op *const *ops, size_t count)
 {
     int error = make_room(batch, count);
     if (error) {

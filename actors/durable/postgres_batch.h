@@ -30,7 +30,7 @@ struct copi_postgres_batch {
 };
 
 /* -ENOMEM */
-int copi_postgres_batch_begin(struct copi_postgres_batch *batch, cop_store_op *const ops[],
+int copi_postgres_batch_begin(struct copi_postgres_batch *batch, cop_store_op *const *ops,
                               size_t count);
 
 /* Have done what is not yet done. 0: all of it is, and durable. On -EREMOTEIO, -ECANCELED the connection is lost, and

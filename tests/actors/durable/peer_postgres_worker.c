@@ -24,11 +24,11 @@ static long wrong_by; /* seconds */
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 /* In place of the C library's, for this program and all that it is linked with. */
 int
-clock_gettime(clockid_t clock, struct timespec *now)
+clock_gettime(clockid_t id, struct timespec *tp)
 {
-    int error = (int)syscall(SYS_clock_gettime, clock, now);
-    if (clock == CLOCK_REALTIME) {
-        now->tv_sec += wrong_by;
+    int error = (int)syscall(SYS_clock_gettime, id, tp);
+    if (id == CLOCK_REALTIME) {
+        tp->tv_sec += wrong_by;
     }
     return error;
 }
@@ -93,7 +93,7 @@ main(int argc, char **argv)
     }
     where = argv[1];
     bool is_fenced = strcmp(argv[2], "fenced") == 0;
-    wrong_by = atol(argv[3]);
+    wrong_by = strtol(argv[3], NULL, 10);
     cop_postgres_opts postgres = {.where = where, .quiet = true};
     int error = cop_supervisor_start(
         NULL,
@@ -105,8 +105,8 @@ main(int argc, char **argv)
                          cop_worker_spec("worker", .store = "jobs", .queue = "q",
                                          .work = is_fenced ? work : work_unfenced, .places = 4,
                                          .ttl = COP_MS(200), .poll = COP_MS(50)))});
-    while (error == 0) {
-        (void)pause();
+    if (error == 0) {
+        (void)cop_sleep(COP_FOREVER);
     }
     return 1;
 }

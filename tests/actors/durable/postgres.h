@@ -52,7 +52,8 @@ static inline long
 number_with(PGconn *other, const char *statement)
 {
     PGresult *rows = look_at(other, statement);
-    long number = PQntuples(rows) > 0 && PQnfields(rows) > 0 ? atol(PQgetvalue(rows, 0, 0)) : 0;
+    long number =
+        PQntuples(rows) > 0 && PQnfields(rows) > 0 ? strtol(PQgetvalue(rows, 0, 0), NULL, 10) : 0;
     PQclear(rows);
     return number;
 }

@@ -23,8 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum {
     PARTS = 10,
     PEERS = 8,
@@ -60,7 +58,8 @@ start_peer(struct peer *peer)
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 64);
     ck_assert_int_gt(length, 0);
     path[length] = 0;
-    (void)strcpy(strrchr(path, '/') + 1, "peer_postgres_worker");
+    char *name = strrchr(path, '/') + 1;
+    (void)snprintf(name, sizeof path - (size_t)(name - path), "peer_postgres_worker");
     char *const argv[] = {path, server.url, (char *)(uintptr_t)storm.kind,
                           (char *)(uintptr_t)wrong[started++ % 3], NULL};
     posix_spawn_file_actions_t actions;
@@ -156,7 +155,8 @@ count_settled(void)
         other = PQconnectdb(server.url);
     }
     PGresult *rows = PQexec(other, "SELECT count(*) FROM cop_future WHERE state <> 0");
-    long count = PQresultStatus(rows) == PGRES_TUPLES_OK ? atol(PQgetvalue(rows, 0, 0)) : -1;
+    long count =
+        PQresultStatus(rows) == PGRES_TUPLES_OK ? strtol(PQgetvalue(rows, 0, 0), NULL, 10) : -1;
     PQclear(rows);
     return count;
 }

@@ -111,10 +111,11 @@ plan_of(const char *statement, const char *const values[], int count)
     PGresult *rows = PQexecParams(link.connection, explain, count, NULL, values, NULL, NULL, 0);
     ck_assert_msg(PQresultStatus(rows) == PGRES_TUPLES_OK, "%s: %s", statement,
                   PQresultErrorMessage(rows));
+    size_t length = 0;
     text[0] = 0;
-    for (int i = 0; i < PQntuples(rows); i++) {
-        (void)strncat(text, PQgetvalue(rows, i, 0), sizeof text - strlen(text) - 2);
-        (void)strcat(text, "\n");
+    for (int i = 0; i < PQntuples(rows) && length < sizeof text; i++) {
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, "%s\n", PQgetvalue(rows, i, 0));
     }
     PQclear(rows);
     free(explain);
@@ -147,7 +148,7 @@ blocks_of(const char *statement, const char *const values[], int count)
     long blocks = -1;
     for (int i = 0; i < PQntuples(rows) && blocks < 0; i++) {
         const char *at = strstr(PQgetvalue(rows, i, 0), "shared hit=");
-        blocks = at ? atol(at + strlen("shared hit=")) : -1;
+        blocks = at ? strtol(at + strlen("shared hit="), NULL, 10) : -1;
     }
     PQclear(rows);
     free(explain);

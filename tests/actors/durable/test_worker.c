@@ -72,7 +72,7 @@ triple(const cop_lease *lease, cop_bytes *value, void *env)
 {
     (void)env;
     int *result = cop_alloc(sizeof *result);
-    *result = 3 * atoi(lease->param.data);
+    *result = 3 * (int)strtol(lease->param.data, NULL, 10);
     *value = COP_BYTES(*result);
     runs++;
     return 0;
