@@ -129,7 +129,11 @@ TEST(many_that_are_settled_at_once_are_all_heard)
         do {
             (void)snprintf(ids[i], sizeof ids[i], "%0200d", tried++);
         } while (copi_postgres_channel(ids[i]) != 7);
-        create(settler, ids[i]);
+        settles[i] = cop_durable_create_async(settler, ids[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(cop_await(settles[i], NULL, 0, SOON), 0);
+        cop_future_release(settles[i]);
         futures[i] = recovered(awaiter, ids[i]);
     }
     for (int i = 0; i < MANY; i++) {
