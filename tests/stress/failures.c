@@ -59,7 +59,7 @@ static struct tally {
     atomic_ulong points[POINT_KINDS], endings[ENDINGS];
 } * tally;
 
-extern const char __executable_start[]; /* the linker's */
+extern const char __executable_start[]; /* NOLINT(bugprone-reserved-identifier): the linker's */
 
 /* ---------------------------------------------------------------- what scenarios say */
 
@@ -210,7 +210,7 @@ run(const struct scenario *scenario, const struct point *point)
     struct left before;
     char recorder[64], words[200];
     (void)snprintf(recorder, sizeof recorder, "/tmp/failures-recorder.%d", (int)getpid());
-    left_look(&before);
+    left_look_first(&before);
     points_arm(point, &trial->seen);
     int r = cop_configure(&(cop_config){
         .size = sizeof(cop_config),

@@ -18,8 +18,8 @@ struct left {
     cop_live_count live[LEFT_KINDS];
 };
 
-/* How things are now. */
-void left_look(struct left *out);
+/* How things are, before anything is done. */
+void left_look_first(struct left *out);
 
 /*
  * Wait until everything is as it was, at most `patience`. What the calling thread itself is and has is no

@@ -105,8 +105,10 @@ static int
 hit(const struct way_to_fail *way, const void *caller)
 {
     struct points_seen *seen = points.seen;
-    unsigned errors = count_errors(way->errors), chosen = points.point.way;
+    unsigned errors = count_errors(way->errors);
     seen->ways = errors + way->can_last;
+    unsigned chosen =
+        points.point.way % seen->ways; /* it may have been another call the last time */
     seen->call = way->call;
     seen->caller = caller;
     seen->lasts = chosen == errors;

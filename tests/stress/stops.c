@@ -370,6 +370,12 @@ compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static double
+milliseconds(cop_time time)
+{
+    return (double)time / 1e6;
+}
+
 static void
 say_figures(size_t count, uint64_t seed, cop_time *times)
 {
@@ -382,8 +388,8 @@ say_figures(size_t count, uint64_t seed, cop_time *times)
         printf(" %s %zu%s", ways[i], tally.stopped[i], i + 1 < WAYS ? "," : ";");
     }
     printf(" gone in %.2f ms p50, %.1f ms p99, %.1f ms longest; left: %u\n",
-           (double)times[count / 2] / 1e6, (double)times[count * 99 / 100] / 1e6,
-           (double)times[count - 1] / 1e6, failed);
+           milliseconds(times[count / 2]), milliseconds(times[count * 99 / 100]),
+           milliseconds(times[count - 1]), failed);
 }
 
 int
@@ -399,7 +405,7 @@ main(int argc, char **argv)
         .observe = note_crash,
     };
     struct left before;
-    left_look(&before);
+    left_look_first(&before);
     if (!times || count == 0 || cop_configure(&config) != 0) {
         (void)fprintf(stderr, "usage: stops [COUNT [SEED]]\n");
         free(times);
