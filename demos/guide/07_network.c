@@ -6,6 +6,7 @@
 #include <coppice.h>
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define SOCKET 1 /* a message: it is yours */
 
@@ -88,11 +89,12 @@ visit(cop_bytes arg)
 int
 main(int argc, char **argv)
 {
-    const char *at = argc > 1 ? argv[1] : "unix:@coppice-guide";
+    char at[128];
+    (void)snprintf(at, sizeof at, "unix:@guide-%d", (int)getpid());
     const cop_supervisor_spec connections = {.name = "connections", .strategy = COP_DYNAMIC};
     const cop_child_spec children[] = {
         {.id = "connections", .supervisor = &connections},
-        {.id = "acceptor", .worker = accept_all, .arg = COP_STR(at)},
+        {.id = "acceptor", .worker = accept_all, .arg = COP_STR(argc > 1 ? argv[1] : at)},
         {.id = "visitor", .worker = visit, .arg = COP_STR(at), .significant = true},
     };
     return cop_run(&(cop_supervisor_spec){
