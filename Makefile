@@ -310,9 +310,11 @@ soak: deps-test $(BUILD)/tests/stress/soak ## do harm to 200 actors for SECONDS=
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
     $(filter-out %/postmortem.o,$(POSTMORTEM_OBJ))
 
-# Tests of the demos' parts stand on all of them but their main().
+# Tests of the demos' parts stand on all of them but their main(), and those that stand on more than the core.
+STAND_ALONE := %/main.c $(addsuffix /%,$(patsubst $(BUILD)/%,%, \
+    $(foreach library,$(filter-out web,$(OPTIONAL)),$(filter $(BUILD)/demos/%,$($(library)_PROGRAMS)))))
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
-    $(call object,$(filter-out %/main.c,$(DEMO_SRC)))
+    $(call object,$(filter-out $(STAND_ALONE),$(DEMO_SRC)))
 
 # Unoptimised, so that a line is a line; not counted twice where threads meet.
 COVERED = BUILD=build-coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic" WERROR=
