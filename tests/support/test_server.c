@@ -63,7 +63,10 @@ static char
 answer_within(const struct server *server, time_t seconds, suseconds_t microseconds)
 {
     int fd = connect_to(server->port);
-    char answer = fd < 0 ? '-' : ask(server, fd, seconds, microseconds);
+    if (fd < 0) {
+        return '-';
+    }
+    char answer = ask(server, fd, seconds, microseconds);
     close(fd);
     return answer;
 }
