@@ -473,7 +473,9 @@ TEST(who_is_first_in_the_queue_is_claimed_first)
 {
     begin();
     ck_assert_int_eq(create("b"), 0);
+    cop_sleep(COP_MS(2)); /* of one millisecond the first id is first */
     ck_assert_int_eq(create("c"), 0);
+    cop_sleep(COP_MS(2));
     ck_assert_int_eq(create("a"), 0);
     cop_store_op claim = {
         .kind = COP_STORE_CLAIM, .queue = "q", .owner = us, .time = COP_SEC(60), .limit = 2};
