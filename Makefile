@@ -483,6 +483,10 @@ $(BUILD)/scenario: $(call object,$(SCENE_SRC)) $(ARCHIVE)
 .PHONY: programs
 programs: all $(patsubst %.c,$(BUILD)/%,$(TEST_SRC)) $(PEERS) $(DEMOS) $(GUIDE) $(BENCH) $(SCENE) $(TOP) $(SEEN)
 
+# What the tests, the checks and the documents stand on, so that they can be made side by side.
+.PHONY: everything
+everything: deps-test deps-lint deps-top programs man $(OPTIONAL) $(FUZZ) $(WEB_DAEMON) $(WEB_TEST_SRC:%.c=$(BUILD)/%)
+
 # ---------------------------------------------------------------- manners
 
 .PHONY: format
