@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SOCKET 1 /* a message: it is yours */
-
 /* What a connection is for: a line comes, and goes back in capitals. It was not written for "crash". */
 static void
 answer(cop_socket client, char *line, size_t size)
@@ -45,9 +43,8 @@ admit(cop_socket client)
     const cop_child_spec connection = {.worker = talk, .restart = COP_TEMPORARY};
     cop_pid pid;
     int r = cop_supervisor_start_child(cop_named("connections"), &connection, &pid);
-    if (r == 0 && (r = cop_socket_give(client, pid)) == 0) {
-        r = cop_send(pid, COP_MSG_OF(SOCKET, client));
-    }
+    r = r ? r : cop_socket_give(client, pid);
+    r = r ? r : cop_send(pid, COP_MSG_OF(0, client));
     if (r < 0) {
         (void)cop_socket_close(client); /* no room for him; the others go on */
     }
@@ -70,17 +67,14 @@ visit(cop_bytes arg)
 {
     const char *const lines[] = {"hello\n", "crash\n", "still there?\n"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        char line[256] = "(hung up)\n";
+        char line[256] = "";
         size_t size = 0;
         cop_socket server;
-        while (cop_connect(&server, arg.data, COP_SEC(5)) < 0) {
-            cop_sleep(COP_MS(1)); /* the listener is on its way */
-        }
+        while (cop_connect(&server, arg.data, COP_SEC(5)) < 0 && cop_sleep(COP_MS(1)) == 0) {
+        } /* the listener is on its way */
         (void)cop_send_bytes(server, COP_TEXT(lines[i]), COP_SEC(5));
-        if (cop_receive_bytes(server, line, sizeof line - 1, &size, COP_SEC(5)) == 0) {
-            line[size] = '\0';
-        }
-        printf("%.*s -> %s", (int)strlen(lines[i]) - 1, lines[i], line);
+        (void)cop_receive_bytes(server, line, sizeof line - 1, &size, COP_SEC(5));
+        printf("%.*s -> %s", (int)strlen(lines[i]) - 1, lines[i], size ? line : "(hung up)\n");
         (void)cop_socket_close(server);
     }
     return 0;
@@ -97,10 +91,8 @@ main(int argc, char **argv)
         {.id = "acceptor", .worker = accept_all, .arg = COP_STR(argc > 1 ? argv[1] : at)},
         {.id = "visitor", .worker = visit, .arg = COP_STR(at), .significant = true},
     };
-    return cop_run(&(cop_supervisor_spec){
-        .strategy = COP_REST_FOR_ONE,
-        .auto_shutdown = COP_ANY_SIGNIFICANT,
-        .children = children,
-        .child_count = argc > 1 ? 2 : 3, /* a daemon has no visitor of its own */
-    });
+    return cop_run(&(cop_supervisor_spec){.strategy = COP_REST_FOR_ONE,
+                                          .auto_shutdown = COP_ANY_SIGNIFICANT,
+                                          .children = children,
+                                          .child_count = argc > 1 ? 2 : 3}); /* no visitor */
 }
