@@ -268,7 +268,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(BUILD)/bench-durable $(TOP) $(SEEN) $(filter-out %_redis %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(BUILD)/bench-durable $(TOP) $(SEEN) $(filter-out %_redis %_postgres %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -389,6 +389,9 @@ $(call fuzzed,glob,demos/kv/glob.c)
 $(call fuzzed,recording,$(patsubst %,supervisor/observe/postmortem_%.c,file tree))
 $(call fuzzed,redis,$(patsubst %,actors/durable/redis_%.c,record reply))
 $(BUILD)/tests/fuzz/fuzz_redis: private MORE_LIBS := $(redis_LIBS)
+$(call fuzzed,postgres,$(patsubst %,actors/durable/postgres_%.c,news value))
+$(BUILD)/tests/fuzz/fuzz_postgres: private MORE_LIBS := $(postgres_LIBS)
+$(BUILD)/obj/tests/fuzz/fuzz_postgres.o: private CPPFLAGS += $(postgres_CPPFLAGS)
 $(call fuzzed,scenario,$(patsubst %,tests/conformance/%.c,language option words))
 $(call fuzzed,top,$(patsubst %,supervisor/observe/top_%.c,events picture text))
 $(call fuzzed,web,$(patsubst %,supervisor/observe/web_%.c,guard json))
