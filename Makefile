@@ -299,12 +299,12 @@ failures: deps-test $(FAILURES) ## let everything that can fail fail once: EVERY
 
 $(BUILD)/tests/stress/stops: $(call object,tests/stress/left.c)
 .PHONY: stops
-stops: deps-test $(BUILD)/tests/stress/stops ## stop COUNT=1000 trees at any moment of their lives, from SEED=1 on
+stops: $(BUILD)/tests/stress/stops | deps-test ## stop COUNT=1000 trees at any moment of their lives, from SEED=1 on
 	@$< $(or $(COUNT),1000) $(or $(SEED),1)
 
 $(BUILD)/tests/stress/soak: $(call object,tests/stress/left.c tests/stress/ledger.c)
 .PHONY: soak
-soak: deps-test $(BUILD)/tests/stress/soak ## do harm to 200 actors for SECONDS=60, with SEED=1
+soak: $(BUILD)/tests/stress/soak | deps-test ## do harm to 200 actors for SECONDS=60, with SEED=1
 	@$< $(or $(SECONDS),60) $(or $(SEED),1)
 
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
