@@ -3,31 +3,13 @@
 # tests need anyway; the page has a suite of its own.
 set -u
 
-if [ -n "${SAN:-}" ]; then
-    echo "0 passed, 0 failed, 1 skipped" # a stranger's program has no sanitizer to match ours
-    exit 0
-fi
+# shellcheck source=tests/support/check.sh
+. tests/support/check.sh
+only_plain
 
-stage=$(mktemp -d)
-trap 'rm -rf "$stage"' EXIT
 export PKG_CONFIG_PATH="$stage/opt/coppice/lib/pkgconfig"
 export PKG_CONFIG_SYSROOT_DIR="$stage"
 lib=$stage/opt/coppice/lib
-passed=0
-failed=0
-
-# check SENTENCE COMMAND…
-check()
-{
-    sentence=$1
-    shift
-    if output=$("$@" 2>&1); then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: %s\n%s\n' "$name" "$sentence" "$output"
-    fi
-}
 
 exports_nothing_but_the_api()
 {
@@ -59,13 +41,12 @@ for header in include/coppice-*.h; do
     name=${header#include/coppice-}
     name=${name%.h}
     [ "$name" = web ] && continue
-    check "installs below a prefix" make -s "install-$name" DESTDIR="$stage" PREFIX=/opt/coppice
-    check "exports nothing but the API" exports_nothing_but_the_api
-    check "uses nothing of the library but the API" stands_on_the_api
-    check "builds against the shared library" builds
-    check "which runs" env LD_LIBRARY_PATH="$lib" "$stage/program"
-    check "uninstalls every file" leaves_nothing
+    check "$name: installs below a prefix" make -s "install-$name" DESTDIR="$stage" PREFIX=/opt/coppice
+    check "$name: exports nothing but the API" exports_nothing_but_the_api
+    check "$name: uses nothing of the library but the API" stands_on_the_api
+    check "$name: builds against the shared library" builds
+    check "$name: which runs" env LD_LIBRARY_PATH="$lib" "$stage/program"
+    check "$name: uninstalls every file" leaves_nothing
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary

@@ -2,29 +2,15 @@
 # tests/packaging/test_reference.sh - .ci/reference sees what a contract leaves out, and makes pages of the rest.
 set -u
 
+# shellcheck source=tests/support/check.sh
+. tests/support/check.sh
+
 reference=$PWD/.ci/reference
-stage=$(mktemp -d)
-trap 'rm -rf "$stage"' EXIT
-passed=0
-failed=0
 
 if ! command -v python3 > /dev/null; then
     echo "0 passed, 0 failed, 1 skipped"
     exit 0
 fi
-
-# check SENTENCE COMMAND…
-check()
-{
-    sentence=$1
-    shift
-    if output=$("$@" 2>&1); then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s\n%s\n' "$sentence" "$output"
-    fi
-}
 
 # complains WORDS: about the header on standard input, which stands alone below include/coppice.
 complains()
@@ -150,5 +136,4 @@ check "knows parameters, errors and names" knows_parameters_errors_and_names
 check "makes a page for each function and macro" makes_a_page_for_each_function_and_macro
 check "makes pages that can be read" makes_pages_that_can_be_read
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary
