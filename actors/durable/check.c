@@ -69,27 +69,6 @@ are_tags(const char *tags)
 /* ---------------------------------------------------------------- operations */
 
 static bool
-is_about_one(const cop_store_op *op)
-{
-    switch (op->kind) {
-    case COP_STORE_CREATE:
-    case COP_STORE_GET:
-    case COP_STORE_SETTLE:
-    case COP_STORE_ACQUIRE:
-    case COP_STORE_RENEW:
-    case COP_STORE_RELEASE:
-        return true;
-    case COP_STORE_LIST:
-    case COP_STORE_CLAIM:
-    case COP_STORE_INHERIT:
-    case COP_STORE_EXPIRE:
-    case COP_STORE_PRUNE:
-        break;
-    }
-    return false;
-}
-
-static bool
 is_lease(const cop_store_op *op)
 {
     return op->kind == COP_STORE_ACQUIRE || op->kind == COP_STORE_CLAIM
@@ -128,7 +107,7 @@ check_settle(const cop_store_op *op, const char **what)
 int
 copi_store_check(const cop_store_op *op, const char **what)
 {
-    if (is_about_one(op) && (!op->id || op->id[0] == 0)) {
+    if (cop_store_is_of_one(op) && (!op->id || op->id[0] == 0)) {
         return refuse(what, -EINVAL, "an id is missing");
     }
     if (!is_word(op->id) || !is_word(op->queue) || !are_tags(op->tags)) {

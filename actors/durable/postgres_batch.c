@@ -64,31 +64,10 @@ struct copi_postgres_question {
 
 /* ---------------------------------------------------------------- turns */
 
-static bool
-names_an_id(const cop_store_op *op)
-{
-    switch (op->kind) {
-    case COP_STORE_CREATE:
-    case COP_STORE_GET:
-    case COP_STORE_SETTLE:
-    case COP_STORE_ACQUIRE:
-    case COP_STORE_RENEW:
-    case COP_STORE_RELEASE:
-        return true;
-    case COP_STORE_LIST:
-    case COP_STORE_CLAIM:
-    case COP_STORE_INHERIT:
-    case COP_STORE_EXPIRE:
-    case COP_STORE_PRUNE:
-        return false;
-    }
-    return false;
-}
-
 static const char *
 key_of(const struct copi_postgres_item *item)
 {
-    return names_an_id(item->op) ? item->op->id : "";
+    return cop_store_is_of_one(item->op) ? item->op->id : "";
 }
 
 static int
@@ -106,12 +85,12 @@ give_turns(struct copi_postgres_batch *batch)
     batch->turns = 1;
     for (size_t i = 1; i < batch->count; i++) {
         bool is_same =
-            names_an_id(items[i].op) && strcmp(key_of(&items[i - 1]), items[i].op->id) == 0;
+            cop_store_is_of_one(items[i].op) && strcmp(key_of(&items[i - 1]), items[i].op->id) == 0;
         items[i].turn = is_same ? items[i - 1].turn + 1 : 0;
         batch->turns = items[i].turn >= batch->turns ? items[i].turn + 1 : batch->turns;
     }
     for (size_t i = 0; i < batch->count; i++) {
-        if (!names_an_id(items[i].op)) {
+        if (!cop_store_is_of_one(items[i].op)) {
             items[i].turn = batch->turns;
             items[i].alone = true;
         }

@@ -157,6 +157,28 @@ cop_store_writes(const cop_store_op *op)
     return op->kind != COP_STORE_GET && op->kind != COP_STORE_LIST;
 }
 
+/* Whether it is about one promise: the one that its id names. */
+static inline bool
+cop_store_is_of_one(const cop_store_op *op)
+{
+    switch (op->kind) {
+    case COP_STORE_CREATE:
+    case COP_STORE_GET:
+    case COP_STORE_SETTLE:
+    case COP_STORE_ACQUIRE:
+    case COP_STORE_RENEW:
+    case COP_STORE_RELEASE:
+        return true;
+    case COP_STORE_LIST:
+    case COP_STORE_CLAIM:
+    case COP_STORE_INHERIT:
+    case COP_STORE_EXPIRE:
+    case COP_STORE_PRUNE:
+        break;
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ backends */
 
 typedef struct cop_store_opts cop_store_opts;
