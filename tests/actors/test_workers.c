@@ -303,7 +303,7 @@ TEST(what_finds_no_memory_for_a_worker_runs_with_the_next_that_is_due)
     copi_alloc_fail_after(-1);
     assert_others_run();
     EVENTUALLY(first == 1);
-    ck_assert_uint_eq(workers(), 1);
+    ck_assert_uint_ge(workers(), 1);
     let_go(made);
 }
 

@@ -271,27 +271,40 @@ TEST(a_job_is_cancelled_when_the_lease_cannot_be_renewed_in_time)
 
 /* ---------------------------------------------------------------- what others take over */
 
-/* PG04, in one program */
+static int
+never_return(const cop_lease *lease, cop_bytes *value, void *env)
+{
+    (void)lease;
+    (void)value;
+    (void)env;
+    runs++;
+    int error = 0;
+    while (error == 0) {
+        error = cop_sleep(COP_MS(1));
+    }
+    return error;
+}
+
+/* PG04, in one program. What the killed one computes may live a moment longer than it, so it must not return. */
 TEST(the_promise_of_a_worker_that_was_killed_is_inherited_when_its_lease_is_over)
 {
     begin();
     create(ID);
     cop_time since = cop_now();
     cop_worker_opts opts = {
-        .size = sizeof opts, .store = "jobs", .queue = "q", .work = wait_inside, .ttl = SHORT};
+        .size = sizeof opts, .store = "jobs", .queue = "q", .work = never_return, .ttl = SHORT};
     cop_pid lonely;
     cop_child_spec child = cop_worker_spec_with("lonely", &opts);
     ck_assert_int_eq(cop_genserver_start(&lonely, child.genserver, .arg = child.arg), 0);
-    EVENTUALLY(running == 1);
+    EVENTUALLY(runs >= 1);
     cop_ref down = cop_monitor(lonely);
     ck_assert_int_eq(cop_exit_signal(lonely, COP_REASON_KILLED), 0);
     (void)test_down(down);
-    may_return = true;
-    cop_pid worker = start_worker("worker", (cop_worker_opts){.work = wait_inside, .ttl = SHORT});
+    cop_pid worker = start_worker("worker", (cop_worker_opts){.work = triple, .ttl = SHORT});
     EVENTUALLY(state_of(store, ID) == COP_DURABLE_RESOLVED);
-    ck_assert_int_ge(cop_now() - since, SHORT);
-    check_resolved(store, ID, "again");
-    EVENTUALLY(counts_of(worker).inherited == 1);
+    ck_assert_int_ge(cop_now() - since,
+                     SHORT - COP_MS(2)); /* the store's clock counts milliseconds */
+    EVENTUALLY(counts_of(worker).inherited >= 1);
     end();
 }
 
