@@ -45,6 +45,7 @@
 #include <coppice/pipeline.h>
 #include <coppice/port.h>
 #include <coppice/process.h>
+#include <coppice/random.h>
 #include <coppice/reason.h>
 #include <coppice/recorder.h>
 #include <coppice/registry.h>

@@ -113,6 +113,7 @@ copi_ticks(void)
 }
 
 uint64_t copi_random(void);
+int copi_random_bytes(void *to, size_t size); /* -EAGAIN: the system has none yet */
 unsigned copi_cores(void);
 
 /* timeout, from now, as a point in time; saturates. */

@@ -7,6 +7,7 @@
 
 #include <coppice/base.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/random.h>
@@ -68,6 +69,12 @@ cop_now(void)
 }
 
 cop_time
+cop_system_time(void)
+{
+    return copi_clock_wall();
+}
+
+cop_time
 copi_deadline(cop_time timeout)
 {
     if (timeout == COP_FOREVER) {
@@ -89,6 +96,19 @@ copi_random(void)
             (uint64_t)copi_clock() * UINT64_C(0x9e3779b97f4a7c15); /* early boot: still spread */
     }
     return value;
+}
+
+int
+copi_random_bytes(void *to, size_t size)
+{
+    for (size_t drawn = 0; drawn < size;) {
+        ssize_t more = getrandom((char *)to + drawn, size - drawn, GRND_NONBLOCK);
+        if (more < 0 && errno != EINTR) {
+            return -errno;
+        }
+        drawn += more > 0 ? (size_t)more : 0;
+    }
+    return 0;
 }
 
 unsigned

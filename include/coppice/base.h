@@ -17,7 +17,8 @@
 extern "C" {
 #endif
 
-/* Nanoseconds, of CLOCK_MONOTONIC where it is a point in time. Sums saturate at COP_FOREVER. */
+/* Nanoseconds, of CLOCK_MONOTONIC where it is a point in time and nothing else is said. Sums saturate at
+ * COP_FOREVER. */
 typedef int64_t cop_time;
 #define COP_US(n)   ((cop_time)((n)*INT64_C(1000))) /* COP_SEC(1.5) is right, too */
 #define COP_MS(n)   ((cop_time)((n)*INT64_C(1000000)))
@@ -30,6 +31,16 @@ typedef int64_t cop_time;
  * Threads: any.  Does not block.  Exit point: no.
  */
 COP_API cop_time cop_now(void);
+
+/*
+ * The time of day: nanoseconds since the beginning of 1970, in UTC, of CLOCK_REALTIME; erlang:system_time/0.
+ *
+ * For what is shown, stored or told to others. It jumps when somebody sets the clock: what is waited for, or
+ * measured, is a matter of cop_now.
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_time cop_system_time(void);
 
 /*
  * Wait for `duration`; Process.sleep. Messages stay in the mailbox.

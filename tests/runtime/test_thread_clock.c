@@ -65,6 +65,7 @@ TEST(the_wall_clock_tells_the_time_of_day)
     time_t before = time(NULL); /* a coarse clock: up to a tick behind */
     cop_time wall = copi_clock_wall();
     ck_assert(wall >= before * COP_SEC(1));
+    ck_assert(cop_system_time() >= before * COP_SEC(1));
     EVENTUALLY(wall <= (time(NULL) + 1) * COP_SEC(1));
 }
 
@@ -82,6 +83,14 @@ TEST(random_values_do_not_repeat)
             }
         }
     }
+}
+
+TEST(bytes_are_refused_while_the_system_has_none)
+{
+    char bytes[16];
+    test_refuse_system_call(SYS_getrandom, EAGAIN);
+    ck_assert_int_eq(copi_random_bytes(bytes, sizeof bytes), -EAGAIN);
+    ck_assert_int_eq(copi_random_bytes(bytes, 0), 0);
 }
 
 TEST(the_cores_are_those_that_the_program_may_use)
