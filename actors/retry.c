@@ -492,9 +492,9 @@ copy_task(struct retry *retry, const cop_task_opts *task)
 }
 
 static struct copi_backoff
-backoff_of(const cop_retry_opts *opts)
+backoff_of(cop_time min, cop_time max)
 {
-    cop_time min = opts->backoff_min ? opts->backoff_min : DEFAULT_MIN, max = opts->backoff_max;
+    min = min ? min : DEFAULT_MIN;
     if (max == 0) {
         max = min < DEFAULT_MAX ? DEFAULT_MAX : min;
     }
@@ -506,7 +506,7 @@ static bool
 is_valid(const cop_retry_opts *opts)
 {
     const cop_task_opts *task = &opts->task;
-    struct copi_backoff backoff = backoff_of(opts);
+    struct copi_backoff backoff = backoff_of(opts->backoff_min, opts->backoff_max);
     bool goes_with_it =
         !task->link && !task->lazy && !task->awaiters_set_deadline && task->shutdown == 0;
     bool has_handlers = task->on_success || task->on_failure || task->env || task->drop_env;
@@ -537,7 +537,7 @@ make(cop_task_fn fn, const cop_retry_opts *opts, bool valid)
     copi_lock_init(&retry->lock);
     retry->context = context;
     retry->fn = fn;
-    retry->backoff = backoff_of(opts);
+    retry->backoff = backoff_of(opts->backoff_min, opts->backoff_max);
     retry->most = opts->attempts ? opts->attempts : DEFAULT_ATTEMPTS;
     retry->again = opts->again;
     retry->env = opts->env;
@@ -584,4 +584,15 @@ cop_retry_with(cop_task_fn fn, const cop_retry_opts *opts)
     }
     begin(retry, valid);
     return &retry->future;
+}
+
+cop_time
+cop_retry_pause(cop_time min, cop_time max, uint32_t failures)
+{
+    struct copi_backoff backoff = backoff_of(min > 0 ? min : 0, max > 0 ? max : 0);
+    if (failures == 0) {
+        return 0;
+    }
+    backoff.max = backoff.max > backoff.min ? backoff.max : backoff.min;
+    return copi_backoff_pause(&backoff, failures - 1, copi_random());
 }

@@ -70,6 +70,18 @@ COP_API cop_future *cop_retry_with(cop_task_fn fn, const cop_retry_opts *opts);
 /* How many attempts have begun so far; 0 also for a future that is none of cop_retry's. Any thread. */
 COP_API uint32_t cop_retry_attempts(cop_future *future);
 
+/*
+ * How long to pause before another attempt after `failures` others, for what tries again by itself: a server
+ * that reconnects by cop_send_after, say. They are the pauses of cop_retry, and of a supervisor's restarts, so
+ * those that fell together do not come back together.
+ *
+ *   min, max   as backoff_min and backoff_max; less than 0 is 0, and a maximum below the minimum is the minimum
+ *   failures   in a row; 0: there has been none, and there is no pause
+ *
+ * Threads: any.  Does not block.  Exit point: no.
+ */
+COP_API cop_time cop_retry_pause(cop_time min, cop_time max, uint32_t failures);
+
 #ifdef __cplusplus
 }
 #endif

@@ -679,4 +679,35 @@ TEST(it_is_known_where_a_retry_was_made)
     cop_future_release(retry);
 }
 
+TEST(a_pause_of_ones_own_is_as_those_of_a_retry)
+{
+    for (int i = 0; i < 1000; i++) {
+        for (uint32_t failures = 1; failures < 5; failures++) {
+            cop_time pause = cop_retry_pause(COP_MS(10), COP_SEC(1), failures);
+            ck_assert_int_ge(pause, COP_MS(10));
+            ck_assert_int_le(pause, COP_MS(10) << failures);
+        }
+        ck_assert_int_le(cop_retry_pause(COP_MS(10), COP_SEC(1), UINT32_MAX), COP_SEC(1));
+        ck_assert_int_ge(cop_retry_pause(0, 0, 1), COP_MS(100));
+        ck_assert_int_le(cop_retry_pause(0, 0, 1), COP_MS(200));
+        ck_assert_int_le(cop_retry_pause(0, 0, UINT32_MAX), COP_SEC(60));
+    }
+}
+
+TEST(chance_decides_how_long_a_pause_is)
+{
+    cop_time first = cop_retry_pause(COP_MS(10), HOUR, 100), other = first;
+    while (other == first) {
+        other = cop_retry_pause(COP_MS(10), HOUR, 100);
+    }
+}
+
+TEST(a_range_of_pauses_that_is_none_does_no_harm)
+{
+    ck_assert_int_eq(cop_retry_pause(HOUR, COP_MS(1), 3), HOUR);
+    ck_assert_int_eq(cop_retry_pause(COP_MS(10), COP_SEC(1), 0), 0);
+    ck_assert_int_ge(cop_retry_pause(-1, -1, 1), COP_MS(100));
+    ck_assert_int_ge(cop_retry_pause(1, COP_FOREVER, UINT32_MAX), 1);
+}
+
 SUITE("retry")
