@@ -54,8 +54,7 @@ typedef struct cop_redis_opts {
     cop_time gone_after;
     cop_time
         heartbeat; /* a connection that is silent for so long is asked for a sign of life. 0: 5 s */
-    /* The pause before it connects again doubles from the one to the other; chance decides within its upper
-     * half. 0: 20 ms; 0: 1 s */
+    /* The pause before it connects again, as cop_retry_pause has it. 0: 20 ms; 0: 1 s */
     cop_time backoff_min, backoff_max;
     void *reserved[4];
 } cop_redis_opts;

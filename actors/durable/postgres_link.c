@@ -32,7 +32,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum {
     BINARY = 1,
@@ -40,8 +39,8 @@ enum {
     WORDS_MOST = 200,
 };
 
-#define PAUSE_FIRST COP_MS(200)
-#define PAUSE_LAST  COP_SEC(2)
+#define PAUSE_LEAST COP_MS(200)
+#define PAUSE_MOST  COP_SEC(2)
 
 static const char *const session = "SET default_transaction_isolation = 'read committed';"
                                    "SET default_transaction_read_only = off;"
@@ -144,23 +143,6 @@ wait_for_answer(struct copi_postgres_link *link, cop_time until)
 }
 
 /* ---------------------------------------------------------------- connecting */
-
-/* A pause whose ceiling doubles; within its upper half chance decides, so that those whom one failure has
- * disconnected do not come back all at once. */
-static cop_time
-pause_after(unsigned failures)
-{
-    cop_time ceiling = PAUSE_FIRST;
-    for (unsigned i = 1; i < failures && ceiling < PAUSE_LAST; i++) {
-        ceiling *= 2;
-    }
-    ceiling = ceiling < PAUSE_LAST ? ceiling : PAUSE_LAST;
-    uint32_t chance = 0;
-    if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance) {
-        chance = (uint32_t)cop_now();
-    }
-    return ceiling / 2 + (cop_time)(chance % (uint32_t)(ceiling / 2));
-}
 
 /* What is no string of connection options will not become one by trying again. */
 static int
@@ -280,7 +262,7 @@ copi_postgres_connect(struct copi_postgres_link *link, cop_time until)
         return error == -ETIMEDOUT ? -ECONNREFUSED : error;
     }
     link->failures++;
-    link->next_attempt = cop_now() + pause_after(link->failures);
+    link->next_attempt = cop_now() + cop_retry_pause(PAUSE_LEAST, PAUSE_MOST, link->failures);
     error = check_where(link);
     error = error ? error : begin(link);
     if (error) {

@@ -27,7 +27,6 @@
 #include "actors/durable/redis.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define EPOCH_TTL_MS INT64_C(86400000)
 
@@ -76,10 +75,8 @@ subscribe(struct copi_redis_flow *flow)
 static void
 wait_for_news(int64_t left_ms, cop_time poll)
 {
-    uint32_t chance = 0;
     cop_msg news;
-    (void)!getrandom(&chance, sizeof chance, GRND_NONBLOCK);
-    int r = cop_receive(&news, copi_redis_lease_wait(left_ms, poll, chance));
+    int r = cop_receive(&news, copi_redis_lease_wait(left_ms, poll, (uint32_t)cop_random()));
     while (r == 0) {
         r = cop_receive(&news, 0); /* all of it is answered by one look */
     }

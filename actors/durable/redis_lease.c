@@ -45,13 +45,3 @@ copi_redis_lease_wait(int64_t left_ms, cop_time poll, uint32_t chance)
     cop_time free = COP_MS(left_ms + 1) + part_of(JITTER, chance);
     return free < look ? free : look;
 }
-
-cop_time
-copi_redis_backoff(cop_time min, cop_time max, unsigned failures, uint32_t chance)
-{
-    cop_time ceiling = min;
-    while (failures-- > 0 && ceiling < max) {
-        ceiling = ceiling > max / 2 ? max : 2 * ceiling;
-    }
-    return ceiling - part_of(ceiling / 2, chance);
-}

@@ -24,7 +24,4 @@ void copi_redis_lease_missed(struct copi_redis_lease *lease, cop_time now);
  * UINT32_MAX. */
 cop_time copi_redis_lease_wait(int64_t left_ms, cop_time poll, uint32_t chance);
 
-/* The pause before the next attempt to connect after so many failures. */
-cop_time copi_redis_backoff(cop_time min, cop_time max, unsigned failures, uint32_t chance);
-
 #endif

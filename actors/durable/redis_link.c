@@ -19,11 +19,9 @@
 #include "actors/durable/redis_link.h"
 
 #include "actors/durable/redis_dial.h"
-#include "actors/durable/redis_lease.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 void
 copi_redis_link_init(struct copi_redis_link *link, const cop_redis_opts *opts, bool with_scripts)
@@ -68,14 +66,6 @@ copi_redis_link_close(struct copi_redis_link *link)
 
 /* ---------------------------------------------------------------- down */
 
-static uint32_t
-chance(void)
-{
-    uint32_t number = 0;
-    (void)!getrandom(&number, sizeof number, GRND_NONBLOCK);
-    return number;
-}
-
 /* An attempt has failed, or what was up is no more. */
 static void
 pause_before_another(struct copi_redis_link *link, int code, const char *words)
@@ -85,8 +75,8 @@ pause_before_another(struct copi_redis_link *link, int code, const char *words)
     link->code = code;
     (void)snprintf(link->words, sizeof link->words, "%s", words);
     link->failed_at = now;
-    link->retry_at =
-        now + copi_redis_backoff(opts->backoff_min, opts->backoff_max, link->failures++, chance());
+    link->failures++;
+    link->retry_at = now + cop_retry_pause(opts->backoff_min, opts->backoff_max, link->failures);
 }
 
 void

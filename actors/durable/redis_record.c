@@ -15,8 +15,11 @@
  */
 #include "actors/durable/redis_record.h"
 
+#include <coppice/random.h>
+
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 static const char magic[4] = {'C', 'O', 'P', '1'};
 
@@ -29,19 +32,14 @@ enum {
     MOST_CODE = 99999999,
 };
 
+/* Chance will do: it has to be nobody else's, and is no secret. Who may ask the server may remove the lock, too. */
 struct copi_redis_token
 copi_redis_token_new(void)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned char random[COPI_REDIS_TOKEN / 2];
-    struct copi_redis_token token = {{0}};
-    /* So few bytes are never cut short; before the system has any, it waits. */
-    while (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-    }
-    for (size_t i = 0; i < sizeof random; i++) {
-        token.text[2 * i] = digits[random[i] >> 4];
-        token.text[2 * i + 1] = digits[random[i] & 15];
-    }
+    char text[COPI_REDIS_TOKEN + 1];
+    struct copi_redis_token token;
+    (void)snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, cop_random(), cop_random());
+    memcpy(token.text, text, sizeof token.text);
     return token;
 }
 

@@ -19,7 +19,6 @@
 #include "actors/durable/sqlite.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum parameter {
     ID = 1,
@@ -182,12 +181,7 @@ copi_sqlite_number(struct copi_sqlite *sqlite, enum copi_sqlite_statement which,
 static int64_t
 wall_clock(const cop_store_opts *opts)
 {
-    struct timespec now;
-    if (opts->clock) {
-        return opts->clock(opts->clock_env);
-    }
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return opts->clock ? opts->clock(opts->clock_env) : cop_system_time() / COP_MS(1);
 }
 
 static int64_t

@@ -45,16 +45,4 @@ TEST(chance_lies_within_limits)
     }
 }
 
-TEST(pauses_double_up_to_a_ceiling)
-{
-    const cop_time min = COP_MS(20), max = COP_SEC(1);
-    ck_assert_int_eq(copi_redis_backoff(min, max, 0, 0), COP_MS(20));
-    ck_assert_int_eq(copi_redis_backoff(min, max, 1, 0), COP_MS(40));
-    ck_assert_int_eq(copi_redis_backoff(min, max, 5, 0), COP_MS(640));
-    ck_assert_int_eq(copi_redis_backoff(min, max, 6, 0), COP_SEC(1));
-    ck_assert_int_eq(copi_redis_backoff(min, max, UINT32_MAX, 0), COP_SEC(1));
-    ck_assert_int_eq(copi_redis_backoff(min, max, 6, UINT32_MAX), COP_MS(500));
-    ck_assert_int_eq(copi_redis_backoff(min, COP_FOREVER, UINT32_MAX, 0), COP_FOREVER);
-}
-
 SUITE("leases of locks")
