@@ -15,24 +15,28 @@
 
 /* The request as a message; a moved body is taken whatever happens. */
 static int
-make_request(struct copi_process **self, cop_msg *request, struct copi_message **message)
+make_request(struct copi_process **self, const cop_msg *request, struct copi_message **message)
 {
     int r = copi_enter_exit_point(self);
     if (r == 0 && (r = copi_message_from(message, COPI_CALL, request))) {
         copi_fail(r);
     }
     if (r) {
-        cop_msg_release(request);
+        copi_message_let_go(request);
     }
     return r;
 }
 
+extern inline int cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size,
+                           cop_time timeout);
+
 int
-cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size, cop_time timeout)
+cop_call_by(cop_pid server, const cop_msg *request, void *reply, size_t reply_size,
+            cop_time timeout)
 {
     struct copi_process *self;
     struct copi_message *message;
-    int r = make_request(&self, &request, &message);
+    int r = make_request(&self, request, &message);
     return r ? r : copi_request_bytes(self, server, message, timeout, reply, reply_size);
 }
 
@@ -51,12 +55,14 @@ cop_call_any(cop_pid server, cop_msg request, cop_msg *reply, cop_time timeout)
     return r;
 }
 
+extern inline int cop_cast(cop_pid server, cop_msg msg);
+
 int
-cop_cast(cop_pid server, cop_msg msg)
+cop_cast_by(cop_pid server, const cop_msg *msg)
 {
-    int r = copi_send(server, COPI_CAST, &msg);
+    int r = copi_send(server, COPI_CAST, msg);
     if (r == -ESRCH) {
-        cop_msg_release(&msg); /* to nobody: as in OTP, not an error */
+        copi_message_let_go(msg); /* to nobody: as in OTP, not an error */
         r = 0;
     }
     return r;

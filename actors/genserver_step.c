@@ -94,12 +94,12 @@ cop_ok_timeout_at(cop_time when, cop_msg msg)
 
 /* The answer as a message; one that cannot be made is a refusal that says why. NULL: no memory. */
 static struct copi_message *
-make_reply(cop_msg *reply)
+make_reply(const cop_msg *reply)
 {
     struct copi_message *message = NULL;
     int r = copi_message_from(&message, COPI_REPLY, reply);
     if (r) {
-        cop_msg_release(reply);
+        copi_message_let_go(reply);
         message = copi_message_new(COPI_REFUSAL, 0, sizeof r);
         if (message) {
             memcpy(message->body, &r, sizeof r);
@@ -108,11 +108,13 @@ make_reply(cop_msg *reply)
     return message;
 }
 
+extern inline cop_step cop_reply(cop_from from, cop_msg reply);
+
 cop_step
-cop_reply(cop_from from, cop_msg reply)
+cop_reply_by(cop_from from, const cop_msg *reply)
 {
     struct copi_process *self;
-    struct copi_message *message = make_reply(&reply);
+    struct copi_message *message = make_reply(reply);
     if (copi_enter(&self) != 0) {
         if (message) {
             copi_message_free(message);

@@ -456,14 +456,13 @@ cop_receive_match(cop_msg *out, bool (*wanted)(const cop_msg *msg, void *env), v
     return copi_wait_failed(r);
 }
 
-const void *
-cop_body(cop_msg msg, size_t size)
+extern inline const void *cop_body(cop_msg msg, size_t size);
+
+void
+cop_body_mismatch(uint32_t tag, size_t size, size_t wanted)
 {
-    if (msg.body.size != size) {
-        cop_exit(cop_failed(-EMSGSIZE, "message %u has a body of %zu bytes, not %zu", msg.tag,
-                            msg.body.size, size));
-    }
-    return msg.body.data;
+    cop_exit(
+        cop_failed(-EMSGSIZE, "message %u has a body of %zu bytes, not %zu", tag, size, wanted));
 }
 
 static bool

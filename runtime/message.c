@@ -516,17 +516,23 @@ copi_message_give(struct copi_message *message)
 }
 
 void
+copi_message_let_go(const cop_msg *msg)
+{
+    if (msg->drop) {
+        union {
+            const void *in;
+            void *out;
+        } data = {.in = msg->body.data};
+        msg->drop(data.out);
+    }
+}
+
+void
 cop_msg_release(cop_msg *msg)
 {
     cop_msg gone = *msg;
     *msg = (cop_msg){0};
-    if (gone.drop) {
-        union {
-            const void *in;
-            void *out;
-        } data = {.in = gone.body.data};
-        gone.drop(data.out);
-    }
+    copi_message_let_go(&gone);
 }
 
 /* ---------------------------------------------------------------- trimming */

@@ -151,6 +151,9 @@ copi_message_free(struct copi_message *message)
 /* Hand the message to a user who owns it from now on: cop_msg_release lets it go. */
 cop_msg copi_message_give(struct copi_message *message);
 
+/* Let go of what a user has sent, and was taken, and goes nowhere. */
+void copi_message_let_go(const cop_msg *msg);
+
 /* Whether such a message's body is a copy of ours, so that nobody can keep it. */
 bool copi_message_is_copy(const cop_msg *msg);
 

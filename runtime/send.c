@@ -322,8 +322,10 @@ copi_send(cop_pid to, enum copi_kind kind, const cop_msg *msg)
     return r ? copi_fail(r) : send_message(self, to, message);
 }
 
+extern inline int cop_send(cop_pid to, cop_msg msg);
+
 int
-cop_send(cop_pid to, cop_msg msg)
+cop_send_by(cop_pid to, const cop_msg *msg)
 {
-    return copi_send(to, COPI_SEND, &msg);
+    return copi_send(to, COPI_SEND, msg);
 }

@@ -66,7 +66,7 @@ COP_API cop_step cop_ok_continue(cop_msg token);
  *
  * Threads: any, also in a process other than the server.  Does not block.  Exit point: no.
  */
-COP_API cop_step cop_reply(cop_from from, cop_msg reply);
+COP_API inline cop_step cop_reply(cop_from from, cop_msg reply);
 
 /* Answer and stop: the answer is copied now and sent after terminate, as in OTP. */
 COP_API cop_step cop_reply_stop(cop_from from, cop_msg reply, cop_reason reason);
@@ -161,8 +161,8 @@ COP_API int cop_genserver_enter(const cop_genserver *behaviour, cop_bytes state,
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */
-COP_API int cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size,
-                     cop_time timeout);
+COP_API inline int cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size,
+                            cop_time timeout);
 
 /* The same for an answer of any size: *reply is the caller's, to cop_msg_release. */
 COP_API int cop_call_any(cop_pid server, cop_msg request, cop_msg *reply, cop_time timeout);
@@ -171,7 +171,33 @@ COP_API int cop_call_any(cop_pid server, cop_msg request, cop_msg *reply, cop_ti
  * Send a message to handle_cast and do not wait; GenServer.cast. To a process or a name that is
  * gone: 0, and the body is dropped. Otherwise as cop_send.
  */
-COP_API int cop_cast(cop_pid server, cop_msg msg);
+COP_API inline int cop_cast(cop_pid server, cop_msg msg);
+
+/* ------------------------------------------------------------ by reference, as in message.h */
+
+/* The same as cop_call, cop_cast and cop_reply; the message is borrowed for the call, its body as there. */
+COP_API int cop_call_by(cop_pid server, const cop_msg *request, void *reply, size_t reply_size,
+                        cop_time timeout);
+COP_API int cop_cast_by(cop_pid server, const cop_msg *msg);
+COP_API cop_step cop_reply_by(cop_from from, const cop_msg *reply);
+
+inline int
+cop_call(cop_pid server, cop_msg request, void *reply, size_t reply_size, cop_time timeout)
+{
+    return cop_call_by(server, &request, reply, reply_size, timeout);
+}
+
+inline int
+cop_cast(cop_pid server, cop_msg msg)
+{
+    return cop_cast_by(server, &msg);
+}
+
+inline cop_step
+cop_reply(cop_from from, cop_msg reply)
+{
+    return cop_reply_by(from, &reply);
+}
 
 #ifdef __cplusplus
 }

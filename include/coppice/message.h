@@ -86,7 +86,7 @@ typedef struct cop_msg {
                                         int unused;                             \
                                                 })))
 #endif
-COP_API const void *cop_body(cop_msg msg, size_t size);
+COP_API inline const void *cop_body(cop_msg msg, size_t size);
 
 /*
  * Keep a moved body: it is the caller's from now on, to drop. NULL, and nothing changed, when the
@@ -140,7 +140,7 @@ COP_API void cop_msg_release(cop_msg *msg);
  *
  * Threads: any.  Blocks only on a full COP_FULL_BLOCK mailbox.  Exit point: only there.
  */
-COP_API int cop_send(cop_pid to, cop_msg msg);
+COP_API inline int cop_send(cop_pid to, cop_msg msg);
 
 /*
  * The next message, oldest first; `receive` without a pattern. In a callback of a server only what
@@ -186,6 +186,38 @@ typedef struct cop_mailbox_opts {
     size_t limit; /* messages; 0: unbounded, as in OTP */
     cop_when_full when_full;
 } cop_mailbox_opts;
+
+/* ------------------------------------------------------------ by reference
+ *
+ * A message has five words, which are copied where it is passed by value. So what is called for each message
+ * is `inline`: the compiler writes the message where the caller has it, and a function below gets its
+ * address. cop_send and the others are functions of the library all the same, with an address of their own.
+ */
+
+/* The same as cop_send; the message is borrowed for the call, its body as there. */
+COP_API int cop_send_by(cop_pid to, const cop_msg *msg);
+
+/*
+ * End the calling process, as COP_BODY does, whose message has a body of another size.
+ *
+ * Threads: any.  Does not return.  Exit point: yes.
+ */
+COP_API void cop_body_mismatch(uint32_t tag, size_t size, size_t wanted) __attribute__((noreturn));
+
+inline int
+cop_send(cop_pid to, cop_msg msg)
+{
+    return cop_send_by(to, &msg);
+}
+
+inline const void *
+cop_body(cop_msg msg, size_t size)
+{
+    if (msg.body.size != size) {
+        cop_body_mismatch(msg.tag, msg.body.size, size);
+    }
+    return msg.body.data;
+}
 
 #ifdef __cplusplus
 }

@@ -51,6 +51,56 @@ TEST(a_call_with_bytes_but_no_data_is_refused)
     assert_said("");
 }
 
+/* ---------------------------------------------------------------- by reference */
+
+static cop_step
+answer_by_reference(cop_from from)
+{
+    int number = 7;
+    cop_msg reply = COP_MSG_OF(NUMBER, number);
+    return cop_reply_by(from, &reply);
+}
+
+TEST(a_request_and_its_answer_may_be_passed_by_reference)
+{
+    deed what = answer_by_reference;
+    cop_msg request = COP_MSG_OF(DO, what), word = COP_TAG(WORD);
+    cop_pid pid = start();
+    int number = 0;
+    ck_assert_int_eq(cop_call_by(pid, &request, COP_OUT(number), SOON), 0);
+    ck_assert_int_eq(number, 7);
+    ck_assert_int_eq(cop_cast_by(pid, &word), 0);
+    EVENTUALLY(has_said("cast"));
+}
+
+TEST(a_body_that_is_passed_by_reference_is_dropped_when_nobody_gets_it)
+{
+    cop_pid nobody = cop_named("nobody_has_it");
+    cop_msg request = moved(WORD), cast = moved(WORD);
+    ck_assert_int_eq(cop_call_by(nobody, &request, NULL, 0, SOON), -ESRCH);
+    ck_assert_uint_eq(drops, 1);
+    ck_assert_int_eq(cop_cast_by(nobody, &cast), 0);
+    ck_assert_uint_eq(drops, 2);
+    cop_msg refused = moved(WORD);
+    refused.tag = COP_MSG_DOWN;
+    ck_assert_int_eq(cop_call_by(nobody, &refused, NULL, 0, SOON), -EINVAL);
+    ck_assert_uint_eq(drops, 3);
+}
+
+TEST(calls_casts_and_answers_can_be_made_through_a_pointer)
+{
+    int (*volatile ask)(cop_pid, cop_msg, void *, size_t, cop_time) = cop_call;
+    int (*volatile tell)(cop_pid, cop_msg) = cop_cast;
+    cop_step (*volatile reply)(cop_from, cop_msg) = cop_reply;
+    cop_pid pid = start();
+    ck_assert_int_eq(ask(pid, COP_TAG(WORD), NULL, 0, SOON), 0);
+    ck_assert_int_eq(tell(pid, COP_TAG(WORD)), 0);
+    ck_assert_int_eq(reply((cop_from){0}, COP_TAG(WORD)).next, cop_ok().next);
+    EVENTUALLY(has_said("call cast"));
+}
+
+/* ---------------------------------------------------------------- circles */
+
 static cop_step
 call_myself(cop_from from)
 {

@@ -447,6 +447,7 @@ TEST(a_body_of_another_size_crashes_who_reads_it)
     cop_reason reason = test_down(monitor);
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, -EMSGSIZE);
+    ck_assert_ptr_nonnull(strstr(reason.text, "a body of 4 bytes, not 8"));
 }
 
 TEST(bodies_are_aligned_whatever_their_size)

@@ -132,6 +132,44 @@ TEST(a_full_mailbox_refuses_and_the_body_stays_the_senders)
     stop(pid);
 }
 
+/* ---------------------------------------------------------------- by reference */
+
+static void
+assert_is_moved(const cop_msg *msg)
+{
+    ck_assert_ptr_eq(msg->body.data, body);
+    ck_assert(msg->drop == count_drop);
+    ck_assert_uint_eq(msg->from.id, COP_NOBODY.id);
+}
+
+TEST(a_message_that_is_sent_by_reference_is_read_and_not_written)
+{
+    cop_msg msg = MOVED, refused = MOVED, received;
+    refused.tag = COP_MSG_DOWN;
+    ck_assert_int_eq(cop_send_by(cop_self(), &refused), -EINVAL);
+    assert_is_moved(&refused);
+    ck_assert_int_eq(cop_send_by(cop_self(), &msg), 0);
+    assert_is_moved(&msg);
+    ck_assert_int_eq(cop_receive(&received, 0), 0);
+    ck_assert_ptr_eq(received.body.data, body);
+    ck_assert_int_eq(dropped, 0);
+    ck_assert_int_eq(cop_receive(&received, 0), -ETIMEDOUT);
+    ck_assert_int_eq(dropped, 1);
+}
+
+/* As a program has them that knows of no header: each is a function of the library, too. */
+TEST(what_is_inline_in_a_header_can_be_called_through_a_pointer)
+{
+    int (*volatile send)(cop_pid to, cop_msg msg) = cop_send;
+    const void *(*volatile body_of)(cop_msg msg, size_t size) = cop_body;
+    int number = 7;
+    ck_assert_int_eq(send(cop_self(), COP_MSG_OF(WORK, number)), 0);
+    cop_msg received;
+    ck_assert_int_eq(cop_receive(&received, 0), 0);
+    ck_assert_ptr_eq(body_of(received, sizeof number), received.body.data);
+    ck_assert_int_eq(*COP_BODY(received, int), 7);
+}
+
 /* ---------------------------------------------------------------- the dead */
 
 TEST(a_message_to_the_dead_is_no_error_and_its_body_is_dropped)
