@@ -35,6 +35,7 @@
 enum {
     STATUS_INTERRUPTED = 128 + SIGINT,
 };
+#define SAME_INTERRUPT  COP_MS(100)
 #define STRAYS_SHUTDOWN COP_SEC(5) /* what is in no tree has a worker's usual time */
 
 static void on_stop(int signal);
@@ -57,7 +58,8 @@ enum {
 static struct {
     /* any thread, atomic */
     copi_atomic32 is_running; /* one cop_run at a time */
-    copi_atomic32 stops, interrupts, reports, hangups;
+    copi_atomic32 stops, reports, hangups;
+    copi_atomic64 interrupted; /* when the first SIGINT came; 0: none has */
     /* written before the handlers are there */
     int news; /* an eventfd */
     /* the calling thread only */
@@ -84,13 +86,20 @@ on_stop(int signal)
     wake();
 }
 
+/*
+ * One Ctrl-C often comes twice: from the terminal, and from a parent that passes it on (timeout(1), for one).
+ * Nobody's finger is that fast.
+ */
 static void
 on_interrupt(int signal)
 {
-    if (copi_fetch_add_32(&service.interrupts, 1) > 0) {
+    cop_time now = copi_clock();
+    uint64_t first = 0;
+    if (copi_cas_64(&service.interrupted, &first, (uint64_t)now)) {
+        on_stop(signal);
+    } else if (now - (cop_time)first >= SAME_INTERRUPT) {
         _exit(STATUS_INTERRUPTED);
     }
-    on_stop(signal);
 }
 
 static void
@@ -335,7 +344,7 @@ begin(void)
         return r;
     }
     copi_store_relaxed_32(&service.stops, 0);
-    copi_store_relaxed_32(&service.interrupts, 0);
+    copi_store_relaxed_64(&service.interrupted, 0);
     copi_store_relaxed_32(&service.reports, 0);
     copi_store_relaxed_32(&service.hangups, 0);
     service.adopts_orphans = adopts_orphans();

@@ -12,7 +12,8 @@ extern "C" {
 
 /*
  * Start the tree, wait for its end or for SIGTERM or SIGINT, stop it in order, and end everything
- * that the library started. A second SIGINT ends the program at once, with status 130.
+ * that the library started. A second SIGINT, a tenth of a second after the first or later, ends the program
+ * at once, with status 130; what comes sooner is the first one, passed on by whoever started the program.
  *
  * A request that comes while the tree starts is kept until it is up; init_timeout is for what may
  * hang there. The tree is linked to the caller, and what is sent to the calling thread meanwhile is

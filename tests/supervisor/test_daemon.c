@@ -444,6 +444,32 @@ TEST(kills_a_command_that_ignores_SIGTERM_and_what_it_started)
     ck_assert_int_eq(hear(&daemon), '\0');
 }
 
+/* Both are taken here, one after the other, so that none is lost. */
+static int
+interrupt_twice(cop_bytes arg)
+{
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &interrupt, NULL);
+    (void)raise(SIGINT);
+    (void)raise(SIGINT);
+    pthread_sigmask(SIG_BLOCK, &interrupt, NULL);
+    return serve(arg);
+}
+
+/* On a machine that stops the program for so long between the two, they are two. */
+TEST(a_SIGINT_that_comes_twice_at_once_stops_the_tree_in_order)
+{
+    int status = 130;
+    for (int tries = 0; status == 130 && tries < 10; tries++) {
+        struct daemon daemon =
+            run(TREE(COP_CHILDREN({.id = "impatient", .worker = interrupt_twice})));
+        status = status_of(&daemon);
+    }
+    ck_assert_int_eq(status, 0);
+}
+
 TEST(takes_its_commands_along_on_the_second_SIGINT)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
