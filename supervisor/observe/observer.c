@@ -615,8 +615,9 @@ init(void *state, cop_bytes arg)
     cop_trap_exits(true);
     int r = listen_at_path(observer);
     if (r) {
-        return cop_stop(cop_failed(r, "the observer cannot listen at %s",
-                                   observer->spec->path ? observer->spec->path : "no path"));
+        return cop_stop(cop_failed(r, "the observer cannot listen at %s: %s",
+                                   observer->spec->path ? observer->spec->path : "no path",
+                                   cop_strerror(r)));
     }
     listen_on(observer);
     return cop_ok();

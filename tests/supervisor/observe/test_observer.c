@@ -169,6 +169,7 @@ TEST(where_somebody_listens_it_does_not_start_and_leaves_him_alone)
     cop_pid sup = start();
     ck_assert_int_eq(outcome(&observed), -EADDRINUSE);
     ck_assert_ptr_nonnull(strstr(cop_why().text, path));
+    ck_assert_ptr_nonnull(strstr(cop_why().text, cop_strerror(-EADDRINUSE)));
     close(connected());
     stop(sup);
 }
