@@ -104,7 +104,7 @@ cop_why(void)
  X(EINPROGRESS, "it is being restarted")                               \
  X(EINVAL, "invalid argument")                                         \
  X(EMSGSIZE, "an answer or a body of another size")                    \
- X(ENOENT, "there is none")                                            \
+ X(ENOENT, "no such name, id or file")                                 \
  X(ENOMEM, "out of memory")                                            \
  X(ENOTRECOVERABLE, "it crashed")                                      \
  X(EOPNOTSUPP, "not for this kind of process")                         \

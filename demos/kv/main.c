@@ -176,7 +176,10 @@ record_to(const char *path)
 {
     int error = cop_configure(&(cop_config){.size = sizeof(cop_config), .recorder = path});
     if (error < 0) {
-        (void)fprintf(stderr, "kv: cannot record to %s: %s\n", path, cop_strerror(error));
+        const char *asked =
+            getenv("COPPICE_RECORDER"); /* NOLINT(concurrency-mt-unsafe): as below */
+        (void)fprintf(stderr, "kv: cannot record to %s: %s\n", asked ? asked : path,
+                      cop_strerror(error));
     }
     return error == 0;
 }

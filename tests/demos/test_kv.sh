@@ -190,7 +190,9 @@ records_what_its_processes_do()
     kill_daemon
     start --recorder "$dir/recorder" && expect OK set k v && [ -s "$dir/recorder" ] || return
     "$kv" --port 0 --recorder "$dir/none/recorder" > "$dir/second" 2>&1
-    [ $? -eq 1 ] && grep -q "^kv: cannot record to $dir/none/recorder: " "$dir/second"
+    [ $? -eq 1 ] && grep -q "^kv: cannot record to $dir/none/recorder: " "$dir/second" || return
+    COPPICE_RECORDER="$dir/no/recorder" "$kv" --port 0 > "$dir/second" 2>&1
+    [ $? -eq 1 ] && grep -q "^kv: cannot record to $dir/no/recorder: no such" "$dir/second"
 }
 
 has_a_page_and_metrics_where_it_was_built_with_them()
