@@ -184,8 +184,9 @@ describe(struct crash *crash, const struct copi_process *process)
     if (under[0]) {
         add(crash, cop_field_text("under", under));
     }
-    if (process->trace) {
-        add(crash, cop_field_text("stack", copi_trace_in_words(process->trace, crash->stack)));
+    const char *stack = copi_trace_in_words(process->trace, crash->stack);
+    if (stack[0]) { /* a command's process has run nothing of the program's */
+        add(crash, cop_field_text("stack", stack));
     }
     add(crash, cop_field_end_());
 }

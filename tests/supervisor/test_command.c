@@ -154,6 +154,16 @@ TEST(crashes_when_the_program_does_not_exist)
     left_nothing(descriptors);
 }
 
+TEST(what_did_not_start_was_nowhere_in_the_program)
+{
+    test_catch_stderr();
+    end_by(ARGV("no-such-program-anywhere"));
+    char *lines = test_caught_stderr();
+    ck_assert_ptr_nonnull(strstr(lines, "crashed: {spawn,"));
+    ck_assert_ptr_null(strstr(lines, "stack="));
+    free(lines);
+}
+
 TEST(crashes_when_the_program_may_not_be_run)
 {
     ck_assert_int_eq(end_by(ARGV("/etc/passwd")).code, -EACCES);
