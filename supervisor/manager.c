@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #define STATUS_PAUSE COP_SEC(1)
+#define MOMENT       1 /* second, for a manager that does not read */
 #define US           COP_US(1)
 
 static struct {
@@ -95,7 +96,7 @@ read_period(void)
 void
 copi_manager_open(void)
 {
-    const struct timeval moment = {.tv_sec = 1};
+    const struct timeval moment = {.tv_sec = MOMENT};
     const char *name = environment("NOTIFY_SOCKET");
     manager.is_up = manager.is_over = false;
     manager.status[0] = '\0';
@@ -121,14 +122,16 @@ copi_manager_close(void)
     }
 }
 
+/* An interrupted call begins its moment anew, so signals must not let it begin again and again. */
 static void
 tell(const char *what)
 {
+    const cop_time until = cop_now() + COP_SEC(MOMENT);
     ssize_t sent;
     do {
         sent = sendto(manager.fd, what, strlen(what), MSG_NOSIGNAL,
                       (const struct sockaddr *)&manager.address, manager.length);
-    } while (sent < 0 && errno == EINTR);
+    } while (sent < 0 && errno == EINTR && cop_now() < until);
 }
 
 /* ---------------------------------------------------------------- what it is told */

@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -107,6 +109,30 @@ TEST(a_manager_that_does_not_read_costs_a_moment)
         copi_manager_ready(); /* one of them finds no room, and goes on after a second */
     }
     ck_assert_int_ge(cop_now() - before, COP_MS(900));
+    end_manager();
+}
+
+static void
+hear_signal(int number)
+{
+    (void)number;
+}
+
+TEST(signals_do_not_make_that_moment_longer_and_longer)
+{
+    const struct itimerval often = {{.tv_usec = 20000}, {.tv_usec = 20000}}, never = {0};
+    const struct sigaction heard_by = {.sa_handler = hear_signal};
+    struct sigaction before;
+    begin_manager();
+    copi_manager_open();
+    ck_assert_int_eq(sigaction(SIGALRM, &heard_by, &before), 0);
+    setitimer(ITIMER_REAL, &often, NULL);
+    cop_time begin = cop_now();
+    while (cop_now() - begin < COP_MS(900)) {
+        copi_manager_ready();
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    ck_assert_int_eq(sigaction(SIGALRM, &before, NULL), 0);
     end_manager();
 }
 
