@@ -70,13 +70,20 @@ code_of(struct copi_sqlite *sqlite, int error)
     }
 }
 
+/* Of an error that we have found ourselves SQLite knows nothing. */
+static const char *
+words_of(struct copi_sqlite *sqlite, int error)
+{
+    bool is_its_own = sqlite->db && (sqlite3_errcode(sqlite->db) & 0xff) == (error & 0xff);
+    return is_its_own ? sqlite3_errmsg(sqlite->db) : sqlite3_errstr(error);
+}
+
 int
 copi_sqlite_error(struct copi_sqlite *sqlite, int error, cop_reason *why)
 {
     int code = code_of(sqlite, error);
     if (code && why) {
-        *why =
-            cop_failed(code, "%s", sqlite->db ? sqlite3_errmsg(sqlite->db) : sqlite3_errstr(error));
+        *why = cop_failed(code, "%s", words_of(sqlite, error));
     }
     return code;
 }

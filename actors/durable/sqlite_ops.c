@@ -65,6 +65,8 @@ enum column {
     C_MAX_ATTEMPTS,
 };
 
+#define MOST_MS (INT64_MAX / 4) /* sums and differences of times fit */
+
 #define IN_TIME  " (expires_at IS NULL OR expires_at>?2) "
 #define UP_TO    " MIN(?11,COALESCE(expires_at,?11)) "
 #define TAKE     "UPDATE promise SET owner=?10,epoch=epoch+1,attempts=attempts+1,lease_until=" UP_TO
@@ -190,10 +192,27 @@ later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static bool
+can_be_a_time(int64_t ms)
+{
+    return ms >= -MOST_MS && ms <= MOST_MS;
+}
+
+/* How long it is until then: nothing if that has passed. */
+static cop_time
+time_until(const struct copi_sqlite *sqlite, int64_t ms)
+{
+    int64_t left = ms > sqlite->now_ms ? ms - sqlite->now_ms : 0;
+    return left < COP_FOREVER / COP_MS(1) ? COP_MS(left) : COP_FOREVER;
+}
+
 int
 copi_sqlite_read_clock(struct copi_sqlite *sqlite)
 {
     int r = copi_sqlite_number(sqlite, COPI_SQLITE_MARK, &sqlite->mark_ms);
+    if (r == SQLITE_OK && !can_be_a_time(sqlite->mark_ms)) {
+        return SQLITE_CORRUPT;
+    }
     sqlite->now_ms = later(sqlite->now_ms, later(sqlite->mark_ms, wall_clock(sqlite->opts)));
     return r;
 }
@@ -336,10 +355,39 @@ owner_of(sqlite3_stmt *row)
     return owner;
 }
 
+static bool
+is_of(int64_t number, int64_t most)
+{
+    return number >= 0 && number <= most;
+}
+
+/* Whether a row can be of our making: its bytes may be damaged, or another program's. */
+static bool
+is_sound(sqlite3_stmt *row)
+{
+    int size = sqlite3_column_bytes(row, C_ID);
+    int64_t state = number_of(row, C_STATE), cause = number_of(row, C_CAUSE);
+    int code = (int)number_of(row, C_CODE);
+    bool is_rejected = state == COP_DURABLE_REJECTED;
+    return size > 0 && size <= COP_DURABLE_ID_MOST && text_of(row, C_ID)[0]
+           && is_of(state, COP_DURABLE_REJECTED) && is_of(cause, COP_DURABLE_ATTEMPTS)
+           && is_rejected == (cause != COP_DURABLE_NONE) && is_rejected == (code != 0)
+           && can_be_a_time(number_of(row, C_CREATED)) && can_be_a_time(number_of(row, C_SETTLED))
+           && can_be_a_time(number_of(row, C_DEADLINE));
+}
+
+/* What that is, unless there was no memory to read it. */
+static int
+unsound(const struct copi_sqlite *sqlite)
+{
+    bool is_memory = (sqlite3_errcode(sqlite->db) & 0xff) == SQLITE_NOMEM;
+    return is_memory ? SQLITE_NOMEM : SQLITE_CORRUPT;
+}
+
 static cop_durable_record
 record_of(const struct copi_sqlite *sqlite, sqlite3_stmt *row)
 {
-    int64_t now = sqlite->now_ms, lease_until = number_of(row, C_LEASE_UNTIL);
+    int64_t now = sqlite->now_ms;
     cop_durable_record record = {
         .id = text_of(row, C_ID),
         .queue = text_of(row, C_QUEUE),
@@ -357,7 +405,7 @@ record_of(const struct copi_sqlite *sqlite, sqlite3_stmt *row)
         .deadline_ms = number_of(row, C_DEADLINE),
         .epoch = (uint64_t)number_of(row, C_EPOCH),
         .owner = owner_of(row),
-        .lease_left = lease_until > now ? COP_MS(lease_until - now) : 0,
+        .lease_left = time_until(sqlite, number_of(row, C_LEASE_UNTIL)),
         .attempts = (unsigned)number_of(row, C_ATTEMPTS),
         .max_attempts = (unsigned)number_of(row, C_MAX_ATTEMPTS),
     };
@@ -369,6 +417,9 @@ record_of(const struct copi_sqlite *sqlite, sqlite3_stmt *row)
 static int
 find(const struct copi_sqlite *sqlite, cop_store_op *op, sqlite3_stmt *row)
 {
+    if (!is_sound(row)) {
+        return unsound(sqlite);
+    }
     const cop_durable_record record = record_of(sqlite, row);
     return cop_store_found(op, &record) ? SQLITE_NOMEM : SQLITE_OK;
 }
@@ -392,6 +443,16 @@ find_all(struct copi_sqlite *sqlite, cop_store_op *op, enum copi_sqlite_statemen
 }
 
 static int
+judge_row(const struct copi_sqlite *sqlite, cop_store_op *op, sqlite3_stmt *row)
+{
+    if (!is_sound(row)) {
+        return unsound(sqlite);
+    }
+    const cop_durable_record record = record_of(sqlite, row);
+    return cop_store_judge(op, &record) ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+static int
 judge(struct copi_sqlite *sqlite, cop_store_op *op)
 {
     int r, judged = 0;
@@ -401,13 +462,12 @@ judge(struct copi_sqlite *sqlite, cop_store_op *op)
     }
     int step = sqlite3_step(statement);
     if (step == SQLITE_ROW) {
-        const cop_durable_record record = record_of(sqlite, statement);
-        judged = cop_store_judge(op, &record);
+        judged = judge_row(sqlite, op, statement);
     } else if (step == SQLITE_DONE) {
-        judged = cop_store_judge(op, NULL);
+        judged = cop_store_judge(op, NULL) ? SQLITE_NOMEM : SQLITE_OK;
     }
     r = over(statement);
-    return judged ? SQLITE_NOMEM : r;
+    return judged ? judged : r;
 }
 
 /* A statement that changes one promise, or none. */
@@ -473,7 +533,7 @@ renew(struct copi_sqlite *sqlite, cop_store_op *op)
     }
     step = sqlite3_step(statement);
     if (step == SQLITE_ROW) {
-        op->left = COP_MS(sqlite3_column_int64(statement, 0) - sqlite->now_ms);
+        op->left = time_until(sqlite, sqlite3_column_int64(statement, 0));
     }
     r = over(statement);
     return r || step == SQLITE_ROW ? r : judge(sqlite, op);
@@ -494,8 +554,7 @@ expire(struct copi_sqlite *sqlite, cop_store_op *op)
     int r = find_all(sqlite, op, COPI_SQLITE_EXPIRE);
     r = r || op->count >= op->limit ? r : find_all(sqlite, op, COPI_SQLITE_ABANDON);
     r = r ? r : copi_sqlite_number(sqlite, COPI_SQLITE_NEXT, &next);
-    int64_t left = next == INT64_MAX ? INT64_MAX : next - sqlite->now_ms;
-    op->left = left >= COP_FOREVER / COP_MS(1) ? COP_FOREVER : left > 0 ? COP_MS(left) : 0;
+    op->left = time_until(sqlite, next);
     return r;
 }
 

@@ -1,10 +1,12 @@
 /*
- * tests/actors/durable/test_sqlite_ops.c - operations as statements: by which index they find what they change.
+ * tests/actors/durable/test_sqlite_ops.c - operations as statements: by which index they find what they change,
+ * and what they make of rows that nobody here has written.
  *
  * What they do is in test_sqlite.c.
  */
 #include "tests/actors/durable/file.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 
 static sqlite3 *db;
@@ -47,6 +49,68 @@ TEST(each_question_has_an_index)
                " ORDER BY ready_at,id LIMIT 9",
                "promise_leased");
     ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* ---------------------------------------------------------------- rows that are not ours */
+
+/* A store whose one promise has been changed by somebody else. */
+static cop_pid
+a_store_after(const char *sql)
+{
+    cop_pid store = a_store_with((cop_store_opts){0});
+    ck_assert_int_eq(cop_durable_create(store, ID), 0);
+    stop(store);
+    ck_assert_int_eq(sqlite3_open(a_path(), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA ignore_check_constraints=ON", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    return a_store_with((cop_store_opts){0});
+}
+
+static void
+check_damaged(const char *sql)
+{
+    cop_durable_record record;
+    cop_pid store = a_store_after(sql);
+    ck_assert_msg(cop_durable_get(store, ID, &record, SOON) == -EIO, "%s", sql);
+    ck_assert_str_eq(cop_why().text, "database disk image is malformed");
+    stop(store);
+}
+
+TEST(a_row_in_no_state_that_there_is_is_damage)
+{
+    check_damaged("UPDATE promise SET state=7");
+}
+
+TEST(a_pending_row_with_a_cause_is_damage)
+{
+    check_damaged("UPDATE promise SET cause=1, code=-5");
+}
+
+TEST(a_rejection_without_a_code_is_damage)
+{
+    check_damaged("UPDATE promise SET state=2, cause=1, code=0, settled_at=1");
+}
+
+TEST(a_row_from_the_end_of_time_is_damage)
+{
+    check_damaged("UPDATE promise SET created_at=9223372036854775807");
+}
+
+TEST(a_clock_at_the_end_of_time_is_damage)
+{
+    check_damaged("UPDATE clock SET mark=9223372036854775807");
+}
+
+TEST(a_lease_to_the_end_of_time_lasts_as_long)
+{
+    cop_pid store =
+        a_store_after("UPDATE promise SET owner=x'01', lease_until=9223372036854775807");
+    cop_durable_record record = stored(store, ID);
+    ck_assert_int_eq(record.lease_left, COP_FOREVER);
+    cop_durable_release(&record);
+    stop(store);
 }
 
 SUITE("sqlite_ops")
