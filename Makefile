@@ -200,9 +200,10 @@ $(patsubst %.c,$(BUILD)/%,$(filter tests/supervisor/observe/test_top%,$(TEST_SRC
 # What each stands on, and the programs that stand on it but its tests.
 web_LIBS          := -lmicrohttpd
 web_CPPFLAGS      := -I$(BUILD)/page
-web_PROGRAMS      := $(BUILD)/web-daemon $(if $(WEB),$(BUILD)/demos/kv $(BUILD)/demos/chaos)
+web_PROGRAMS      := $(BUILD)/web-daemon $(BUILD)/tests/fuzz/fuzz_http $(if $(WEB),$(BUILD)/demos/kv $(BUILD)/demos/chaos)
 sqlite_LIBS       := -lsqlite3
-sqlite_PROGRAMS   := $(BUILD)/guide/08_durable $(BUILD)/demos/durable-order $(BUILD)/bench-durable
+sqlite_PROGRAMS   := $(BUILD)/guide/08_durable $(BUILD)/demos/durable-order $(BUILD)/bench-durable \
+    $(BUILD)/tests/fuzz/fuzz_sqlite
 redis_LIBS        := -lhiredis
 redis_PROGRAMS    := $(BUILD)/demos/stampede
 postgres_LIBS     := -lpq
@@ -268,7 +269,7 @@ screenshots: deps-test-web web $(WEB_DAEMON) ## draw the README's picture of the
 # ---------------------------------------------------------------- tests, demos, benchmarks
 
 .PHONY: test
-test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(BUILD)/bench-durable $(TOP) $(SEEN) $(filter-out %_redis %_postgres %_web,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
+test: deps-test all man $(filter $(BUILD)/%,$(RUN)) $(PEERS) $(DEMOS) $(GUIDE) $(SCENE) $(BUILD)/bench $(BUILD)/bench-durable $(TOP) $(SEEN) $(filter-out %_redis %_postgres %_web %_http,$(FUZZ)) ## run the tests, or TESTS="runtime/test_mailbox …"
 	@BUILD=$(BUILD) SAN=$(SAN) .ci/run-tests $(RUN)
 
 .PHONY: test-full
@@ -284,7 +285,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 	$(Q)$(LINK) -o $@ $(LINKED) $(CHECK_LIBS)
 
 # Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
-wrapped = $(shell sed -n 's/.* WRAP(\([a-z_]*\));$$/-Wl,--wrap=\1/p' $(1))
+wrapped = $(shell sed -n 's/.* WRAP(\([a-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1))
 $(BUILD)/tests/stress/test_steady: private LDFLAGS += $(call wrapped,tests/stress/test_steady.c)
 
 # Evidence: each a program, a line of figures at its end.
@@ -381,7 +382,7 @@ MAIN = $(BUILD)/obj/tests/fuzz/replay.o
 $(FUZZ): $(filter %.o,$(MAIN)) $(BUILD)/obj/tests/fuzz/json.o $(ARCHIVE)
 $(FUZZ): $(BUILD)/%: $(BUILD)/obj/%.o
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(call wrapped,$*.c) -o $@ $(filter %.o,$^) $(filter -f%,$(MAIN)) $(ARCHIVE) -lck $(MORE_LIBS)
+	$(Q)$(LINK) $(call wrapped,$*.c) -o $@ $(filter -f%,$(MAIN)) $(LINKED)
 
 fuzzed = $(BUILD)/tests/fuzz/fuzz_$(1): $(call object,$(2))
 $(call fuzzed,resp,demos/kv/resp.c)
@@ -395,6 +396,10 @@ $(BUILD)/obj/tests/fuzz/fuzz_postgres.o: private CPPFLAGS += $(postgres_CPPFLAGS
 $(call fuzzed,scenario,$(patsubst %,tests/conformance/%.c,language option words))
 $(call fuzzed,top,$(patsubst %,supervisor/observe/top_%.c,events picture text))
 $(call fuzzed,web,$(patsubst %,supervisor/observe/web_%.c,guard json))
+$(call fuzzed,arguments,$(filter-out %/top.c %/postmortem.c,$(TOP_SRC) $(POSTMORTEM_SRC)))
+$(BUILD)/tests/fuzz/fuzz_arguments: private MORE_LIBS := -lncursesw -ltinfo
+$(BUILD)/obj/tests/fuzz/fuzz_http.o: | deps-web
+$(BUILD)/obj/tests/fuzz/fuzz_sqlite.o: | deps-sqlite
 
 .PHONY: model
 model: deps-model ## search the models of the lock-free parts, LONG=1 with larger numbers

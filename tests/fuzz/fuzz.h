@@ -11,22 +11,33 @@
 
 #include <coppice/base.h>
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define HOLDS(claim)                                                                \
- do {                                                                               \
-  if (!(claim)) {                                                                   \
-   (void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #claim); \
-   abort();                                                                         \
-  }                                                                                 \
+#define HOLDS(claim)                                                                    \
+ do {                                                                                   \
+  if (!(claim)) {                                                                       \
+   (void)dprintf(last_words, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #claim); \
+   abort();                                                                             \
+  }                                                                                     \
  } while (0)
+
+/* Standard error as it was: where targets talk too much on it, it is closed. */
+static int last_words;
+
+__attribute__((constructor)) static void
+keep_standard_error(void)
+{
+    last_words = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+}
 
 /* What is left of an input. */
 struct input {

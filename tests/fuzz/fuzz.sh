@@ -37,6 +37,7 @@ tell()
     fi
     failed=$((failed + 1))
     printf '%-12s FAILED\n' "$name"
+    grep -aE 'does not hold|runtime error|^==.*ERROR' "$build/$name.log" # it may not happen again
     found=$(sed -n 's/.*Test unit written to //p' "$build/$name.log")
     if [ -n "$found" ]; then
         echo "$found:"

@@ -1,0 +1,90 @@
+/*
+ * tests/fuzz/fuzz_arguments.c - the command lines of coppice-top and coppice-postmortem.
+ *
+ * Room: tests/. With both inside, and linked with the rest of them.
+ *
+ * The first byte says whose it is, each line is an argument. What is taken can be done.
+ */
+#include "tests/fuzz/fuzz.h"
+#include "tests/support/wrap.h"
+
+#include <setjmp.h>
+
+/* NOLINTBEGIN(bugprone-suspicious-include) */
+#define main  main_of_postmortem
+#define usage usage_of_postmortem
+int main(int argc, char **argv);
+#include "supervisor/observe/postmortem.c"
+#undef main
+#undef usage
+#define main main_of_top
+int main(int argc, char **argv);
+#include "supervisor/observe/top.c"
+#undef main
+/* NOLINTEND(bugprone-suspicious-include) */
+
+enum {
+    MOST_ARGUMENTS = 16
+};
+
+/* --help ends the program. */
+static jmp_buf back;
+static bool is_reading;
+
+__attribute__((noreturn)) void exit_really(int status) REAL(exit);
+__attribute__((noreturn)) void exit_here(int status) WRAP(exit);
+void
+exit_here(int status)
+{
+    if (is_reading) {
+        longjmp(back, 1);
+    }
+    exit_really(status);
+}
+
+static void
+check_postmortem(char **arguments)
+{
+    struct command command = {.seconds = USUAL_SECONDS};
+    if (take(&command, arguments)) {
+        HOLDS(command.path && command.seconds >= 0 && command.seconds < 1e9);
+    }
+}
+
+static void
+check_top(int count, char **arguments)
+{
+    bool once = false;
+    optind = 0;
+    opterr = 0;
+    top.interval_ms = SECOND_MS;
+    top.view.order = TOP_BY_TREE;
+    is_reading = true;
+    if (setjmp(back) == 0 && read_options(count, arguments, &once)) {
+        HOLDS(top.link.path && top.interval_ms >= 100 && top.interval_ms <= 60 * SECOND_MS);
+        HOLDS(top.view.order < TOP_ORDERS);
+    }
+    is_reading = false;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {data, size};
+    char name[] = "coppice", *arguments[MOST_ARGUMENTS + 2] = {name}, *all[MOST_ARGUMENTS];
+    int count = 1;
+    bool is_top = take_number(&input, 1) & 1;
+    while (input.size > 0 && count <= MOST_ARGUMENTS) {
+        arguments[count] = all[count - 1] = take_line(&input);
+        count++;
+    }
+    if (is_top) {
+        check_top(count, arguments); /* which changes their order */
+    } else {
+        check_postmortem(arguments);
+    }
+    while (count-- > 1) {
+        free(all[count - 1]);
+    }
+    return 0;
+}
