@@ -264,6 +264,23 @@ run(cop_bytes arg)
 
 /* ---------------------------------------------------------------- main */
 
+/* A dynamic supervisor of Elixir takes no child without any time to stop in; a static one does. */
+static const char *
+refusal_to_start(const struct call *it)
+{
+    bool is_instance = it->supervisor->strategy == COP_SIMPLE_ONE_FOR_ONE;
+    if (!it->child && !is_instance) {
+        return "no_spec";
+    }
+    if (!is_dynamic(it->supervisor)) {
+        return NULL;
+    }
+    if (newest(it->action->object)) {
+        return "in_use";
+    }
+    return !is_instance && it->child->shutdown == SHORTEST ? "error {invalid_shutdown,0}" : NULL;
+}
+
 /* The language's own answers; they come before the supervisor is asked. */
 static const char *
 refusal(const struct call *it)
@@ -271,10 +288,7 @@ refusal(const struct call *it)
     bool names_instance = is_dynamic(it->supervisor);
     switch (it->action->verb) {
     case DO_START_CHILD:
-        if (!it->child && it->supervisor->strategy != COP_SIMPLE_ONE_FOR_ONE) {
-            return "no_spec";
-        }
-        return names_instance && newest(it->action->object) ? "in_use" : NULL;
+        return refusal_to_start(it);
     case DO_TERMINATE_CHILD:
         return names_instance && cop_pid_eq(it->instance, COP_NOBODY) ? "noproc" : NULL;
     case DO_RESTART_CHILD:

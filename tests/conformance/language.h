@@ -37,6 +37,9 @@ struct stop_mode {
     const char *reason;
 };
 
+/* A shutdown of no time at all; the library takes zero for its default. */
+#define SHORTEST ((cop_time)1)
+
 enum declared {
     DECLARED_SUP,
     DECLARED_CHILD,

@@ -9,7 +9,8 @@
 #include "tests/conformance/words.h"
 
 enum {
-    MOST_RESTARTS = 1000000 /* the library's own limit; enough for seconds and children, too */
+    MOST_RESTARTS =
+        1000000 /* the library's own limit: none reaches it, nor as seconds or children */
 };
 
 static void
@@ -30,7 +31,6 @@ read_restart(struct declaration *it, char *value)
     it->restart = (cop_restart)word_choice(value, choices);
 }
 
-/* Zero, which the library takes for its default, is the shortest time that there is. */
 static void
 read_shutdown(struct declaration *it, char *value)
 {
@@ -40,7 +40,7 @@ read_shutdown(struct declaration *it, char *value)
         it->shutdown = COP_BRUTAL_KILL;
     } else {
         cop_time given = word_milliseconds(value);
-        it->shutdown = given ? given : 1;
+        it->shutdown = given ? given : SHORTEST;
     }
 }
 

@@ -162,19 +162,21 @@ children_of(const struct declaration *supervisor)
     return children;
 }
 
+/* As in the original's runner, it is given the options that its kind has, and no others. */
 static int
 start_supervisor(const struct attempt *it, bool is_declined, cop_pid *out, cop_reason *why)
 {
     struct children children = children_of(it->who);
     struct entrance entrance = {.player = player_for(it), .is_declined = is_declined};
+    bool has_list = it->who->strategy != COP_DYNAMIC;
     const cop_supervisor_spec spec = {
         .strategy = it->who->strategy,
         .children = children.specs,
         .child_count = children.count,
         .max_restarts = it->who->intensity,
         .max_seconds = it->who->period,
-        .auto_shutdown = it->who->auto_shutdown,
-        .max_children = it->who->max_children,
+        .auto_shutdown = has_list ? it->who->auto_shutdown : COP_NEVER,
+        .max_children = has_list ? 0 : it->who->max_children,
         .link = true,
         .init = enter,
         .arg = COP_BYTES(entrance),

@@ -92,13 +92,16 @@ word_name(const char *word)
     return text_copy(word);
 }
 
-/* A name, or a tuple of reasons; returns what follows it, or NULL. */
+/* A name, or a tuple of reasons, of none, too; returns what follows it, or NULL. */
 static const char *
 after_reason(const char *text)
 {
     if (*text != '{') {
         size_t length = length_of_name(text);
         return length ? text + length : NULL;
+    }
+    if (text[1] == '}') {
+        return text + 2;
     }
     do {
         text = after_reason(text + 1);
@@ -125,9 +128,7 @@ word_number(const char *word, unsigned least, unsigned most)
             refuse("bad number %s", word);
         }
         value = value * 10 + (unsigned long)(*digit - '0');
-        if (value > most) {
-            refuse("number %s is larger than %u", word, most);
-        }
+        value = value < most ? value : most;
     }
     if (value < least) {
         refuse("number %s is smaller than %u", word, least);
@@ -138,7 +139,7 @@ word_number(const char *word, unsigned least, unsigned most)
 cop_time
 word_milliseconds(const char *word)
 {
-    return COP_MS(word_number(word, 0, 1000 * 1000));
+    return COP_MS(word_number(word, 0, UINT32_MAX)); /* the original's own limit */
 }
 
 int

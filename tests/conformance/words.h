@@ -18,6 +18,7 @@ void refuse_at(unsigned number, const char *format, ...) __attribute__((noreturn
 /* The first two return a copy that lives as long as the program. */
 const char *word_name(const char *word);
 const char *word_reason(const char *word);
+/* One that is larger than `most` is `most`. */
 unsigned word_number(const char *word, unsigned least, unsigned most);
 cop_time word_milliseconds(const char *word);
 
