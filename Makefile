@@ -533,7 +533,9 @@ install: all man deps-install ## install below PREFIX=/usr/local, staged in DEST
 	install -m 644 $(ARCHIVE) $(SHARED) "$(DESTDIR)$(LIBDIR)"
 	ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(LIBDIR)/libcoppice.so.$(SOVERSION)"
 	ln -sf libcoppice.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libcoppice.so"
-	install -d "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7"
+	install -d "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7"
+	install -m 644 $(patsubst $(BUILD)/%,supervisor/observe/%.1,$(POSTMORTEM) $(wildcard $(TOP))) \
+	    "$(DESTDIR)$(MANDIR)/man1"
 	install -m 644 $(BUILD)/man/man3/*.3 "$(DESTDIR)$(MANDIR)/man3"
 	install -m 644 $(BUILD)/man/man7/*.7 "$(DESTDIR)$(MANDIR)/man7"
 	$(call configured,coppice)
@@ -559,7 +561,8 @@ $(OPTIONAL:%=install-%): install-%: install %
 uninstall: ## remove what install put there
 	rm -rf "$(DESTDIR)$(INCLUDEDIR)/coppice" "$(DESTDIR)$(INCLUDEDIR)/coppice.h"
 	rm -f "$(DESTDIR)$(MANDIR)"/man3/cop_*.3 "$(DESTDIR)$(MANDIR)"/man7/coppice.7 "$(DESTDIR)$(MANDIR)"/man7/coppice-*.7
-	rm -f "$(DESTDIR)$(BINDIR)"/$(notdir $(POSTMORTEM)) "$(DESTDIR)$(BINDIR)"/$(notdir $(TOP))
+	for name in $(notdir $(POSTMORTEM) $(TOP)); do \
+	    rm -f "$(DESTDIR)$(BINDIR)/$$name" "$(DESTDIR)$(MANDIR)/man1/$$name.1"; done
 	for name in coppice $(OPTIONAL:%=coppice-%); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$name.h" \
 	    "$(DESTDIR)$(LIBDIR)/lib$$name".* "$(DESTDIR)$(LIBDIR)/pkgconfig/$$name.pc"; done
 

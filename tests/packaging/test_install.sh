@@ -65,6 +65,18 @@ has_a_manual_page_for_every_function()
     done | { ! grep .; }
 }
 
+# Each option that a program knows stands in its page.
+has_a_manual_page_for_every_program()
+{
+    for program in "$stage"/opt/coppice/bin/*; do
+        page=$stage/opt/coppice/share/man/man1/$(basename "$program").1
+        [ -s "$page" ] || echo "$page: none"
+        "$program" --help | grep -oE '^  --?[a-z]+' | while read -r option; do
+            sed 's/\\//g' "$page" | grep -q -- "^\.BI\? $option" || echo "$page: not a word of $option"
+        done
+    done | { ! grep .; }
+}
+
 gives_what_it_exports_a_version()
 {
     version=$(sed -n 's/^\(COPPICE_[0-9.]*\) {$/\1/p' tests/packaging/coppice.map | tail -n 1)
@@ -89,6 +101,7 @@ check "leads from the library's name to its file" leads_from_name_to_file
 check "links with the shared library" links_with_the_shared_library
 check "links with the archive" links_with_the_archive
 check "has a manual page for every function" has_a_manual_page_for_every_function
+check "has a manual page for every program" has_a_manual_page_for_every_program
 check "gives what it exports a version" gives_what_it_exports_a_version
 check "is of the version of its packages" is_of_the_version_of_its_packages
 check "uninstalls every file" uninstalls_every_file
