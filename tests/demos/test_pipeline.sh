@@ -20,7 +20,7 @@ a_time_that_is_none_is_refused()
 
 a_picture_that_cannot_be_written_is_an_error()
 {
-    demo 1 "$dir/none/pipeline.svg" 0.01 && said "pipeline: there is none" err
+    demo 1 "$dir/none/pipeline.svg" 0.01 && said "pipeline: no such name, id or file" err
 }
 
 both_forms_store_pages()
