@@ -20,6 +20,7 @@
 #include "actors/durable/sqlite.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 enum {
@@ -182,9 +183,8 @@ open_side(struct copi_sqlite *sqlite, cop_reason *why)
 static void
 note_version(void)
 {
-    static bool was_told;
-    if (sqlite3_libversion_number() < FIXED && !was_told) {
-        was_told = true;
+    static atomic_bool was_told; /* by any store's thread; nothing else hangs on it */
+    if (sqlite3_libversion_number() < FIXED && !atomic_exchange(&was_told, true)) {
         cop_log(COP_LOG_DEBUG,
                 "this SQLite may damage a file that other programs write to or checkpoint",
                 COP_KV("version", sqlite3_libversion()));
