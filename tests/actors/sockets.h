@@ -9,6 +9,7 @@
 #include "tests/support/support.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -128,9 +129,14 @@ peer_says(struct ends ends, const void *bytes, size_t size)
 static inline size_t
 peer_hears(struct ends ends, void *bytes, size_t size)
 {
-    ssize_t n = recv(ends.peer, bytes, size, MSG_WAITALL);
-    ck_assert_int_ge(n, 0);
-    return (size_t)n;
+    size_t n = 0;
+    ssize_t more = 1;
+    while (n < size && more > 0) { /* a program that was stopped hears less */
+        more = TEMP_FAILURE_RETRY(recv(ends.peer, (char *)bytes + n, size - n, MSG_WAITALL));
+        ck_assert_int_ge(more, 0);
+        n += (size_t)more;
+    }
+    return n;
 }
 
 static inline void

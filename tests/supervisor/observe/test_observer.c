@@ -84,7 +84,8 @@ line(int fd)
 {
     static char text[4096];
     size_t n = 0;
-    while (n < sizeof text - 1 && recv(fd, text + n, 1, 0) == 1 && text[n++] != '\n') {
+    while (n < sizeof text - 1 && TEMP_FAILURE_RETRY(recv(fd, text + n, 1, 0)) == 1
+           && text[n++] != '\n') {
     }
     text[n] = '\0';
     return text;
