@@ -491,7 +491,7 @@ TEST_TIMES(ALL_THREE, what_was_given_may_have_lost_all_other_handles)
 static int
 stages(void)
 {
-    return TEST_SANITIZED ? 5000 : full_or(1000000, 100000);
+    return TEST_SANITIZED ? 5000 : full_or(1000000, 30000);
 }
 
 /* For as long as so many need. */
