@@ -13,7 +13,9 @@
  *   postgres_value.c       parameters, in binary
  *   postgres_statements.c  what is asked, and why in those words
  *   postgres_schema.c      the table's versions
- *   postgres_batch.c       operations as statements, rows as records
+ *   postgres_batch.c       what is asked together, in which order, and again
+ *   postgres_question.c    operations as a statement and its parameters
+ *   postgres_answer.c      rows as records, and what they say of the operations
  *   postgres_news.c        what others may wait for
  *   postgres_hints.c       the process that tells them, and listens
  */

@@ -1,5 +1,5 @@
 /*
- * actors/durable/postgres_batch.h - a batch of operations as statements.
+ * actors/durable/postgres_batch.h - a batch of operations.
  *
  * Room: actors/durable/, libcoppice-postgres. The public API only, and libpq. The store's process only.
  */
@@ -8,10 +8,6 @@
 
 #include "actors/durable/postgres_link.h"
 #include "actors/durable/postgres_news.h"
-
-enum {
-    COPI_POSTGRES_VALUES_MOST = 9, /* of a statement */
-};
 
 struct copi_postgres_item;
 struct copi_postgres_question;
@@ -24,8 +20,7 @@ struct copi_postgres_batch {
     struct copi_postgres_question *questions; /* under way */
     size_t count, room, asked, used;
     unsigned turns;
-    struct copi_postgres_value values[COPI_POSTGRES_VALUES_MOST];
-    PGresult *rows;
+    PGresult *rows;                            /* of the answer that is being read */
     struct copi_postgres_news settled, queues; /* for others */
 };
 

@@ -4,161 +4,10 @@
  * Room: tests/. The backend alone, without a store's process; what holds of all stores is in test_postgres.c. The
  * numbers (PG…) are those of the conformance cases.
  */
-#include "actors/durable/postgres_batch.h"
-#include "actors/durable/postgres_schema.h"
-#include "actors/durable/postgres_statements.h"
-#include "tests/actors/durable/postgres.h"
+#include "tests/actors/durable/postgres_session.h"
 #include "tests/support/proxy.h"
 
-#include <coppice/durable.h>
 #include <coppice/group.h>
-
-#define ID "order-17"
-
-static const cop_owner us = {{1}}, them = {{2}};
-
-struct session {
-    struct copi_postgres_link link;
-    struct copi_postgres_batch batch;
-};
-
-static struct session ours, theirs;
-
-static void
-open_session(struct session *session, const char *where)
-{
-    *session = (struct session){.link = {.where = where, .call_timeout = SOON}};
-    ck_assert_int_eq(copi_postgres_connect(&session->link, cop_now() + SOON), 0);
-    ck_assert_int_eq(copi_postgres_migrate(&session->link, copi_postgres_migrations,
-                                           copi_postgres_version, cop_now() + SOON),
-                     0);
-}
-
-static void
-close_session(struct session *session)
-{
-    copi_postgres_batch_free(&session->batch);
-    copi_postgres_close(&session->link);
-}
-
-static void
-begin(void)
-{
-    begin_anew();
-    open_session(&ours, server.url);
-    open_session(&theirs, server.url);
-}
-
-static void
-end(void)
-{
-    close_session(&ours);
-    close_session(&theirs);
-}
-
-static int
-try_all(struct session *session, cop_store_op ops[], size_t count)
-{
-    cop_store_op *pointers[2000];
-    for (size_t i = 0; i < count; i++) {
-        pointers[i] = &ops[i];
-    }
-    int error = copi_postgres_batch_begin(&session->batch, pointers, count);
-    return error ? error
-                 : copi_postgres_batch_run(&session->batch, &session->link, cop_now() + SOON);
-}
-
-static void
-do_all(struct session *session, cop_store_op ops[], size_t count)
-{
-    ck_assert_int_eq(try_all(session, ops, count), 0);
-}
-
-static void
-forget(cop_store_op ops[], size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        cop_store_forget(&ops[i]);
-    }
-}
-
-/* One operation; what it has found is forgotten. */
-static int
-result_of(struct session *session, cop_store_op op)
-{
-    do_all(session, &op, 1);
-    int result = op.result;
-    forget(&op, 1);
-    return result;
-}
-
-static int
-create(const char *id)
-{
-    return result_of(&ours, (cop_store_op){.kind = COP_STORE_CREATE, .id = id, .queue = "q"});
-}
-
-/* A lease of it for so long; its epoch, or 0. */
-static uint64_t
-acquire(struct session *session, const char *id, cop_owner owner, cop_time time)
-{
-    cop_store_op op = {.kind = COP_STORE_ACQUIRE, .id = id, .owner = owner, .time = time};
-    do_all(session, &op, 1);
-    uint64_t epoch = op.result == 0 ? op.first->epoch : 0;
-    forget(&op, 1);
-    return epoch;
-}
-
-static cop_store_op
-settle_op(const char *id, cop_owner owner, uint64_t epoch, const char *value)
-{
-    return (cop_store_op){
-        .kind = COP_STORE_SETTLE,
-        .id = id,
-        .owner = owner,
-        .epoch = epoch,
-        .state = COP_DURABLE_RESOLVED,
-        .value = COP_TEXT(value),
-        .key = {"key of the lease", epoch ? 15 + epoch % 2 : 0},
-    };
-}
-
-static int
-settle(struct session *session, const char *id, cop_owner owner, uint64_t epoch, const char *value)
-{
-    return result_of(session, settle_op(id, owner, epoch, value));
-}
-
-static int
-lease_op(struct session *session, cop_store_kind kind, cop_owner owner, uint64_t epoch,
-         cop_time time)
-{
-    return result_of(
-        session,
-        (cop_store_op){.kind = kind, .id = ID, .owner = owner, .epoch = epoch, .time = time});
-}
-
-/* How long the lease of ID lasts. */
-static cop_time
-lease_left(void)
-{
-    cop_store_op op = {.kind = COP_STORE_GET, .id = ID};
-    do_all(&ours, &op, 1);
-    cop_time left = op.first->lease_left;
-    forget(&op, 1);
-    return left;
-}
-
-static void
-expect_value(const char *expected)
-{
-    cop_store_op op = {.kind = COP_STORE_GET, .id = ID};
-    do_all(&ours, &op, 1);
-    ck_assert_int_eq(op.first->state, COP_DURABLE_RESOLVED);
-    ck_assert_uint_eq(op.first->value.size, strlen(expected));
-    ck_assert_mem_eq(op.first->value.data, expected, strlen(expected));
-    forget(&op, 1);
-}
 
 /* ---------------------------------------------------------------- leases */
 
@@ -396,40 +245,6 @@ TEST(a_lease_ends_at_the_deadline_at_the_latest)
     end();
 }
 
-/* PG20: a round of a thousand is one statement, and none is lost. */
-TEST(a_thousand_leases_are_renewed_by_one_statement)
-{
-    begin();
-    PGconn *other = look_in();
-    (void)number_with(other, "INSERT INTO cop_future (id, queue) SELECT 'o-' || n, 'q' "
-                             "FROM generate_series(1, 1000) n");
-    cop_store_op claim = {
-        .kind = COP_STORE_CLAIM, .queue = "q", .owner = us, .time = COP_SEC(60), .limit = 1000};
-    do_all(&ours, &claim, 1);
-    ck_assert_uint_eq(claim.count, 1000);
-    static cop_store_op renewals[1000];
-    size_t n = 0;
-    for (const cop_durable_record *found = claim.first; found; found = found->next) {
-        renewals[n++] = (cop_store_op){.kind = COP_STORE_RENEW,
-                                       .id = found->id,
-                                       .owner = us,
-                                       .epoch = found->epoch,
-                                       .time = COP_SEC(60)};
-    }
-    for (int round = 0; round < 10; round++) {
-        do_all(&ours, renewals, n);
-        ck_assert_uint_eq(ours.batch.asked, 0); /* nothing had to be looked at again */
-        for (size_t i = 0; i < n; i++) {
-            ck_assert_int_eq(renewals[i].result, 0);
-            ck_assert_int_gt(renewals[i].left, COP_SEC(30));
-        }
-    }
-    ck_assert_int_eq(number_with(other, "SELECT count(*) FROM cop_future WHERE epoch = 1"), 1000);
-    forget(&claim, 1);
-    PQfinish(other);
-    end();
-}
-
 /* ---------------------------------------------------------------- claims */
 
 static int
@@ -526,79 +341,6 @@ TEST(operations_of_one_id_are_done_in_their_order)
     ck_assert_int_eq(ops[6].result, -ENOENT);
     forget(ops, COUNT);
     expect_value("first");
-    end();
-}
-
-TEST(bytes_that_are_no_text_harm_nobody_else)
-{
-    begin();
-    cop_store_op ops[] = {
-        {.kind = COP_STORE_CREATE, .id = "a"},
-        {.kind = COP_STORE_CREATE, .id = "b\xff\xfe"},
-        {.kind = COP_STORE_CREATE, .id = "c"},
-    };
-    do_all(&ours, ops, 3);
-    ck_assert_int_eq(ops[0].result, 0);
-    ck_assert_int_eq(ops[1].result, -EINVAL);
-    ck_assert_int_eq(ops[2].result, 0);
-    forget(ops, 3);
-    ck_assert_int_eq(number_of("SELECT count(*) FROM cop_future"), 2);
-    end();
-}
-
-TEST(what_users_say_is_never_a_part_of_a_statement)
-{
-    begin();
-    static const char nasty[] = "x'); DROP TABLE cop_future; -- \\ \" $1 {a,b} \xc3\xa4";
-    cop_store_op ops[] = {
-        {.kind = COP_STORE_CREATE,
-         .id = nasty,
-         .queue = nasty,
-         .tags = "{a,b} NULL",
-         .param = COP_BYTES(nasty),
-         .key = COP_BYTES(nasty)},
-        {.kind = COP_STORE_CREATE, .id = "NULL"},
-    };
-    do_all(&ours, ops, 2);
-    ck_assert_int_eq(ops[0].result, 0);
-    ck_assert_int_eq(ops[1].result, 0);
-    forget(ops, 2);
-    cop_store_op reject = {.kind = COP_STORE_SETTLE,
-                           .id = nasty,
-                           .state = COP_DURABLE_REJECTED,
-                           .cause = COP_DURABLE_FAILED,
-                           .code = -EIO,
-                           .text = nasty,
-                           .key = COP_BYTES(nasty)};
-    ck_assert_int_eq(result_of(&ours, reject), 0);
-    cop_store_op get = {.kind = COP_STORE_GET, .id = nasty};
-    do_all(&ours, &get, 1);
-    ck_assert_str_eq(get.first->id, nasty);
-    ck_assert_str_eq(get.first->queue, nasty);
-    ck_assert_str_eq(get.first->text, nasty);
-    ck_assert_uint_eq(get.first->param.size, sizeof nasty);
-    ck_assert_mem_eq(get.first->param.data, nasty, sizeof nasty);
-    forget(&get, 1);
-    end();
-}
-
-TEST(a_batch_of_all_kinds_is_told_for_others)
-{
-    begin();
-    cop_store_op ops[] = {
-        {.kind = COP_STORE_CREATE, .id = "a", .queue = "q"},
-        {.kind = COP_STORE_CREATE, .id = "b"},
-        settle_op("a", (cop_owner){{0}}, 0, "x"),
-        {.kind = COP_STORE_LIST, .limit = 10},
-        {.kind = COP_STORE_PRUNE, .time = COP_SEC(1), .limit = 10},
-    };
-    do_all(&ours, ops, 5);
-    ck_assert_uint_eq(ops[3].count, 1);
-    ck_assert_str_eq(ops[3].first->id, "b");
-    ck_assert_uint_eq(ops[4].count, 0);
-    ck_assert_str_eq(ours.batch.settled.text, "1:a,");
-    ck_assert_str_eq(ours.batch.queues.text, "1:q,");
-    forget(ops, 5);
     end();
 }
 
@@ -757,16 +499,6 @@ TEST(a_claim_whose_answer_is_lost_gets_what_it_has_got)
     forget(&claim, 1);
     end();
     proxy_free(line);
-}
-
-TEST(a_table_that_has_gone_is_the_stores_affair_and_not_the_callers)
-{
-    begin();
-    (void)number_of("DROP TABLE cop_future");
-    cop_store_op op = {.kind = COP_STORE_GET, .id = ID};
-    ck_assert_int_eq(try_all(&ours, &op, 1), -EIO);
-    forget(&op, 1);
-    end();
 }
 
 static int
