@@ -111,6 +111,8 @@ run_until(struct postgres *postgres, cop_time until)
     bool was_sent = false;
     do {
         error = copi_postgres_connect(&postgres->link, until);
+        error =
+            error ? error : copi_postgres_prepare(&postgres->link, copi_postgres_get_one, until);
         error = error ? error : copi_postgres_batch_run(&postgres->batch, &postgres->link, until);
         was_sent |= error == -EREMOTEIO;
     } while (may_ask_again(error) && cop_now() < until);

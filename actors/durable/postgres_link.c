@@ -20,8 +20,10 @@
  *
  * The session:
  *
- *   enable_seqscan, plan_cache_mode, jit   a plan that was made while the table was small must not be kept, and
- *                                          none may read the whole table: postgres_statements.c has the indexes
+ *   enable_seqscan, jit                    no plan may read the whole table: postgres_statements.c has the indexes
+ *   plan_cache_mode                        a plan that was made while the table was small must not be kept. What
+ *                                          is sent as text is planned each time; the one statement that is
+ *                                          prepared has one plan, which is kept
  *   statement_timeout, lock_timeout        where a lost connection has left something behind, it ends by itself
  *   synchronous_commit                     what is answered is on disk, whatever the server's default is
  *   target_session_attrs                   of several hosts the one that takes writes
@@ -49,7 +51,7 @@ static const char *const session = "SET default_transaction_isolation = 'read co
                                    "SET client_min_messages = error;"
                                    "SET jit = off;"
                                    "SET enable_seqscan = off;"
-                                   "SET plan_cache_mode = force_custom_plan;"
+                                   "SET plan_cache_mode = auto;"
                                    "SET bytea_output = hex;"
                                    "SET IntervalStyle = postgres;";
 
@@ -110,6 +112,8 @@ copi_postgres_close(struct copi_postgres_link *link)
     link->half_read = NULL;
     link->connection = NULL;
     link->unanswered = 0;
+    link->prepared = NULL;
+    link->has_prepared = false;
 }
 
 /* ---------------------------------------------------------------- waiting */
@@ -192,12 +196,11 @@ shake_hands(struct copi_postgres_link *link, cop_time until)
     return 0;
 }
 
-/* Text of our own, without parameters: the simple protocol, outside the pipeline. */
+/* To the end of what was asked outside the pipeline. */
 static int
-run_all(struct copi_postgres_link *link, const char *statements, cop_time until)
+hear_all(struct copi_postgres_link *link, bool is_sent, cop_time until)
 {
-    int error = PQsendQuery(link->connection, statements) ? 0 : -EREMOTEIO;
-    int refused = 0;
+    int error = is_sent ? 0 : -EREMOTEIO, refused = 0;
     while (error == 0 && (error = wait_for_answer(link, until)) == 0) {
         PGresult *result = PQgetResult(link->connection);
         if (!result) {
@@ -210,6 +213,13 @@ run_all(struct copi_postgres_link *link, const char *statements, cop_time until)
         PQclear(result);
     }
     return error;
+}
+
+/* Text of our own, without parameters: the simple protocol. */
+static int
+run_all(struct copi_postgres_link *link, const char *statements, cop_time until)
+{
+    return hear_all(link, PQsendQuery(link->connection, statements), until);
 }
 
 static int
@@ -298,8 +308,12 @@ copi_postgres_ask(struct copi_postgres_link *link, const char *statement,
         formats[i] = BINARY;
     }
     link->unanswered++;
-    if (!PQsendQueryParams(link->connection, statement, count, types, data, sizes, formats, BINARY)
-        || !PQpipelineSync(link->connection)) {
+    bool is_sent =
+        statement == link->prepared
+            ? PQsendQueryPrepared(link->connection, link->name, count, data, sizes, formats, BINARY)
+            : PQsendQueryParams(link->connection, statement, count, types, data, sizes, formats,
+                                BINARY);
+    if (!is_sent || !PQpipelineSync(link->connection)) {
         return lose(link, -EREMOTEIO, "ask");
     }
     return 0;
@@ -341,6 +355,14 @@ read_answer(struct copi_postgres_link *link, cop_time until)
     return error ? error : pass_end(link, until);
 }
 
+/* Another session answers than the one in which it was prepared: that of a pooler; or the table has been changed. */
+static bool
+is_forgotten(const struct copi_postgres_link *link, const char *state)
+{
+    return link->has_prepared && state
+           && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
+}
+
 /* What the answer is, now that it is there as a whole; it is the caller's. */
 static int
 judge(struct copi_postgres_link *link, PGresult **out)
@@ -353,8 +375,13 @@ judge(struct copi_postgres_link *link, PGresult **out)
         *out = answer;
         return 0;
     }
-    int error = fail(link, meaning_of(PQresultErrorField(answer, PG_DIAG_SQLSTATE)), "refused",
-                     PQresultErrorMessage(answer));
+    const char *state = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
+    int meaning = meaning_of(state);
+    if (is_forgotten(link, state)) {
+        link->prepared = NULL;
+        meaning = -EAGAIN;
+    }
+    int error = fail(link, meaning, "refused", PQresultErrorMessage(answer));
     PQclear(answer);
     return error;
 }
@@ -376,16 +403,55 @@ copi_postgres_answer(struct copi_postgres_link *link, PGresult **out, cop_time u
     return error;
 }
 
-int
-copi_postgres_run(struct copi_postgres_link *link, const char *statements, cop_time until)
+/* ---------------------------------------------------------------- outside the pipeline */
+
+static void
+leave_pipeline(struct copi_postgres_link *link)
 {
     PQexitPipelineMode(link->connection);
     link->unanswered++;
-    int error = run_all(link, statements, until);
+}
+
+static int
+enter_pipeline(struct copi_postgres_link *link, int error)
+{
     if (error == -EREMOTEIO || error == -ETIMEDOUT || error == -ECANCELED) {
         return lose(link, error == -ECANCELED ? error : -EREMOTEIO, "run");
     }
     link->unanswered--;
     PQenterPipelineMode(link->connection);
     return error;
+}
+
+int
+copi_postgres_run(struct copi_postgres_link *link, const char *statements, cop_time until)
+{
+    leave_pipeline(link);
+    return enter_pipeline(link, run_all(link, statements, until));
+}
+
+/* By its text: behind a pooler a session may have been another program's, with another version of the statement. */
+static void
+name_it(struct copi_postgres_link *link, const char *statement)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *at = statement; *at; at++) {
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    }
+    (void)snprintf(link->name, sizeof link->name, "cop_%08x", (unsigned)hash);
+}
+
+int
+copi_postgres_prepare(struct copi_postgres_link *link, const char *statement, cop_time until)
+{
+    if (link->has_prepared) {
+        return 0;
+    }
+    name_it(link, statement);
+    leave_pipeline(link);
+    link->has_prepared = true;
+    bool is_sent = PQsendPrepare(link->connection, link->name, statement, 0, NULL);
+    int error = enter_pipeline(link, hear_all(link, is_sent, until));
+    link->prepared = error ? NULL : statement;
+    return link->connection ? 0 : error;
 }

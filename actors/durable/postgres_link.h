@@ -14,6 +14,9 @@ struct copi_postgres_link {
     PGconn *connection;    /* NULL: none */
     PGresult *half_read;   /* of an answer whose end has not come */
     unsigned unanswered;   /* statements */
+    const char *prepared;  /* the statement that the session knows by a name; NULL: none */
+    char name[16];         /* that */
+    bool has_prepared;     /* it was tried once in this session */
     unsigned failures;     /* attempts to connect, since one succeeded */
     cop_time next_attempt; /* not before */
     cop_reason why;        /* of the last failure */
@@ -32,6 +35,11 @@ int copi_postgres_connect(struct copi_postgres_link *link, cop_time until);
 /* Give the connection up, with whatever is under way in it. Waits for nobody. */
 void copi_postgres_close(struct copi_postgres_link *link);
 
+/* Have the statement read and planned once for this session, unless that has been tried; whoever asks it
+ * asks as before. 0, also when the server would not have it; -EREMOTEIO, -ECANCELED: the connection is closed. Only
+ * while nothing is unanswered. Exit point: yes. */
+int copi_postgres_prepare(struct copi_postgres_link *link, const char *statement, cop_time until);
+
 /* Ask one statement, with parameters in libpq's binary format; it is a transaction of its own. Several may be
  * asked before the first is answered. 0, or -ENOMEM, -EREMOTEIO: the connection is closed. */
 int copi_postgres_ask(struct copi_postgres_link *link, const char *statement,
@@ -43,7 +51,8 @@ int copi_postgres_ask(struct copi_postgres_link *link, const char *statement,
  *
  * -EREMOTEIO   no answer, or not in time: it may have been done. The connection is closed
  * -ECANCELED   the same, because the caller was cancelled
- * -EAGAIN      nothing was done, and the same may succeed: a deadlock, a lock that did not come in time
+ * -EAGAIN      nothing was done, and the same may succeed: a deadlock, a lock that did not come in time, a session
+ *              that has forgotten what was prepared
  * -ENOSPC, -EINVAL, -EACCES, -EIO, -ENOMEM   nothing was done
  *
  * Exit point: yes. */

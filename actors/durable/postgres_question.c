@@ -172,6 +172,14 @@ ask_for_all(struct copi_postgres_value values[], struct copi_postgres_link *link
 }
 
 static int
+ask_for_one(struct copi_postgres_value values[], struct copi_postgres_link *link,
+            const cop_store_op *op)
+{
+    copi_postgres_bytes(&values[0], COPI_POSTGRES_TEXT, COP_TEXT(op->id));
+    return copi_postgres_ask(link, copi_postgres_get_one, values, 1);
+}
+
+static int
 ask_for_work(struct copi_postgres_value values[], struct copi_postgres_link *link,
              const struct copi_postgres_item *item)
 {
@@ -223,6 +231,9 @@ ask(struct copi_postgres_value values[], struct copi_postgres_link *link,
 {
     const struct copi_postgres_item *first = question->members[0];
     switch (question->kind) {
+    case COP_STORE_GET:
+        return question->count == 1 ? ask_for_one(values, link, first->op)
+                                    : ask_for_all(values, link, question);
     case COP_STORE_CLAIM:
     case COP_STORE_INHERIT:
         return ask_for_work(values, link, first);

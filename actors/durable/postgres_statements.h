@@ -39,6 +39,7 @@ enum {
 /* Of each kind of operation; arrays come first, then single values. */
 extern const char copi_postgres_create[]; /* ids, queues, tags, params, times, keys, max_attempts */
 extern const char copi_postgres_get[];    /* ids */
+extern const char copi_postgres_get_one[]; /* id: the same for one, and the one that is prepared */
 extern const char
     copi_postgres_settle[]; /* ids, epochs, owners, states, causes, codes, messages, values, keys */
 extern const char copi_postgres_acquire[]; /* ids, owners, times */

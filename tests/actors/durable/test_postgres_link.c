@@ -97,7 +97,7 @@ TEST(a_session_is_as_the_statements_need_it)
     static const char *const settings[] = {
         "SELECT (current_setting('enable_seqscan') = 'off')::int::bigint",
         "SELECT (current_setting('jit') = 'off')::int::bigint",
-        "SELECT (current_setting('plan_cache_mode') = 'force_custom_plan')::int::bigint",
+        "SELECT (current_setting('plan_cache_mode') = 'auto')::int::bigint",
         "SELECT (current_setting('synchronous_commit') = 'on')::int::bigint",
         "SELECT (current_setting('transaction_isolation') = 'read committed')::int::bigint",
         "SELECT (current_setting('statement_timeout') <> '0')::int::bigint",
@@ -291,6 +291,98 @@ TEST(more_than_the_socket_takes_is_sent_while_answers_are_read)
     }
     copi_postgres_close(&link);
 }
+
+/* ---------------------------------------------------------------- what is prepared */
+
+static const char seven[] = "SELECT 7::bigint";
+
+static void
+prepare_seven(void)
+{
+    ck_assert_int_eq(copi_postgres_connect(&link, soon()), 0);
+    ck_assert_int_eq(copi_postgres_prepare(&link, seven, soon()), 0);
+    ck_assert_ptr_eq(link.prepared, seven);
+}
+
+static void
+expect_seven(void)
+{
+    int64_t number = 0;
+    ck_assert_int_eq(ask(seven), 0);
+    ck_assert_int_eq(answer(&number), 0);
+    ck_assert_int_eq(number, 7);
+}
+
+TEST(a_statement_is_prepared_once_for_each_connection)
+{
+    to_server();
+    for (int i = 0; i < 2; i++) {
+        prepare_seven();
+        ck_assert_int_eq(copi_postgres_prepare(&link, seven, soon()), 0);
+        expect_seven();
+        int64_t prepared = 0;
+        ck_assert_int_eq(ask("SELECT count(*) FROM pg_prepared_statements"), 0);
+        ck_assert_int_eq(answer(&prepared), 0);
+        ck_assert_int_eq(prepared, 1);
+        copi_postgres_close(&link);
+        ck_assert_ptr_null(link.prepared);
+    }
+}
+
+TEST(what_the_server_will_not_prepare_is_asked_all_the_same)
+{
+    to_server();
+    ck_assert_int_eq(copi_postgres_connect(&link, soon()), 0);
+    ck_assert_int_eq(copi_postgres_prepare(&link, "SELECT nonsense", soon()), 0);
+    ck_assert_ptr_null(link.prepared);
+    ck_assert_int_eq(copi_postgres_prepare(&link, seven, soon()), 0); /* that was the attempt */
+    ck_assert_ptr_null(link.prepared);
+    expect_seven();
+    copi_postgres_close(&link);
+}
+
+/* As a pooler does it, behind which the next transaction has another session. */
+TEST(a_session_that_has_forgotten_is_asked_again_in_words)
+{
+    to_server();
+    prepare_seven();
+    ck_assert_int_eq(copi_postgres_run(&link, "DEALLOCATE ALL", soon()), 0);
+    ck_assert_int_eq(ask(seven), 0);
+    ck_assert_int_eq(ask(seven), 0);
+    ck_assert_int_eq(answer(NULL), -EAGAIN);
+    ck_assert_int_eq(answer(NULL), -EAGAIN); /* it was asked before that was known */
+    expect_seven();
+    ck_assert_int_eq(copi_postgres_prepare(&link, seven, soon()), 0); /* once is enough */
+    ck_assert_ptr_null(link.prepared);
+    copi_postgres_close(&link);
+}
+
+TEST(a_name_that_the_session_has_already_is_left_alone)
+{
+    to_server();
+    prepare_seven();
+    char name[sizeof link.name], statement[64];
+    memcpy(name, link.name, sizeof name);
+    copi_postgres_close(&link);
+    (void)snprintf(statement, sizeof statement, "PREPARE %s AS SELECT 8::bigint", name);
+    ck_assert_int_eq(copi_postgres_connect(&link, soon()), 0);
+    ck_assert_int_eq(copi_postgres_run(&link, statement, soon()), 0);
+    ck_assert_int_eq(copi_postgres_prepare(&link, seven, soon()), 0);
+    expect_seven();
+    copi_postgres_close(&link);
+}
+
+TEST(a_connection_that_is_lost_while_it_prepares_is_lost)
+{
+    struct proxy *line = through_a_line();
+    ck_assert_int_eq(copi_postgres_connect(&link, soon()), 0);
+    proxy_swallow(line, PROXY_ANSWERS, true);
+    ck_assert_int_eq(copi_postgres_prepare(&link, seven, cop_now() + COP_MS(50)), -EREMOTEIO);
+    ck_assert_ptr_null(link.connection);
+    proxy_free(line);
+}
+
+/* ---------------------------------------------------------------- a process that ends */
 
 static void
 close_link(void *it)

@@ -76,4 +76,35 @@ TEST(a_thousand_leases_are_renewed_by_one_statement)
     end();
 }
 
+static void
+get_and_expect(const char *value)
+{
+    ck_assert_int_eq(copi_postgres_prepare(&ours.link, copi_postgres_get_one, cop_now() + SOON), 0);
+    cop_store_op op = {.kind = COP_STORE_GET, .id = ID};
+    do_all(&ours, &op, 1);
+    ck_assert_int_eq(op.result, 0);
+    ck_assert_mem_eq(op.first->value.data, value, strlen(value));
+    forget(&op, 1);
+}
+
+/* A session that has forgotten it, a table that is another's: each costs a round, and nobody notices. */
+TEST(one_promise_is_read_by_a_prepared_statement_for_as_long_as_there_is_one)
+{
+    begin();
+    ck_assert_int_eq(create(ID), 0);
+    ck_assert_int_eq(settle(&ours, ID, (cop_owner){{0}}, 0, "value"), 0);
+    get_and_expect("value");
+    ck_assert_ptr_eq(ours.link.prepared, copi_postgres_get_one);
+    ck_assert_int_eq(copi_postgres_run(&ours.link, "DEALLOCATE ALL", cop_now() + SOON), 0);
+    get_and_expect("value");
+    ck_assert_ptr_null(ours.link.prepared);
+    copi_postgres_close(&ours.link);
+    ck_assert_int_eq(copi_postgres_connect(&ours.link, cop_now() + SOON), 0);
+    get_and_expect("value");
+    (void)number_of("ALTER TABLE cop_future ALTER COLUMN attempts TYPE bigint");
+    get_and_expect("value");
+    ck_assert_ptr_null(ours.link.prepared);
+    end();
+}
+
 SUITE_AROUND("PostgreSQL's questions", start_server, end_server)

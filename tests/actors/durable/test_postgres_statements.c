@@ -64,6 +64,7 @@ static const struct {
 } plans[] = {
     {copi_postgres_create, {"{a}", "{q}", "{\"\"}", "{x}", "{1000}", "{k}", "{0}"}, 7, "Insert"},
     {copi_postgres_get, {"{a,b}"}, 1, "cop_future_pkey"},
+    {copi_postgres_get_one, {"a"}, 1, "cop_future_pkey"},
     {copi_postgres_settle,
      {"{a}", "{1}", "{11111111-1111-1111-1111-111111111111}", "{1}", "{0}", "{0}", "{\"\"}", "{v}",
       "{k}"},
@@ -120,6 +121,21 @@ plan_of(const char *statement, const char *const values[], int count)
     PQclear(rows);
     free(explain);
     return text;
+}
+
+/* The one plan that is kept: whatever was in the table when it was made. */
+TEST_TIMES(CONTENTS, what_is_prepared_has_one_plan_for_good)
+{
+    make_table(contents[_i]);
+    ck_assert_int_eq(copi_postgres_prepare(&link, copi_postgres_get_one, cop_now() + SOON), 0);
+    char execute[64];
+    (void)snprintf(execute, sizeof execute, "EXECUTE %s ('a')", link.name);
+    for (int i = 0; i < 10; i++) { /* from the sixth on it is kept */
+        const char *plan = plan_of(execute, NULL, 0);
+        ck_assert_msg(strstr(plan, "cop_future_pkey") != NULL, "%s", plan);
+        ck_assert_msg((strstr(plan, "$1") != NULL) == (i >= 5), "%d: %s", i, plan);
+    }
+    leave_table();
 }
 
 TEST_TIMES(CONTENTS, each_statement_goes_by_its_index)
