@@ -4,39 +4,22 @@
  * Room: actors/durable/. The store's process.
  * Touch freely: nothing for speed. Ask first: everything else; the other backends are tested against this one.
  *
- * Promises lie in one array in the order of their ids. A version of a promise is never changed: a change
- * puts another in its place, and the old one is kept until the batch is over. So a batch for which there was no
- * memory half-way is undone by putting the old versions back, in reverse; that needs no memory.
+ * What a batch has changed is undone when there is no memory half-way: memory_versions.c.
  *
  * The clock is the system's, but never goes back.
  */
 #include "actors/durable/memory.h"
 
+#include "actors/durable/memory_versions.h"
 #include "actors/durable/record.h"
-#include "runtime/alloc.h"
 #include "runtime/thread.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-/* A version. */
-struct promise {
-    cop_durable_record *record;
-    int64_t lease_until_ms, ready_ms;
-};
-
-/* What a batch has put in whose place; NULL: nothing was there, or is. */
-struct change {
-    struct promise *old, *new;
-};
 
 struct memory {
     const cop_store_opts *opts;
     int64_t now_ms;
-    struct promise **all;
-    size_t count, capacity;
-    struct change *changes;
-    size_t change_count, change_capacity;
+    struct copi_versions versions;
 };
 
 /* ---------------------------------------------------------------- time */
@@ -50,33 +33,33 @@ read_clock(struct memory *memory)
 }
 
 static bool
-is_pending(const struct promise *promise)
+is_pending(const struct copi_promise *promise)
 {
     return promise->record->state == COP_DURABLE_PENDING;
 }
 
 static bool
-is_overdue(const struct memory *memory, const struct promise *promise)
+is_overdue(const struct memory *memory, const struct copi_promise *promise)
 {
     int64_t deadline = promise->record->deadline_ms;
     return is_pending(promise) && deadline != 0 && deadline <= memory->now_ms;
 }
 
 static bool
-has_owner(const struct promise *promise)
+has_owner(const struct copi_promise *promise)
 {
     const cop_owner nobody = {0};
     return memcmp(&promise->record->owner, &nobody, sizeof nobody) != 0;
 }
 
 static bool
-is_held(const struct memory *memory, const struct promise *promise)
+is_held(const struct memory *memory, const struct copi_promise *promise)
 {
     return has_owner(promise) && promise->lease_until_ms > memory->now_ms;
 }
 
 static bool
-is_used_up(const struct promise *promise)
+is_used_up(const struct copi_promise *promise)
 {
     const cop_durable_record *record = promise->record;
     return record->max_attempts > 0 && record->attempts >= record->max_attempts;
@@ -84,7 +67,7 @@ is_used_up(const struct promise *promise)
 
 /* As others see it. */
 static cop_durable_record
-view(const struct memory *memory, const struct promise *promise)
+view(const struct memory *memory, const struct copi_promise *promise)
 {
     cop_durable_record record = *promise->record;
     record.is_overdue = is_overdue(memory, promise);
@@ -93,158 +76,19 @@ view(const struct memory *memory, const struct promise *promise)
     return record;
 }
 
-/* ---------------------------------------------------------------- versions */
-
-static void
-free_version(struct promise *version)
-{
-    if (version) {
-        free(version->record);
-        free(version);
-    }
-}
-
-static struct promise *
-new_version(const cop_durable_record *record, int64_t lease_until_ms, int64_t ready_ms)
-{
-    struct promise *version = copi_alloc(sizeof *version);
-    cop_durable_record *copy = version ? copi_record_copy(record) : NULL;
-    if (!copy) {
-        free(version);
-        return NULL;
-    }
-    *version = (struct promise){copy, lease_until_ms, ready_ms};
-    return version;
-}
-
-/* ---------------------------------------------------------------- the array */
-
-/* Where the first id is that is not before this one. */
-static size_t
-position(const struct memory *memory, const char *id)
-{
-    size_t first = 0, end = memory->count;
-    while (first < end) {
-        size_t middle = first + (end - first) / 2;
-        if (strcmp(memory->all[middle]->record->id, id) < 0) {
-            first = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    return first;
-}
-
-static struct promise *
-find(const struct memory *memory, const char *id)
-{
-    size_t at = position(memory, id);
-    bool is_there = at < memory->count && strcmp(memory->all[at]->record->id, id) == 0;
-    return is_there ? memory->all[at] : NULL;
-}
-
-/* There is room. */
-static void
-insert(struct memory *memory, struct promise *promise)
-{
-    size_t at = position(memory, promise->record->id);
-    memmove(&memory->all[at + 1], &memory->all[at], (memory->count - at) * sizeof *memory->all);
-    memory->all[at] = promise;
-    memory->count++;
-}
-
-static void
-erase(struct memory *memory, const struct promise *promise)
-{
-    size_t at = position(memory, promise->record->id);
-    memory->count--;
-    memmove(&memory->all[at], &memory->all[at + 1], (memory->count - at) * sizeof *memory->all);
-}
-
-static void
-exchange(struct memory *memory, struct promise *old, struct promise *new)
-{
-    if (!new) {
-        erase(memory, old);
-    } else if (!old) {
-        insert(memory, new);
-    } else {
-        memory->all[position(memory, new->record->id)] = new;
-    }
-}
-
-static bool
-reserve(void **array, size_t *capacity, size_t count, size_t each)
-{
-    if (count < *capacity) {
-        return true;
-    }
-    size_t more = *capacity ? 2 * *capacity : 64;
-    void *grown = copi_realloc(*array, more * each);
-    if (grown) {
-        *array = grown;
-        *capacity = more;
-    }
-    return grown != NULL;
-}
-
-static bool
-make_room(struct memory *memory)
-{
-    void *all = memory->all, *changes = memory->changes;
-    bool has_room =
-        reserve(&all, &memory->capacity, memory->count, sizeof *memory->all)
-        && reserve(&changes, &memory->change_capacity, memory->change_count, sizeof(struct change));
-    memory->all = all;
-    memory->changes = changes;
-    return has_room;
-}
-
-/* Put the new version, which is taken, in place of the old one. */
-static int
-change(struct memory *memory, struct promise *old, struct promise *new)
-{
-    if ((!old && !new) || !make_room(memory)) {
-        free_version(new);
-        return -ENOMEM;
-    }
-    memory->changes[memory->change_count++] = (struct change){old, new};
-    exchange(memory, old, new);
-    return 0;
-}
-
-/* The same with a record of it. */
-static int
-change_to(struct memory *memory, struct promise *old, const cop_durable_record *record,
-          int64_t lease_until_ms)
-{
-    struct promise *new = new_version(record, lease_until_ms, old->ready_ms);
-    return new ? change(memory, old, new) : -ENOMEM;
-}
-
-static void
-commit(struct memory *memory)
-{
-    for (size_t i = 0; i < memory->change_count; i++) {
-        free_version(memory->changes[i].old);
-    }
-    memory->change_count = 0;
-}
-
-static void
-roll_back(struct memory *memory)
-{
-    while (memory->change_count > 0) {
-        struct change last = memory->changes[--memory->change_count];
-        exchange(memory, last.new, last.old);
-        free_version(last.new);
-    }
-}
-
 /* ---------------------------------------------------------------- creating, settling */
 
+/* Another version, with this record. */
 static int
-judge(struct memory *memory, cop_store_op *op, const struct promise *promise)
+change_to(struct memory *memory, struct copi_promise *old, const cop_durable_record *record,
+          int64_t lease_until_ms)
+{
+    struct copi_promise *new = copi_version_new(record, lease_until_ms, old->ready_ms);
+    return new ? copi_versions_change(&memory->versions, old, new) : -ENOMEM;
+}
+
+static int
+judge(struct memory *memory, cop_store_op *op, const struct copi_promise *promise)
 {
     const cop_durable_record record = promise ? view(memory, promise) : (cop_durable_record){0};
     return cop_store_judge(op, promise ? &record : NULL);
@@ -261,7 +105,7 @@ settle_by_deadline(cop_durable_record *record)
 static int
 create(struct memory *memory, cop_store_op *op)
 {
-    const struct promise *promise = find(memory, op->id);
+    const struct copi_promise *promise = copi_versions_find(&memory->versions, op->id);
     if (promise) {
         return judge(memory, op, promise);
     }
@@ -278,8 +122,8 @@ create(struct memory *memory, cop_store_op *op)
     if (op->time < 0) {
         settle_by_deadline(&record);
     }
-    struct promise *new = new_version(&record, 0, memory->now_ms);
-    return new ? change(memory, NULL, new) : -ENOMEM;
+    struct copi_promise *new = copi_version_new(&record, 0, memory->now_ms);
+    return new ? copi_versions_change(&memory->versions, NULL, new) : -ENOMEM;
 }
 
 static bool
@@ -311,7 +155,7 @@ settle_as_asked(const struct memory *memory, cop_durable_record *record, const c
 static int
 settle(struct memory *memory, cop_store_op *op)
 {
-    struct promise *promise = find(memory, op->id);
+    struct copi_promise *promise = copi_versions_find(&memory->versions, op->id);
     bool is_late = promise && is_overdue(memory, promise);
     bool is_fenced = promise && is_under_lease(op) && !has_lease(op, promise->record);
     if (!promise || !is_pending(promise) || (is_fenced && !is_late)) {
@@ -324,7 +168,7 @@ settle(struct memory *memory, cop_store_op *op)
         settle_as_asked(memory, &record, op);
     }
     int r = change_to(memory, promise, &record, 0);
-    return r || !is_late ? r : judge(memory, op, find(memory, op->id));
+    return r || !is_late ? r : judge(memory, op, copi_versions_find(&memory->versions, op->id));
 }
 
 /* ---------------------------------------------------------------- finding */
@@ -343,7 +187,7 @@ has_tag(const char *tags, const char *tag)
 }
 
 static bool
-is_listed(const struct memory *memory, const cop_store_op *op, const struct promise *promise)
+is_listed(const struct memory *memory, const cop_store_op *op, const struct copi_promise *promise)
 {
     return is_pending(promise) && !is_overdue(memory, promise)
            && (!op->id || strcmp(promise->record->id, op->id) > 0)
@@ -352,7 +196,7 @@ is_listed(const struct memory *memory, const cop_store_op *op, const struct prom
 }
 
 static int
-found(struct memory *memory, cop_store_op *op, const struct promise *promise)
+found(struct memory *memory, cop_store_op *op, const struct copi_promise *promise)
 {
     const cop_durable_record record = view(memory, promise);
     return cop_store_found(op, &record);
@@ -361,9 +205,10 @@ found(struct memory *memory, cop_store_op *op, const struct promise *promise)
 static int
 list(struct memory *memory, cop_store_op *op)
 {
-    size_t i = op->id ? position(memory, op->id) : 0;
-    for (; i < memory->count && op->count < op->limit; i++) {
-        if (is_listed(memory, op, memory->all[i]) && found(memory, op, memory->all[i]) != 0) {
+    size_t i = op->id ? copi_versions_position(&memory->versions, op->id) : 0;
+    for (; i < memory->versions.count && op->count < op->limit; i++) {
+        if (is_listed(memory, op, memory->versions.all[i])
+            && found(memory, op, memory->versions.all[i]) != 0) {
             return -ENOMEM;
         }
     }
@@ -380,7 +225,7 @@ lease_until(const struct memory *memory, const cop_store_op *op, const cop_durab
 }
 
 static int
-lease(struct memory *memory, cop_store_op *op, struct promise *promise)
+lease(struct memory *memory, cop_store_op *op, struct copi_promise *promise)
 {
     cop_durable_record record = *promise->record;
     record.owner = op->owner;
@@ -388,13 +233,13 @@ lease(struct memory *memory, cop_store_op *op, struct promise *promise)
     record.attempts++;
     int64_t until = lease_until(memory, op, &record);
     int r = change_to(memory, promise, &record, until);
-    return r ? r : found(memory, op, find(memory, record.id));
+    return r ? r : found(memory, op, copi_versions_find(&memory->versions, record.id));
 }
 
 static int
 acquire(struct memory *memory, cop_store_op *op)
 {
-    struct promise *promise = find(memory, op->id);
+    struct copi_promise *promise = copi_versions_find(&memory->versions, op->id);
     bool is_free = promise && is_pending(promise) && !is_overdue(memory, promise)
                    && !is_held(memory, promise) && !is_used_up(promise);
     if (!is_free) {
@@ -406,7 +251,7 @@ acquire(struct memory *memory, cop_store_op *op)
 }
 
 static bool
-is_claimed(const struct memory *memory, const cop_store_op *op, const struct promise *promise)
+is_claimed(const struct memory *memory, const cop_store_op *op, const struct copi_promise *promise)
 {
     bool wants_lost = op->kind == COP_STORE_INHERIT;
     return is_pending(promise) && !is_overdue(memory, promise)
@@ -416,14 +261,14 @@ is_claimed(const struct memory *memory, const cop_store_op *op, const struct pro
 }
 
 /* What became ready first; of the same time, in the order of ids. */
-static struct promise *
+static struct copi_promise *
 first_to_claim(const struct memory *memory, const cop_store_op *op)
 {
-    struct promise *first = NULL;
-    for (size_t i = 0; i < memory->count; i++) {
-        if (is_claimed(memory, op, memory->all[i])
-            && (!first || memory->all[i]->ready_ms < first->ready_ms)) {
-            first = memory->all[i];
+    struct copi_promise *first = NULL;
+    for (size_t i = 0; i < memory->versions.count; i++) {
+        if (is_claimed(memory, op, memory->versions.all[i])
+            && (!first || memory->versions.all[i]->ready_ms < first->ready_ms)) {
+            first = memory->versions.all[i];
         }
     }
     return first;
@@ -433,7 +278,7 @@ static int
 claim(struct memory *memory, cop_store_op *op)
 {
     int r = 0;
-    for (struct promise *next;
+    for (struct copi_promise *next;
          r == 0 && op->count < op->limit && (next = first_to_claim(memory, op));) {
         r = lease(memory, op, next);
     }
@@ -443,7 +288,7 @@ claim(struct memory *memory, cop_store_op *op)
 static int
 renew(struct memory *memory, cop_store_op *op)
 {
-    struct promise *promise = find(memory, op->id);
+    struct copi_promise *promise = copi_versions_find(&memory->versions, op->id);
     if (!promise || !is_pending(promise) || is_overdue(memory, promise) || !is_held(memory, promise)
         || !has_lease(op, promise->record)) {
         return judge(memory, op, promise);
@@ -456,7 +301,7 @@ renew(struct memory *memory, cop_store_op *op)
 static int
 release(struct memory *memory, cop_store_op *op)
 {
-    struct promise *promise = find(memory, op->id);
+    struct copi_promise *promise = copi_versions_find(&memory->versions, op->id);
     if (!promise || !is_pending(promise) || is_overdue(memory, promise) || !has_owner(promise)
         || !has_lease(op, promise->record)) {
         return judge(memory, op, promise);
@@ -464,21 +309,21 @@ release(struct memory *memory, cop_store_op *op)
     cop_durable_record record = *promise->record;
     record.owner = (cop_owner){0};
     record.attempts--;
-    struct promise *new = new_version(&record, 0, memory->now_ms);
-    return new ? change(memory, promise, new) : -ENOMEM;
+    struct copi_promise *new = copi_version_new(&record, 0, memory->now_ms);
+    return new ? copi_versions_change(&memory->versions, promise, new) : -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- in the background */
 
 static bool
-is_abandoned(const struct memory *memory, const struct promise *promise)
+is_abandoned(const struct memory *memory, const struct copi_promise *promise)
 {
     return is_pending(promise) && has_owner(promise) && !is_held(memory, promise)
            && is_used_up(promise);
 }
 
 static int
-expire_one(struct memory *memory, cop_store_op *op, struct promise *promise)
+expire_one(struct memory *memory, cop_store_op *op, struct copi_promise *promise)
 {
     cop_durable_record record = *promise->record;
     if (is_overdue(memory, promise)) {
@@ -492,12 +337,12 @@ expire_one(struct memory *memory, cop_store_op *op, struct promise *promise)
                         });
     }
     int r = change_to(memory, promise, &record, 0);
-    return r ? r : found(memory, op, find(memory, record.id));
+    return r ? r : found(memory, op, copi_versions_find(&memory->versions, record.id));
 }
 
 /* Until it is to be looked at again. */
 static void
-note_next(const struct memory *memory, cop_store_op *op, const struct promise *promise)
+note_next(const struct memory *memory, cop_store_op *op, const struct copi_promise *promise)
 {
     int64_t next = INT64_MAX, deadline = promise->record->deadline_ms;
     if (is_pending(promise) && deadline != 0) {
@@ -516,13 +361,13 @@ static int
 expire(struct memory *memory, cop_store_op *op)
 {
     op->left = COP_FOREVER;
-    for (size_t i = 0; i < memory->count; i++) {
-        struct promise *promise = memory->all[i];
+    for (size_t i = 0; i < memory->versions.count; i++) {
+        struct copi_promise *promise = memory->versions.all[i];
         bool is_due = is_overdue(memory, promise) || is_abandoned(memory, promise);
         if (is_due && op->count < op->limit && expire_one(memory, op, promise) != 0) {
             return -ENOMEM;
         }
-        note_next(memory, op, memory->all[i]);
+        note_next(memory, op, memory->versions.all[i]);
     }
     return 0;
 }
@@ -531,11 +376,11 @@ static int
 prune(struct memory *memory, cop_store_op *op)
 {
     int64_t before = memory->now_ms - cop_store_ms(op->time);
-    for (size_t i = 0; i < memory->count && op->count < op->limit;) {
-        struct promise *promise = memory->all[i];
+    for (size_t i = 0; i < memory->versions.count && op->count < op->limit;) {
+        struct copi_promise *promise = memory->versions.all[i];
         if (is_pending(promise) || promise->record->settled_ms >= before) {
             i++;
-        } else if (change(memory, promise, NULL) != 0) {
+        } else if (copi_versions_change(&memory->versions, promise, NULL) != 0) {
             return -ENOMEM;
         } else {
             op->count++;
@@ -553,7 +398,7 @@ run_one(struct memory *memory, cop_store_op *op)
     case COP_STORE_CREATE:
         return create(memory, op);
     case COP_STORE_GET:
-        return judge(memory, op, find(memory, op->id));
+        return judge(memory, op, copi_versions_find(&memory->versions, op->id));
     case COP_STORE_SETTLE:
         return settle(memory, op);
     case COP_STORE_LIST:
@@ -586,9 +431,9 @@ run(void *state, cop_store_op *const ops[], size_t count, cop_reason *why)
         r = run_one(memory, ops[i]);
     }
     if (r) {
-        roll_back(memory);
+        copi_versions_roll_back(&memory->versions);
     } else {
-        commit(memory);
+        copi_versions_commit(&memory->versions);
     }
     return r;
 }
@@ -606,11 +451,7 @@ static void
 close_memory(void *state)
 {
     struct memory *memory = state;
-    for (size_t i = 0; i < memory->count; i++) {
-        free_version(memory->all[i]);
-    }
-    free(memory->all);
-    free(memory->changes);
+    copi_versions_free(&memory->versions);
 }
 
 const cop_store_backend copi_memory_backend = {
