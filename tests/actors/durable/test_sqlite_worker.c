@@ -1,7 +1,7 @@
 /*
  * tests/actors/durable/test_sqlite_worker.c - workers over SQLite: they know nothing of what is below them.
  *
- * Room: tests/. What workers do is in test_worker.c.
+ * Room: tests/. What workers do is in test_worker_take.c and test_worker_held.c.
  */
 #include "tests/actors/durable/stored.h"
 
