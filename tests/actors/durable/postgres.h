@@ -6,6 +6,7 @@
 #ifndef COPI_TESTS_POSTGRES_H
 #define COPI_TESTS_POSTGRES_H
 
+#include "tests/support/proxy.h"
 #include "tests/support/server.h"
 #include "tests/support/support.h"
 
@@ -26,6 +27,15 @@ static inline void
 end_server(void)
 {
     server_end(&server);
+}
+
+/* A line to the server, and how to connect through it. */
+static inline struct proxy *
+line_to_server(char where[256])
+{
+    struct proxy *line = proxy_new(server.port);
+    (void)snprintf(where, 256, "%s host=127.0.0.1 port=%u", server.url, proxy_port(line));
+    return line;
 }
 
 /* Somebody else's connection, who may wait as he likes. */

@@ -61,6 +61,21 @@ stop_client(cop_pid tree)
     ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
 }
 
+/* ---------------------------------------------------------------- what is computed */
+
+__attribute__((unused)) static const cop_bytes nothing;
+__attribute__((unused)) static atomic_int computed;
+
+__attribute__((unused)) static int
+answer(cop_bytes arg, void *result)
+{
+    static const char text[] = "forty-two";
+    (void)arg;
+    computed++;
+    *(cop_bytes *)result = COP_TEXT(text);
+    return 0;
+}
+
 /* ---------------------------------------------------------------- a stranger */
 
 static redisContext *stranger;

@@ -5,7 +5,6 @@
  * numbers (PG…) are those of the conformance cases.
  */
 #include "tests/actors/durable/postgres_session.h"
-#include "tests/support/proxy.h"
 
 #include <coppice/group.h>
 
@@ -432,9 +431,7 @@ static char through[256];
 static struct proxy *
 through_a_line(void)
 {
-    struct proxy *line = proxy_new(server.port);
-    (void)snprintf(through, sizeof through, "%s host=127.0.0.1 port=%u", server.url,
-                   proxy_port(line));
+    struct proxy *line = line_to_server(through);
     open_session(&theirs, through);
     return line;
 }

@@ -8,7 +8,6 @@
 #include "actors/durable/postgres_hints.h"
 #include "tests/actors/durable/postgres.h"
 #include "tests/actors/durable/stored.h"
-#include "tests/support/proxy.h"
 
 #include <coppice/worker.h>
 
@@ -203,15 +202,23 @@ say(const char *channel, const char *payload)
     PQfinish(other);
 }
 
+/* What one store settles without a word, another waits for. */
+static cop_future *
+await_the_quiet(cop_pid *settler, cop_pid *awaiter)
+{
+    *settler = open_store(&quiet, COP_SEC(3600));
+    *awaiter = open_store(&loud, COP_SEC(3600));
+    EVENTUALLY(listeners() == 1);
+    create(*settler, ID);
+    return recovered(*awaiter, ID);
+}
+
 /* PG10 */
 TEST(what_is_said_twice_or_too_early_or_is_rubbish_settles_nothing)
 {
     begin();
-    cop_pid settler = open_store(&quiet, COP_SEC(3600));
-    cop_pid awaiter = open_store(&loud, COP_SEC(3600));
-    EVENTUALLY(listeners() == 1);
-    create(settler, ID);
-    cop_future *future = recovered(awaiter, ID);
+    cop_pid settler, awaiter;
+    cop_future *future = await_the_quiet(&settler, &awaiter);
     say("cop_future_3", "8:" ID ",");
     say("cop_future_3", "8:" ID ",8:" ID ",7:nothing,");
     say("cop_future_3", "");
@@ -230,11 +237,8 @@ TEST(what_is_said_twice_or_too_early_or_is_rubbish_settles_nothing)
 TEST(rubbish_makes_a_store_look_at_everything)
 {
     begin();
-    cop_pid settler = open_store(&quiet, COP_SEC(3600));
-    cop_pid awaiter = open_store(&loud, COP_SEC(3600));
-    EVENTUALLY(listeners() == 1);
-    create(settler, ID);
-    cop_future *future = recovered(awaiter, ID);
+    cop_pid settler, awaiter;
+    cop_future *future = await_the_quiet(&settler, &awaiter);
     ck_assert_int_eq(cop_durable_resolve(settler, ID, COP_STR("x")), 0);
     say("cop_future_0", "something has changed");
     expect(future, "x");
@@ -292,10 +296,8 @@ TEST(without_a_server_awaiters_stay_as_they_are_until_it_is_back)
 TEST(who_is_refused_comes_back_with_pauses)
 {
     begin();
-    struct proxy *line = proxy_new(server.port);
     static char through[256];
-    (void)snprintf(through, sizeof through, "%s host=127.0.0.1 port=%u", server.url,
-                   proxy_port(line));
+    struct proxy *line = line_to_server(through);
     cop_postgres_opts opts = {.where = through};
     cop_pid store = open_store(&opts, COP_MS(100));
     create(store, ID);

@@ -5,7 +5,6 @@
  */
 #include "actors/durable/postgres_link.h"
 #include "tests/actors/durable/postgres.h"
-#include "tests/support/proxy.h"
 
 static struct copi_postgres_link link;
 
@@ -217,9 +216,7 @@ static char through[256];
 static struct proxy *
 through_a_line(void)
 {
-    struct proxy *line = proxy_new(server.port);
-    (void)snprintf(through, sizeof through, "%s host=127.0.0.1 port=%u", server.url,
-                   proxy_port(line));
+    struct proxy *line = line_to_server(through);
     link = (struct copi_postgres_link){.where = through, .call_timeout = SOON};
     return line;
 }

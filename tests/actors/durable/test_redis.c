@@ -6,19 +6,6 @@
 #include "tests/actors/durable/redis.h"
 #include "tests/support/proxy.h"
 
-static const cop_bytes nothing;
-static atomic_int computed;
-
-static int
-answer(cop_bytes arg, void *result)
-{
-    static const char text[] = "forty-two";
-    (void)arg;
-    computed++;
-    *(cop_bytes *)result = COP_TEXT(text);
-    return 0;
-}
-
 static int
 get_by(cop_shared *shared, const char *key, cop_time timeout)
 {

@@ -7,19 +7,6 @@
 
 #include <pthread.h>
 
-static const cop_bytes nothing;
-static atomic_int computed;
-
-static int
-answer(cop_bytes arg, void *result)
-{
-    static const char text[] = "forty-two";
-    (void)arg;
-    computed++;
-    *(cop_bytes *)result = COP_TEXT(text);
-    return 0;
-}
-
 static void
 gets(cop_shared *shared, const char *key, const char *text)
 {

@@ -5,19 +5,8 @@
  */
 #include "tests/actors/durable/redis.h"
 
-static const cop_bytes nothing;
-static atomic_int computed, running, asked_to_stop;
+static atomic_int running, asked_to_stop;
 static atomic_bool gate;
-
-static int
-answer(cop_bytes arg, void *result)
-{
-    static const char text[] = "forty-two";
-    (void)arg;
-    computed++;
-    *(cop_bytes *)result = COP_TEXT(text);
-    return 0;
-}
 
 /* One that stops when it is asked to. */
 static int

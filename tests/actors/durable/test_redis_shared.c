@@ -5,19 +5,8 @@
  */
 #include "tests/actors/durable/redis.h"
 
-static const cop_bytes nothing;
-static atomic_int computed, running;
+static atomic_int running;
 static atomic_bool gate;
-
-static int
-answer(cop_bytes arg, void *result)
-{
-    static const char text[] = "forty-two";
-    (void)arg;
-    computed++;
-    *(cop_bytes *)result = COP_TEXT(text);
-    return 0;
-}
 
 static int
 answer_at_the_gate(cop_bytes arg, void *result)
