@@ -92,6 +92,9 @@ copi_sqlite_schema_check(struct copi_sqlite *sqlite, cop_reason *why)
     if (!is_new && whose != OURS) {
         return refuse(why, "the database is another program's");
     }
+    if (version < 0) {
+        return copi_sqlite_error(sqlite, SQLITE_CORRUPT, why);
+    }
     return version > STEPS ? refuse(why, "the database is of a newer version") : 0;
 }
 

@@ -52,6 +52,13 @@ TEST(a_newer_file_is_refused_and_left_as_it_is)
     ck_assert_int_eq(number("PRAGMA user_version"), 99);
 }
 
+TEST(a_version_that_cannot_be_is_damage)
+{
+    stop(a_store_with((cop_store_opts){0}));
+    execute("PRAGMA user_version=-1");
+    check_refused(-EIO, "malformed");
+}
+
 TEST(another_programs_file_is_refused_and_left_as_it_is)
 {
     execute("CREATE TABLE theirs(a)");
