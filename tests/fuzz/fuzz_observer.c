@@ -80,7 +80,13 @@ read_all(int fd, char *text)
 {
     size_t size = 0;
     ssize_t got;
-    while ((got = recv(fd, text + size, LONGEST - size, 0)) > 0) {
+    while ((got = recv(fd, text + size, LONGEST - size, 0)) != 0) {
+        if (got < 0 && errno == EINTR) { /* libFuzzer's clock */
+            continue;
+        }
+        if (got < 0) {
+            break;
+        }
         size += (size_t)got;
         HOLDS(size < LONGEST);
     }
