@@ -288,6 +288,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1))
 $(BUILD)/tests/stress/test_steady: private LDFLAGS += $(call wrapped,tests/stress/test_steady.c)
 
+# Older runtimes of the sanitizers cannot place their shadow where a newer kernel randomises.
+SAME_PLACES = $(if $(SAN),setarch $(shell uname -m) -R)
+
 # Evidence: each a program, a line of figures at its end.
 FAILURES = $(BUILD)/tests/stress/failures
 $(FAILURES): private LDFLAGS += $(shell sed -n 's/^CALL.[^,]*, \([a-z0-9_]*\),.*/-Wl,--wrap=\1/p; \
@@ -295,18 +298,25 @@ $(FAILURES): private LDFLAGS += $(shell sed -n 's/^CALL.[^,]*, \([a-z0-9_]*\),.*
 $(FAILURES): $(call object,$(wildcard tests/stress/failures_*.c) tests/stress/points.c tests/stress/left.c)
 
 .PHONY: failures
-failures: deps-test $(FAILURES) ## let everything that can fail fail once: EVERY=10 each tenth
-	@$(FAILURES) $(or $(EVERY),1)
+failures: deps-test $(FAILURES) ## let everything that can fail fail once: EVERY=10 each tenth, PAIRS=1 and one more soon after
+	@PAIRS=$(PAIRS) $(SAME_PLACES) $(FAILURES) $(or $(EVERY),1)
 
 $(BUILD)/tests/stress/stops: $(call object,tests/stress/left.c)
 .PHONY: stops
 stops: $(BUILD)/tests/stress/stops | deps-test ## stop COUNT=1000 trees at any moment of their lives, from SEED=1 on
-	@$< $(or $(COUNT),1000) $(or $(SEED),1)
+	@$(SAME_PLACES) $< $(or $(COUNT),1000) $(or $(SEED),1)
 
 $(BUILD)/tests/stress/soak: $(call object,tests/stress/left.c tests/stress/ledger.c)
 .PHONY: soak
 soak: $(BUILD)/tests/stress/soak | deps-test ## do harm to 200 actors for SECONDS=60, with SEED=1
-	@$< $(or $(SECONDS),60) $(or $(SEED),1)
+	@$(SAME_PLACES) $< $(or $(SECONDS),60) $(or $(SEED),1)
+
+# What stands on atomic operations alone, or orders its locks.
+LOCK_FREE = $(addprefix runtime/test_,mailbox message table thread thread_park timer block cycle signals wait_races) \
+    $(addprefix actors/test_,future waiters flight)
+.PHONY: stress
+stress: $(LOCK_FREE:%=$(BUILD)/tests/%) | deps-test ## the suites of the lock-free parts again and again for SECONDS=60, with SAN=thread
+	@BUILD=$(BUILD) SAN=$(SAN) DURATION=$(or $(SECONDS),60) tests/stress/again.sh $^
 
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
     $(filter-out %/postmortem.o,$(POSTMORTEM_OBJ))
@@ -331,7 +341,7 @@ coverage: ## say what of each room the tests reach, and what they do not, in bui
 acceptance: $(ARCHIVE) ## build and run the programs in DIR=, which has a script of its own for that
 ifdef DIR
 	@CC="$(CC)" BUILD=$(BUILD) CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" \
-	    $(if $(SAN),setarch $(shell uname -m) -R) $(DIR)/run .
+	    $(SAME_PLACES) $(DIR)/run .
 else
 	@echo "acceptance: there is no DIR=, so nothing was tried" && echo "0 passed, 0 failed"
 endif

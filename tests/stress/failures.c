@@ -1,13 +1,14 @@
 /*
  * tests/stress/failures.c - everything that can fail fails once, wherever it happens:
- * `failures [EVERY [SCENARIO [KIND [NUMBER [WAY]]]]]`.
+ * `[PAIRS=1] failures [EVERY [SCENARIO [KIND [NUMBER [WAY [SECOND]]]]]]`.
  *
  * Room: tests/. Knows the runtime's points (points.h).
  *
  *   EVERY      try each so-manieth point; 1: all
  *   SCENARIO   only this one
  *   KIND       only m(emory), t(hreads) or c(alls)
- *   NUMBER, WAY   only this one, in this program and aloud: to look into what is broken
+ *   NUMBER, WAY, SECOND   only this one, in this program and aloud: to look into what is broken
+ *   PAIRS=1    each fails with another that comes so many points after it, where the first is being mended
  *
  * Each scenario is run again and again, each time in a new process from the library's very first call on, and
  * each time one thing fails later than the time before: the n-th allocation, the n-th start of a thread, the
@@ -247,10 +248,10 @@ say_broken(const struct scenario *scenario, const struct point *point, int statu
     } else if (!atomic_load(&trial->broken)) {
         (void)snprintf(trial->words, sizeof trial->words, "status %d", WEXITSTATUS(status));
     }
-    printf("FAILED: %s %c %lu %u: %s%s: %s, at +0x%tx: %s\n", scenario->name,
-           point_kind_names[point->kind][0] == 'a' ? 'm' : point_kind_names[point->kind][0],
-           point->number, point->way, seen->lasts ? "every " : "",
-           seen->call ? seen->call : "nothing", seen->error ? strerror(seen->error) : "no error",
+    printf("FAILED: %s %c %lu %u %lu: %s%s: %s, at +0x%tx: %s\n", scenario->name,
+           "mtc"[point->kind], point -> number, point -> way, point -> second,
+           seen -> lasts ? "every " : "", seen->call ? seen->call : "nothing",
+           seen->error ? strerror(seen->error) : "no error",
            seen->caller ? (const char *)seen->caller - __executable_start : 0, trial->words);
     (void)fflush(stdout);
 }
@@ -301,8 +302,8 @@ ending(bool is_fine, unsigned usual_crashes)
 
 /* All ways of one point; false: it was not reached. */
 static bool
-try_point(const struct scenario *scenario, struct point point, unsigned usual_crashes,
-          unsigned *broken)
+try_ways(const struct scenario *scenario, struct point point, unsigned usual_crashes,
+         unsigned *broken)
 {
     unsigned ways = 1;
     for (point.way = 0; point.way < ways; point.way++) {
@@ -316,6 +317,23 @@ try_point(const struct scenario *scenario, struct point point, unsigned usual_cr
         atomic_fetch_add(&tally->points[point.kind], 1);
     }
     return true;
+}
+
+static bool
+try_point(const struct scenario *scenario, struct point point, unsigned usual_crashes,
+          unsigned *broken)
+{
+    static const unsigned long seconds[] = {1, 2, 5};
+    const char *pairs = getenv("PAIRS");
+    bool reached = false;
+    if (!pairs || !pairs[0]) {
+        return try_ways(scenario, point, usual_crashes, broken);
+    }
+    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        point.second = seconds[i];
+        reached |= try_ways(scenario, point, usual_crashes, broken);
+    }
+    return reached;
 }
 
 static void
@@ -420,7 +438,8 @@ main(int argc, char **argv)
     size_t count = collect(scenarios, argc > 2 ? argv[2] : NULL);
     const char *kinds = argc > 3 ? argv[3] : "mtc";
     if (every == 0 || count == 0) {
-        (void)fprintf(stderr, "usage: failures [EVERY [SCENARIO [KIND [NUMBER [WAY]]]]]\n");
+        (void)fprintf(stderr,
+                      "usage: failures [EVERY [SCENARIO [KIND [NUMBER [WAY [SECOND]]]]]]\n");
         return 2;
     }
     tally = shared(sizeof *tally);
@@ -430,6 +449,7 @@ main(int argc, char **argv)
             .kind = (enum point_kind)(strchr("mtc", *kinds) - "mtc"),
             .number = strtoul(argv[4], NULL, 10),
             .way = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0,
+            .second = argc > 6 ? strtoul(argv[6], NULL, 10) : 0,
         };
         run(scenarios[0], &point);
         say_broken(scenarios[0], &point, 0);

@@ -130,7 +130,11 @@ fails(const struct way_to_fail *way, const void *caller)
         return way->errors[0];
     }
     unsigned long number = atomic_fetch_add(&points.seen->reached, 1);
-    return number == points.point.number ? hit(way, caller) : 0;
+    if (number == points.point.number) {
+        return hit(way, caller);
+    }
+    bool is_second = points.point.second > 0 && number == points.point.number + points.point.second;
+    return is_second ? way->errors[0] : 0;
 }
 
 #define FAILS(call, ...) FAILS_(call, __VA_ARGS__)

@@ -27,6 +27,7 @@ struct point {
     enum point_kind kind;
     unsigned long number; /* from 0 */
     unsigned way;         /* in which of its ways it fails; from 0 */
+    unsigned long second; /* another fails so many points later; 0: none does */
 };
 
 /* What became of it; in memory that two programs may share. */
