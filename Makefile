@@ -607,7 +607,7 @@ deps-%: FORCE
 
 .PHONY: help
 help: ## say this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo "  make NAME         run a demo that is a page, ARGS= are its own: $(PAGES)"
 	@echo "  make LIBRARY, make install-LIBRARY   what needs a library of somebody else's: $(OPTIONAL)"
 	@echo
