@@ -141,6 +141,12 @@ words_of(const struct copi_ask *ask)
     }
 }
 
+bool
+copi_ask_is_awaited(const struct copi_ask *ask)
+{
+    return copi_load_relaxed_ptr(&ask->future.waiters) != NULL;
+}
+
 void
 copi_ask_answer(struct copi_ask *ask)
 {

@@ -60,6 +60,9 @@ int copi_ask_and_wait(struct copi_ask **answer, cop_pid store, const cop_store_o
 
 /* ---------------------------------------------------------------- the store's side */
 
+/* Whether somebody waits for the answer, as far as can be seen. */
+bool copi_ask_is_awaited(const struct copi_ask *ask);
+
 /* Answer with op.result, and let go of it. */
 void copi_ask_answer(struct copi_ask *ask);
 

@@ -5,8 +5,9 @@
  * Touch freely: nothing. Ask first: when a batch is run.
  *
  * The mailbox is the queue of group commit. Each operation that comes joins the batch; when the mailbox is
- * empty (a timeout of 0), or the batch is full, it is run. Nothing waits for a batch to fill: the
- * next one fills while this one is being synced.
+ * empty (a timeout of 0), or the batch is full, it is run. A batch is not waited for to fill: the
+ * next one fills while this one is being synced. Only when many were answered at once they are given a moment to
+ * ask again: gather.c.
  *
  *     closed to writes <--------------- a sync failed ---------------- open
  *             |                                                         ^
@@ -194,6 +195,21 @@ go_on(struct copi_store *store)
     return cop_ok_timeout(next > now ? next - now : 0);
 }
 
+/* The mailbox is empty. */
+static bool
+pauses(struct copi_store *store)
+{
+    if (!copi_gather_pauses(&store->gather, store->count, cop_now())) {
+        return false;
+    }
+    struct copi_parker pause;
+    copi_store_trace(store, "pause");
+    copi_parker_init(&pause);
+    copi_park(&pause, copi_deadline(COPI_GATHER_PAUSE));
+    copi_parker_fini(&pause);
+    return true;
+}
+
 static void
 work(struct copi_store *store)
 {
@@ -299,6 +315,9 @@ handle_info(void *state, cop_msg msg)
     const char *id = msg.body.data;
     switch (msg.tag) {
     case COP_MSG_TIMEOUT:
+        if (pauses(store)) {
+            return go_on(store);
+        }
         break;
     case COP_MSG_IO:
         note_readable(store, COP_BODY(msg, struct cop_io_ready));

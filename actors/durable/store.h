@@ -8,6 +8,7 @@
 
 #include "actors/durable/ask.h"
 #include "actors/durable/awaited.h"
+#include "actors/durable/gather.h"
 
 #include <coppice/store.h>
 
@@ -40,6 +41,7 @@ struct copi_store {
     struct copi_ask *asks[COPI_BATCH_OPS];
     cop_store_op *ops[COPI_BATCH_OPS + COPI_OWN_OPS];
     size_t count, bytes;
+    struct copi_gather gather;
 };
 
 /* ---------------------------------------------------------------- store.c */

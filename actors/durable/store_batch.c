@@ -183,13 +183,15 @@ publish_all(struct copi_store *store, size_t own)
 }
 
 static void
-answer_all(struct copi_store *store)
+answer_all(struct copi_store *store, cop_time lasted)
 {
-    size_t count = store->count;
+    size_t count = store->count, waited = 0;
     store->count = store->bytes = 0;
     for (size_t i = 0; i < count; i++) {
+        waited += copi_ask_is_awaited(store->asks[i]);
         copi_ask_answer(store->asks[i]);
     }
+    copi_gather_answered(&store->gather, waited, lasted, cop_now());
     copi_store_trace(store, "answered");
 }
 
@@ -225,10 +227,12 @@ copi_store_commit(struct copi_store *store)
     for (size_t i = 0; i < store->count; i++) {
         store->asks[i]->is_taken = true;
     }
+    cop_time begin = cop_now();
     int r = run(store, store->ops, store->count + own, &why);
+    cop_time lasted = cop_now() - begin;
     if (r == 0) {
         publish_all(store, own);
-        answer_all(store);
+        answer_all(store, lasted);
     } else {
         refuse_all(store, r, &why);
     }

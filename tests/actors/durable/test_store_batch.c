@@ -194,6 +194,118 @@ TEST(recoveries_before_and_behind_a_settle_in_one_batch_are_both_settled)
     forget_data();
 }
 
+/* ---------------------------------------------------------------- company */
+
+enum {
+    COMPANY = 32
+};
+
+static atomic_uint pauses;
+static atomic_bool is_over;
+static _Atomic(int) unexpected; /* what somebody was told, other than that the store has gone */
+
+static void
+take_time(const char *step, void *env)
+{
+    stop_there(step, env);
+    if (strcmp(step, "begin") == 0) {
+        (void)cop_sleep(COP_MS(20));
+    }
+    if (strcmp(step, "pause") == 0) {
+        atomic_fetch_add(&pauses, 1);
+    }
+}
+
+static int
+create_again_and_again(cop_bytes arg, void *unused)
+{
+    (void)unused;
+    int r = 0;
+    while (r == 0 && !atomic_load(&is_over)) {
+        r = cop_durable_create(*(const cop_pid *)arg.data, ID);
+    }
+    if (r && r != -ESRCH) {
+        atomic_store(&unexpected, r);
+    }
+    return 0;
+}
+
+static void
+begin_company(cop_pid store, cop_future *company[COMPANY])
+{
+    for (int i = 0; i < COMPANY; i++) {
+        company[i] = cop_async(create_again_and_again, .arg = COP_BYTES(store));
+    }
+}
+
+static void
+end_company(cop_future *company[COMPANY])
+{
+    ck_assert_int_eq(cop_await_all(company, COMPANY, NULL, 0, SOON), 0);
+    for (int i = 0; i < COMPANY; i++) {
+        cop_future_release(company[i]);
+    }
+    ck_assert_int_eq(atomic_load(&unexpected), 0);
+}
+
+TEST(many_who_wait_and_ask_again_are_waited_for)
+{
+    cop_future *company[COMPANY];
+    cop_pid store = a_faulty_store((cop_store_opts){.trace = take_time});
+    begin_company(store, company);
+    EVENTUALLY(atomic_load(&pauses) > 1);
+    atomic_store(&is_over, true);
+    end_company(company);
+    stop(store);
+    forget_data();
+}
+
+static atomic_bool is_stopping;
+
+static int
+stop_it(cop_bytes arg, void *unused)
+{
+    (void)unused;
+    atomic_store(&is_stopping, true);
+    return cop_stop_process(*(const cop_pid *)arg.data, COP_REASON_NORMAL, SOON);
+}
+
+TEST(a_store_that_is_stopped_while_it_pauses_answers_the_batch)
+{
+    cop_future *company[COMPANY];
+    cop_pid store = a_faulty_store((cop_store_opts){.trace = take_time});
+    atomic_store(&stop_at, "pause");
+    begin_company(store, company);
+    EVENTUALLY(atomic_load(&has_stopped));
+    cop_future *stopped = cop_async(stop_it, .arg = COP_BYTES(store));
+    EVENTUALLY(atomic_load(&is_stopping));
+    atomic_store(&may_go, true);
+    ck_assert_int_eq(cop_await(stopped, NULL, 0, SOON), 0);
+    end_company(company);
+    cop_future_release(stopped);
+    forget_data();
+}
+
+TEST(nobody_waits_for_company_that_there_is_not)
+{
+    cop_future *outstanding[COMPANY];
+    cop_pid store = a_faulty_store((cop_store_opts){.trace = take_time});
+    for (int i = 0; i < 5 * COMPANY; i++) {
+        if (i >= COMPANY) {
+            ck_assert_int_eq(cop_await(outstanding[i % COMPANY], NULL, 0, SOON), 0);
+            cop_future_release(outstanding[i % COMPANY]);
+        }
+        if (i < 4 * COMPANY) {
+            outstanding[i % COMPANY] = cop_durable_create_async(store, ID);
+        }
+    }
+    ck_assert_int_eq(cop_durable_create(store, ID), 0);
+    ck_assert_int_eq(cop_durable_create(store, ID), 0);
+    ck_assert_uint_eq(atomic_load(&pauses), 0);
+    stop(store);
+    forget_data();
+}
+
 /* ---------------------------------------------------------------- overdue */
 
 static _Atomic int64_t the_time = 1700000000000;
