@@ -414,14 +414,8 @@ run_job(struct copi_job *job)
 
 /* ---------------------------------------------------------------- foreign threads */
 
-static cop_reason
-never_run(struct copi_process *self)
-{
-    (void)self;
-    return COP_REASON_NORMAL;
-}
-
-static const struct copi_behaviour foreign_thread = {.kind = "thread", .run = never_run};
+/* Its life is the thread's own: nothing of ours runs it. */
+static const struct copi_behaviour foreign_thread = {.kind = "thread"};
 
 void
 copi_process_foreign_ended(struct copi_process *self)
