@@ -7,7 +7,9 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "runtime/timer.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <pthread.h>
 
@@ -1169,6 +1171,63 @@ TEST_TIMES(OUTCOMES, without_memory_nothing_hangs)
         ck_assert_int_eq(code, _i == CRASHING ? -EPIPE : 0);
     }
     ck_assert_uint_gt(failures, 0);
+}
+
+static atomic_bool has_no_timers;
+
+int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
+int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
+int
+fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
+}
+
+/* On a thread of its own, for the same reason. */
+static int
+answer_for_another_without_memory(cop_bytes arg)
+{
+    const struct errand *errand = arg.data;
+    copi_alloc_fail_after(0);
+    cop_reply(errand->from, COP_MSG_OF(RESULT, errand->number));
+    copi_alloc_fail_after(-1);
+    return 0;
+}
+
+static void
+have_it_answered_without_memory(cop_pid pid, cop_time patience)
+{
+    cop_ref monitor;
+    start_caller(pid, defer, 9, patience, NULL);
+    EVENTUALLY(atomic_load(&deferred.count) == 1);
+    struct errand errand = {deferred.from[0], 9};
+    ck_assert_int_eq(cop_spawn(NULL, answer_for_another_without_memory, .arg = COP_BYTES(errand),
+                               .monitor = &monitor, .fresh_thread = true),
+                     0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+TEST(what_another_process_has_no_memory_to_answer_is_a_failure)
+{
+    cop_pid pid = start_server();
+    cop_cancel_timer(cop_start_timer(cop_self(), GO, SOON),
+                     NULL); /* there is one to try again with */
+    have_it_answered_without_memory(pid, SOON);
+    ck_assert_int_eq(result().code, -ENOMEM);
+    EVENTUALLY(debts(pid) == 0);
+}
+
+TEST(what_cannot_even_be_refused_is_reported_and_its_caller_waits_on)
+{
+    cop_pid pid = start_server();
+    test_catch_stderr();
+    has_no_timers = true;
+    have_it_answered_without_memory(pid, COP_MS(50));
+    ck_assert_int_eq(result().code, -ETIMEDOUT);
+    has_no_timers = false;
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "no memory to answer for another process"), 1);
+    free(said);
 }
 
 SUITE("request")

@@ -4,8 +4,10 @@
  * Room: tests/. The signal itself: test_daemon.c.
  */
 #include "runtime/alloc.h"
+#include "runtime/timer.h"
 #include "supervisor/hangup.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 
@@ -13,6 +15,16 @@ enum {
     AGAIN = 7,
     ONCE_MORE,
 };
+
+static atomic_bool has_no_timers;
+
+int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
+int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
+int
+fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
+}
 
 TEST(a_tag_of_the_library_s_is_refused)
 {
@@ -63,6 +75,56 @@ TEST(who_has_ended_is_forgotten)
     ck_assert_int_eq(cop_spawn(NULL, listen_and_end, .monitor = &down), 0);
     test_down(down);
     copi_hangup();
+}
+
+/* ---------------------------------------------------------------- without memory */
+
+/* On a thread of its own, so with no message of before to use again. */
+static int
+listen_and_hear_without_memory(cop_bytes unused)
+{
+    (void)unused;
+    cop_msg msg;
+    int r = cop_on_hangup(AGAIN);
+    copi_alloc_fail_after(0);
+    copi_hangup();
+    copi_alloc_fail_after(-1);
+    return r ? r : cop_receive(&msg, SOON);
+}
+
+TEST(whom_there_is_no_memory_to_tell_is_told_later)
+{
+    cop_ref down;
+    cop_cancel_timer(cop_start_timer(cop_self(), AGAIN, SOON),
+                     NULL); /* there is one to tell it later */
+    ck_assert_int_eq(
+        cop_spawn(NULL, listen_and_hear_without_memory, .monitor = &down, .fresh_thread = true), 0);
+    ck_assert_int_eq(test_down(down).kind, COP_NORMAL);
+}
+
+static int
+listen_and_hear_nothing(cop_bytes unused)
+{
+    (void)unused;
+    int r = cop_on_hangup(AGAIN);
+    has_no_timers = true;
+    copi_alloc_fail_after(0);
+    copi_hangup();
+    copi_alloc_fail_after(-1);
+    has_no_timers = false;
+    return r;
+}
+
+TEST(whom_there_is_no_memory_to_tell_later_either_is_reported)
+{
+    cop_ref down;
+    test_catch_stderr();
+    ck_assert_int_eq(
+        cop_spawn(NULL, listen_and_hear_nothing, .monitor = &down, .fresh_thread = true), 0);
+    ck_assert_int_eq(test_down(down).kind, COP_NORMAL);
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "no memory to tell a process of SIGHUP"), 1);
+    free(said);
 }
 
 SUITE("hangup")
