@@ -22,7 +22,8 @@
  * What is registered with the child must be done even when all handles are released: who registers
  * announces that (`wanted`, without a time), and from then on the child holds itself, until it is
  * settled. Its `kept` says so: UNKEPT -> KEPT, by the first who announces; both -> OVER, by the aftermath,
- * which gives the hold back that it finds. All are full barriers.
+ * which gives the hold back that it finds. All are full barriers. One that is settled when it is made has no
+ * aftermath: OVER from the beginning.
  */
 #include "actors/continuation.h"
 #include "actors/future.h"
@@ -37,9 +38,9 @@
 #include <stdlib.h>
 
 enum {
+    OVER,
     UNKEPT,
     KEPT,
-    OVER,
 };
 
 struct child {
@@ -216,9 +217,11 @@ static int
 begin(struct child *child, cop_future *future, cop_time timeout)
 {
     copi_store_relaxed_32(&child->parts, 3);
+    copi_store_relaxed_32(&child->kept, UNKEPT);
     int r = copi_timer_call_later(&child->timer, copi_deadline(timeout), time_is_over, child);
     if (r) {
         copi_store_relaxed_32(&child->parts, 1);
+        copi_store_relaxed_32(&child->kept, OVER);
         return r;
     }
     cop_future *awaited = copi_future_wanted(future, -1);

@@ -450,6 +450,26 @@ TEST(what_is_registered_when_it_is_settled_keeps_nothing)
     let_go();
 }
 
+TEST(what_is_registered_with_one_that_was_settled_when_it_was_made_keeps_nothing)
+{
+    enum {
+        TOLD = 7
+    };
+    begin(BEFORE, false);
+    cop_future *child = cop_within(source.future, HOUR);
+    ck_assert_uint_ne(cop_future_notify(child, TOLD).id, 0);
+    test_receive(TOLD);
+    assert_value(cop_map(child, copy_number, NULL, sizeof VALUE), VALUE);
+    cop_future_release(child);
+    let_go();
+    begin_told();
+    child = cop_within(source.future, 0);
+    assert_code(cop_map(child, copy_number, NULL, sizeof VALUE), -ETIMEDOUT);
+    cop_future_release(child);
+    assert_ended(cop_strerror(-ETIMEDOUT));
+    let_go();
+}
+
 TEST(a_limited_future_can_be_what_then_makes)
 {
     begin(BEFORE, false);
