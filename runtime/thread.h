@@ -37,6 +37,7 @@ struct copi_trial {
 
 /* What a thread remembers of how looking before parking paid. All zero: nothing yet. */
 struct copi_spin {
+    cop_time most;   /* that may pay; 0: what a wake-up takes */
     cop_time budget; /* how long to look */
     uint32_t looks;
     struct copi_trial glance, yield; /* while too many are awake */
@@ -160,6 +161,8 @@ copi_parker_use(struct copi_parker *parker)
     return copi_parker_notified(parker)
            && copi_exchange_32(&parker->state, 0) != 0; /* pairs with copi_unpark's */
 }
+
+#define COPI_LOOK_FOR_THREAD COP_US(100) /* `most`, of who waits for a thread to begin, or to end */
 
 /* Look whether it is there, for a moment that depends on whether a core is free and on how it paid
  * before. false: park. */

@@ -19,6 +19,11 @@
  * that way: a wake-up takes longer than they then look. So now and then one looks as long as it may,
  * and finds out.
  *
+ * Who waits for a thread to begin or to end looks for longer: to make a thread and hear from it takes 60
+ * us with bare pthreads when the maker looks (yielding), and 119 when it parks, for the wake-up comes on top. A
+ * process remembers these waits apart from those for messages, which what comes so late would teach to
+ * park at once. A start of a server took 109 us before, and 74 since (medians of four runs, in turns).
+ *
  * When more are awake than there are cores, looking takes the core from somebody who is ready to run. But
  * to let him have it costs, too: a switch to another thread takes 1.8 us, and one back as much. So one still
  * glances, for no longer than these two, if that paid the last time: where it does, whoever answers runs on
@@ -52,7 +57,6 @@ enum {
     REST_FROM_YIELDS = 1024,
 };
 #define LOOK_MOST  COP_US(20)
-#define LOOK_FIRST COP_US(10)
 #define LOOK_LEAST COP_US(1) /* less is the moment alone */
 #define YIELD_LONG COP_US(200)
 
@@ -109,12 +113,18 @@ look_for(cop_time duration, bool (*is_there)(void *arg), void *arg)
 }
 
 static cop_time
+most_of(const struct copi_spin *spin)
+{
+    return spin->most > 0 ? spin->most : LOOK_MOST;
+}
+
+static cop_time
 time_to_look(struct copi_spin *spin)
 {
     if (spin->looks++ == 0 && spin->budget == 0) {
-        spin->budget = LOOK_FIRST;
+        spin->budget = most_of(spin) / 2;
     }
-    return spin->looks % PROBE == 0 ? LOOK_MOST : spin->budget;
+    return spin->looks % PROBE == 0 ? most_of(spin) : spin->budget;
 }
 
 static bool
@@ -123,7 +133,7 @@ look(struct copi_spin *spin, bool (*is_there)(void *arg), void *arg)
     cop_time duration = time_to_look(spin);
     bool paid = look_briefly(MOMENT, is_there, arg)
                 || (duration >= LOOK_LEAST && look_for(duration, is_there, arg));
-    spin->budget = paid ? LOOK_MOST : spin->budget / 2;
+    spin->budget = paid ? most_of(spin) : spin->budget / 2;
     return paid;
 }
 

@@ -12,7 +12,8 @@
 struct copi_wait {
     cop_time timeout, deadline;
     bool has_slept;
-    const char *in; /* what cop_inspect calls it: a word, there for good */
+    const char *in;         /* what cop_inspect calls it: a word, there for good */
+    struct copi_spin *spin; /* what is remembered of such waits; NULL: of waits for messages */
 };
 #define COPI_WAIT(word, t) \
  ((struct copi_wait){      \

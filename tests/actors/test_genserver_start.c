@@ -5,6 +5,7 @@
  * GenServer that hold here.
  */
 #include "runtime/alloc.h"
+#include "runtime/process.h"
 #include "tests/actors/deeds.h"
 
 /* ---------------------------------------------------------------- starts that fail */
@@ -417,6 +418,23 @@ TEST(the_argument_is_copied_and_valid_until_the_end)
     argument = 0;
     ck_assert_int_eq(cop_call(pid, COP_TAG(NUMBER), COP_OUT(reply), SOON), 0);
     ck_assert_int_eq(reply, 42);
+}
+
+/* ---------------------------------------------------------------- how long it looks */
+
+/* Whose answers come quickly would else be parked for, because starts take their time. */
+TEST(a_wait_for_a_start_teaches_nothing_about_waits_for_messages)
+{
+    cop_pid pid = cop_self();
+    const struct copi_spin *messages = &copi_here.process->spin, kept = *messages;
+    for (int i = 0; i < 16; i++) {
+        ck_assert_int_eq(cop_genserver_start(&pid, &server, .link = false), 0);
+        ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
+    }
+    ck_assert_int_eq(messages->budget, kept.budget);
+    ck_assert_uint_eq(messages->looks, kept.looks);
+    ck_assert_uint_eq(messages->glance.failed, kept.glance.failed);
+    ck_assert_uint_eq(messages->yield.failed, kept.yield.failed);
 }
 
 SUITE("genserver_start")

@@ -122,6 +122,20 @@ TEST(looking_gets_longer_when_it_pays_and_shorter_when_not_and_has_bounds)
     ck_assert_int_lt(spin.budget, COP_US(1));
 }
 
+TEST(who_waits_for_what_takes_longer_than_a_wake_up_looks_for_longer)
+{
+    NEEDS_TWO_CORES;
+    struct copi_spin brief = {0}, patient = {.most = COPI_LOOK_FOR_THREAD};
+    ck_assert(is_found(&brief, 2, 0));
+    ck_assert(is_found(&patient, 2, 0));
+    ck_assert_int_eq(patient.budget, COPI_LOOK_FOR_THREAD);
+    ck_assert_int_gt(patient.budget, brief.budget);
+    for (int i = 0; i < WAITS; i++) {
+        looks_in_vain(&patient);
+    }
+    ck_assert_int_lt(patient.budget, COP_US(1));
+}
+
 TEST(a_new_one_looks_for_longer_than_a_moment)
 {
     NEEDS_TWO_CORES;
