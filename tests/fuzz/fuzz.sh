@@ -20,7 +20,7 @@ begin()
     mkdir -p "$build/corpus/$name"
     # What a target says on standard error it says a thousand times a second.
     "$1" -max_total_time="$duration" -print_final_stats=1 -close_fd_mask=2 -rss_limit_mb=2048 \
-        -timeout=10 -max_len=4096 -artifact_prefix="$build/$name-" \
+        -timeout=60 -max_len=4096 -artifact_prefix="$build/$name-" \
         "$build/corpus/$name" "tests/fuzz/corpus/$name" > "$build/$name.log" 2>&1 &
 }
 
