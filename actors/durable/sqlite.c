@@ -26,6 +26,7 @@
 enum {
     BUSY_MS = 2000,
     LOG_PAGES = 1000,
+    PATH_SHOWN = 128, /* bytes of it, in front of what is wrong */
     DATA_VERSION_MS = 250,
     FIXED = 3051003, /* the version from which checkpoints and writes cannot collide */
 };
@@ -40,10 +41,24 @@ trace(const struct copi_sqlite *sqlite, const char *step)
 
 /* ---------------------------------------------------------------- errors */
 
+/* What the system has said, if it is that what has failed. */
+static int
+system_error(const struct copi_sqlite *sqlite, int error)
+{
+    bool is_systems = (error & 0xff) == SQLITE_CANTOPEN || (error & 0xff) == SQLITE_IOERR;
+    return is_systems && sqlite->db ? sqlite3_system_errno(sqlite->db) : 0;
+}
+
+static bool
+is_full(int system)
+{
+    return system == ENOSPC || system == EDQUOT || system == EFBIG;
+}
+
 static int
 code_of(struct copi_sqlite *sqlite, int error)
 {
-    int system = sqlite->db ? sqlite3_system_errno(sqlite->db) : 0;
+    int system = system_error(sqlite, error);
     switch (error & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -67,6 +82,9 @@ code_of(struct copi_sqlite *sqlite, int error)
     case SQLITE_INTERRUPT:
         return -ECANCELED;
     default:
+        if (error == SQLITE_IOERR_SHMSIZE && is_full(system)) {
+            return -ENOSPC; /* before anything was written; when a sync says so, who knows */
+        }
         return error == SQLITE_IOERR_NOMEM ? -ENOMEM : -EIO;
     }
 }
@@ -84,7 +102,9 @@ copi_sqlite_error(struct copi_sqlite *sqlite, int error, cop_reason *why)
 {
     int code = code_of(sqlite, error);
     if (code && why) {
-        *why = cop_failed(code, "%s", words_of(sqlite, error));
+        int system = system_error(sqlite, error);
+        *why = cop_failed(code, "%s%s%s", words_of(sqlite, error), system ? ": " : "",
+                          system ? cop_strerror(-system) : "");
     }
     return code;
 }
@@ -192,16 +212,8 @@ note_version(void)
 }
 
 static int
-open_file(void *state, const cop_store_opts *opts, cop_reason *why)
+open_up(struct copi_sqlite *sqlite, cop_reason *why)
 {
-    struct copi_sqlite *sqlite = state;
-    const char *path = opts->at;
-    if (!path || !path[0] || path[0] == ':') {
-        *why = cop_failed(-EINVAL, "a database needs a path");
-        return -EINVAL;
-    }
-    *sqlite = (struct copi_sqlite){
-        .opts = opts, .pid = getpid(), .side = {-1, -1}, .checkpoint_at = LOG_PAGES};
     int r = open_database(sqlite, why);
     r = r ? r : open_side(sqlite, why);
     if (r) {
@@ -215,6 +227,26 @@ open_file(void *state, const cop_store_opts *opts, cop_reason *why)
     }
     note_version();
     return 0;
+}
+
+static int
+open_file(void *state, const cop_store_opts *opts, cop_reason *why)
+{
+    struct copi_sqlite *sqlite = state;
+    const char *path = opts->at;
+    if (!path || !path[0] || path[0] == ':') {
+        *why = cop_failed(-EINVAL, "a database needs a path");
+        return -EINVAL;
+    }
+    *sqlite = (struct copi_sqlite){
+        .opts = opts, .pid = getpid(), .side = {-1, -1}, .checkpoint_at = LOG_PAGES};
+    int r = open_up(sqlite, why);
+    if (r) { /* which of a program's files it is */
+        const cop_reason found = *why;
+        *why = cop_failed(r, "%.*s: %s", PATH_SHOWN, path,
+                          found.text[0] ? found.text : cop_strerror(r));
+    }
+    return r;
 }
 
 /* ---------------------------------------------------------------- a batch */

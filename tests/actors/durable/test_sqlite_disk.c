@@ -320,6 +320,24 @@ TEST(places_where_no_file_can_be_are_refused)
     ck_assert_int_eq(cop_sqlite_start(&store, ""), -EINVAL);
     ck_assert_int_eq(cop_sqlite_start(&store, ":memory:"), -EINVAL);
     ck_assert_int_eq(cop_sqlite_start(&store, "/nowhere/at/all.db"), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(cop_why().text, "/nowhere/at/all.db: "));
+    ck_assert_ptr_nonnull(strstr(cop_why().text, cop_strerror(-ENOENT)));
+}
+
+/* The file begins, and what SQLite has beside it does not fit any more. */
+TEST(a_disk_that_is_full_from_the_beginning_is_told_as_such)
+{
+    cop_pid store;
+    struct rlimit limit, none;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &none), 0);
+    limit = none;
+    limit.rlim_cur = 16 * 1024;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int r = cop_sqlite_start(&store, a_path());
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+    ck_assert_int_eq(r, -ENOSPC);
+    ck_assert_ptr_nonnull(strstr(cop_why().text, a_path()));
 }
 
 static _Atomic int64_t the_time = 1700000000000;
