@@ -42,7 +42,7 @@ OPTIONAL_SRC := $(foreach library,$(OPTIONAL),$(call sources_of,$(library)))
 BESIDE_SRC  := $(TOP_SRC) $(POSTMORTEM_SRC) $(OPTIONAL_SRC)
 LIB_SRC     := $(filter-out $(BESIDE_SRC),$(sort $(wildcard runtime/*.c actors/*.c actors/durable/*.c \
     supervisor/*.c supervisor/observe/*.c)))
-SUPPORT_SRC := $(filter-out tests/support/test_%,$(sort $(wildcard tests/support/*.c)))
+SUPPORT_SRC := $(filter-out tests/support/test_% %/last_words.c,$(sort $(wildcard tests/support/*.c)))
 TEST_SRC    := $(filter-out $(WEB_TEST_SRC),$(sort $(wildcard tests/*/test_*.c \
     tests/actors/durable/test_*.c tests/supervisor/observe/test_*.c)))
 PEER_SRC    := $(sort $(wildcard tests/*/peer_*.c tests/actors/durable/peer_*.c))
@@ -98,7 +98,7 @@ CHECK_LIBS   = $(call once,CHECK_LIBS,$(shell pkg-config --libs check))
 
 COMPILE = $(CC) -std=c11 $(DEFINES) $(WARNINGS) $(WERROR) -pthread -fno-omit-frame-pointer \
     $(SANITIZE) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-LINK    = $(CC) -pthread $(SANITIZE) $(CFLAGS) $(LDFLAGS)
+LINK    = $(CC) -pthread $(SANITIZE) $(CFLAGS) $(LDFLAGS) $(LAST_WORDS)
 INSIDE  = -I. -Iinclude
 
 # Initial-exec: finding the current process must not be a function call, nor allocate.
@@ -282,11 +282,10 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags | deps-test
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(LINKED) $(CHECK_LIBS)
+	$(Q)$(LINK) $(call wrapped,tests/$*.c) -o $@ $(LINKED) $(CHECK_LIBS)
 
 # Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
 wrapped = $(shell sed -n 's/.* WRAP(\([a-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1))
-$(BUILD)/tests/stress/test_steady: private LDFLAGS += $(call wrapped,tests/stress/test_steady.c)
 
 # Older runtimes of the sanitizers cannot place their shadow where a newer kernel randomises.
 SAME_PLACES = $(if $(SAN),setarch $(shell uname -m) -R)
@@ -327,13 +326,19 @@ STAND_ALONE := %/main.c $(addsuffix /%,$(patsubst $(BUILD)/%,%, \
 $(patsubst %.c,$(BUILD)/%,$(filter tests/demos/%,$(TEST_SRC))): \
     $(call object,$(filter-out $(STAND_ALONE),$(DEMO_SRC)))
 
-# Unoptimised, so that a line is a line; not counted twice where threads meet.
-COVERED = BUILD=build-coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic" WERROR=
+# Unoptimised, so that a line is a line; not counted twice where threads meet; kept when a program dies.
+COVERED = BUILD=build-coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic" WERROR= \
+    LAST_WORDS="build-coverage/last_words.o $(call wrapped,tests/support/last_words.c)"
+ROOMS   = $(filter runtime/% actors/% supervisor/% stress/%,$(filter-out %/test_fault_linked.sh,$(TESTS)))
 
+# The suites of the rooms but what links programs of its own, those of the page, a part of `make failures`.
 .PHONY: coverage
-coverage: ## say what of each room the tests reach, and what they do not, in build-coverage/unreached
-	@find build-coverage -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) --no-print-directory $(COVERED) test
+coverage: deps-test ## say what of each room the tests reach, and what they do not, in build-coverage/unreached
+	@mkdir -p build-coverage && find build-coverage -name '*.gcda' -delete
+	@$(CC) -std=c11 $(DEFINES) -I. -O2 -g -fPIC -c -o build-coverage/last_words.o tests/support/last_words.c
+	@$(MAKE) --no-print-directory $(COVERED) TESTS="$(ROOMS)" test
+	@$(MAKE) --no-print-directory $(COVERED) test-web
+	@$(MAKE) --no-print-directory $(COVERED) EVERY=$(or $(EVERY),5) failures
 	@.ci/coverage
 
 # Programs that are not of this tree, in a folder with a script `run` that builds them against ours.
