@@ -6,12 +6,30 @@
 #include "runtime/alloc.h"
 #include "runtime/table.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 
 enum {
     TRIES = 100
 };
+
+/* What a listener's call fails with; 0: it goes as it goes. */
+static atomic_int breaks_with;
+
+int real_accept(int fd, struct sockaddr *from, socklen_t *size, int flags) REAL(accept4);
+int break_accept(int fd, struct sockaddr *from, socklen_t *size, int flags) WRAP(accept4);
+int
+break_accept(int fd, struct sockaddr *from, socklen_t *size, int flags)
+{
+    int error = breaks_with;
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return real_accept(fd, from, size, flags);
+}
 
 static bool
 waits(cop_pid pid)
@@ -405,6 +423,45 @@ TEST(without_memory_nobody_is_accepted_and_nobody_is_lost)
     }
     free(test_caught_stderr());
     ck_assert_int_eq(cop_socket_close(accepting.listener), 0);
+}
+
+/* ---------------------------------------------------------------- what is broken */
+
+TEST(a_listener_that_is_broken_cannot_be_asked)
+{
+    cop_socket listener = listening(NULL);
+    breaks_with = EINVAL;
+    ck_assert_int_eq(cop_socket_active_once(listener), -EINVAL);
+    ck_assert_int_eq(cop_why().code, -EINVAL);
+    ck_assert(!test_has_mail());
+    breaks_with = 0;
+    ck_assert_int_eq(cop_socket_close(listener), 0);
+}
+
+TEST(a_listener_that_breaks_is_told_to_who_has_asked)
+{
+    cop_socket listener = listening(NULL);
+    ck_assert_int_eq(cop_socket_active_once(listener), 0);
+    breaks_with = EBADF;
+    int peer = peer_of(listener);
+    cop_msg msg = test_receive(COP_MSG_CLOSED);
+    const struct cop_closed *closed = COP_BODY(msg, struct cop_closed);
+    ck_assert_uint_eq(closed->socket.id, listener.id);
+    ck_assert_int_eq(closed->error, -EBADF);
+    ck_assert(!test_has_mail());
+    ck_assert_int_eq(cop_socket_close(listener), 0);
+    close(peer);
+}
+
+TEST(who_waits_at_a_listener_that_is_broken_is_told)
+{
+    cop_socket connection = {17}, listener = listening(NULL);
+    breaks_with = ENOTSOCK;
+    ck_assert_int_eq(cop_accept(listener, &connection, SOON), -ENOTSOCK);
+    ck_assert_int_eq(cop_why().code, -ENOTSOCK);
+    ck_assert_uint_eq(connection.id, 17);
+    breaks_with = 0;
+    ck_assert_int_eq(cop_socket_close(listener), 0);
 }
 
 SUITE("accept")

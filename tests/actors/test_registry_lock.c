@@ -299,6 +299,40 @@ TEST_TIMES(2, a_process_that_is_disowned_inside_lets_go) /* REG-027 */
     free(test_caught_stderr());
 }
 
+static void
+get_stuck(void *env)
+{
+    (void)env;
+    inside++;
+    while (!may_leave) { /* disowned or not */
+    }
+}
+
+static int
+lock_and_get_stuck(void *key)
+{
+    return cop_registry_lock("r", COP_STR((const char *)key), get_stuck, NULL, COP_FOREVER);
+}
+
+TEST_TIMES(2, a_process_that_does_not_come_back_lets_go_when_it_is_disowned) /* REG-027 */
+{
+    cop_config config = {.size = sizeof config, .kill_grace = COP_MS(20)};
+    ck_assert_int_eq(cop_configure(&config), 0);
+    test_catch_stderr();
+    registry_start(COP_REGISTRY_UNIQUE, _i);
+    cop_pid pid = worker_start();
+    worker_begin(pid, lock_and_get_stuck, key_k);
+    EVENTUALLY(inside == 1);
+    worker_kill(pid);
+    ck_assert_int_eq(cop_registry_lock("r", COP_STR("k"), count_run, NULL, SOON), 0);
+    ck_assert_int_eq(runs, 1);
+    may_leave = true; /* what it says now is about nobody's lock */
+    EVENTUALLY(cop_disowned() == 0);
+    ck_assert_int_eq(cop_registry_lock("r", COP_STR("k"), count_run, NULL, SOON), 0);
+    ck_assert_int_eq(runs, 2);
+    free(test_caught_stderr());
+}
+
 TEST_TIMES(2, who_waits_and_ends_is_passed_over) /* REG-027 */
 {
     registry_start(COP_REGISTRY_UNIQUE, _i);
