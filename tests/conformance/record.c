@@ -79,7 +79,8 @@ static void
 tell_parent_locked(struct player *parent, const struct player *it, const cop_reason *reason)
 {
     parent->told++;
-    if (!parent->is_up && parent->early == NOTHING_EARLY && is_reported(it, reason)) {
+    bool is_unasked = parent->is_starting; /* it cannot have asked anybody to end */
+    if (!parent->is_up && is_unasked && parent->early == NOTHING_EARLY && is_reported(it, reason)) {
         parent->early = REPORT_OWED;
     }
 }
@@ -184,9 +185,10 @@ report_locked(const struct player *supervisor, const cop_event *event)
 static void
 early_report_locked(struct player *supervisor, const cop_event *event)
 {
-    if (event->kind == COP_EVENT_CHILD_TERMINATED && supervisor->early == REPORT_OWED) {
+    if (supervisor->early == REPORT_OWED) {
         const struct player *ended = player_of_locked(event->pid);
-        bool is_over = ended && ended->as->restart == COP_TEMPORARY;
+        bool is_over = event->kind != COP_EVENT_CHILD_TERMINATED
+                       || (ended && ended->as->restart == COP_TEMPORARY);
         supervisor->early = is_over ? NOTHING_EARLY : RESTART_OWED;
         cast_changed_locked();
         while (!supervisor->is_up) {

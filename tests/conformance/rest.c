@@ -66,6 +66,13 @@ seems_idle(const cop_process_info *info)
     return !info->callback && info->mailbox == 0 && info->waits_for.id == 0;
 }
 
+bool
+looks_idle_locked(const struct player *it)
+{
+    cop_process_info info;
+    return cop_inspect(it->pid, &info) == 0 && seems_idle(&info);
+}
+
 static bool
 is_still_locked(const struct player *it)
 {
