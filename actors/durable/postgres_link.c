@@ -307,6 +307,7 @@ copi_postgres_ask(struct copi_postgres_link *link, const char *statement,
         sizes[i] = (int)values[i].size;
         formats[i] = BINARY;
     }
+    link->is_by_name = statement == link->prepared || (link->is_by_name && link->unanswered > 0);
     link->unanswered++;
     bool is_sent =
         statement == link->prepared
@@ -359,7 +360,7 @@ read_answer(struct copi_postgres_link *link, cop_time until)
 static bool
 is_forgotten(const struct copi_postgres_link *link, const char *state)
 {
-    return link->has_prepared && state
+    return link->is_by_name && state
            && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
 }
 

@@ -17,6 +17,7 @@ struct copi_postgres_link {
     const char *prepared;  /* the statement that the session knows by a name; NULL: none */
     char name[16];         /* that */
     bool has_prepared;     /* it was tried once in this session */
+    bool is_by_name;       /* one of those that are unanswered may be asked by it */
     unsigned failures;     /* attempts to connect, since one succeeded */
     cop_time next_attempt; /* not before */
     cop_reason why;        /* of the last failure */

@@ -349,6 +349,8 @@ TEST(a_session_that_has_forgotten_is_asked_again_in_words)
     ck_assert_int_eq(answer(NULL), -EAGAIN);
     ck_assert_int_eq(answer(NULL), -EAGAIN); /* it was asked before that was known */
     expect_seven();
+    ck_assert_int_eq(ask("EXECUTE nothing"), 0);
+    ck_assert_int_eq(answer(NULL), -EIO); /* of what was asked in words it means nothing */
     ck_assert_int_eq(copi_postgres_prepare(&link, seven, soon()), 0); /* once is enough */
     ck_assert_ptr_null(link.prepared);
     copi_postgres_close(&link);
