@@ -141,6 +141,7 @@ words_of(const struct copi_ask *ask)
     }
 }
 
+/* A guess will do: the load pairs with nothing. */
 bool
 copi_ask_is_awaited(const struct copi_ask *ask)
 {

@@ -293,7 +293,8 @@ struct cop_store_opts {
      * minute. 0: 100 ms; COP_FOREVER: only by cop_store_reopen */
     cop_time reopen_after;
     /* For tests: told of each step, in the store's process, at the point where a kill would come between it
-     * and the next: "begin", "ran", "committed", "published", "answered"; "checkpoint", "migrate". It may block. */
+     * and the next: "begin", "ran", "committed", "published", "answered"; "pause", "checkpoint", "migrate". It may
+     * block. */
     void (*trace)(const char *step, void *env);
     void *trace_env;
     bool link; /* of cop_store_start: to the caller */
