@@ -28,7 +28,7 @@ typedef struct cop_task_opts {
     cop_bytes arg;      /* copied */
     size_t result_size; /* or COP_ANY */
     /* For a result that owns memory: once, with the last handle, or when nobody gets it; on any thread, so
-     * it may not block. */
+     * it may not block. With COP_ANY it gets the bytes' data: NULL if the function filled in none. */
     void (*drop)(void *result);
     bool link; /* to the caller: a crash of the task is a crash of the caller: Task.async */
     /* Started when somebody wants it: see below. Not with .link, nor below a supervisor. */
