@@ -284,8 +284,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(call wrapped,tests/$*.c) -o $@ $(LINKED) $(CHECK_LIBS)
 
-# Calls of what a source declares with WRAP(name) reach its own function instead: tests/support/wrap.h.
-wrapped = $(shell sed -n 's/.* WRAP(\([a-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1))
+# Calls of what a source, or a header of the tests that it includes, declares with WRAP(name) reach the function
+# declared so instead: tests/support/wrap.h.
+wrapped = $(shell sed -n 's/.* WRAP(\([a-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1) \
+    $$(sed -n 's/^.include "\(tests.*\)"/\1/p' $(1)))
 
 # Older runtimes of the sanitizers cannot place their shadow where a newer kernel randomises.
 SAME_PLACES = $(if $(SAN),setarch $(shell uname -m) -R)

@@ -306,4 +306,15 @@ map_owner(cop_stream *stream)
         &(cop_stream_opts){.size = sizeof(int *), .drop = owner_drop, .takes = true});
 }
 
+/* An element that owns its number, as that number: for cop_stream_map. */
+static inline int
+owner_number(void *element, void *result, void *env)
+{
+    int *own;
+    (void)env;
+    memcpy(&own, element, sizeof own);
+    memcpy(result, own, sizeof(int));
+    return 0;
+}
+
 #endif

@@ -9,6 +9,7 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "tests/actors/promise.h"
 #include "tests/support/support.h"
 
 #include <pthread.h>
@@ -23,26 +24,6 @@ enum {
 };
 
 /* ---------------------------------------------------------------- helpers */
-
-struct promise {
-    cop_future *future;
-    cop_resolver *resolver;
-};
-
-static struct promise
-promise_of(size_t value_size)
-{
-    struct promise promise;
-    ck_assert_int_eq(cop_promise_new(&promise.future, &promise.resolver, value_size), 0);
-    return promise;
-}
-
-static void
-let_go(struct promise promise)
-{
-    cop_resolver_free(promise.resolver);
-    cop_future_release(promise.future);
-}
 
 /* So many promises of a number, and their futures side by side. */
 static struct promise promises[MANY];
@@ -214,15 +195,6 @@ wait_once(cop_bytes arg)
     const struct order *order = arg.data;
     struct outcome outcome = carry_out(order);
     return cop_send(order->starter, COP_MSG_OF(OUTCOME, outcome));
-}
-
-/* Asleep, and not before it has subscribed. */
-static bool
-is_awaiting(cop_pid pid)
-{
-    struct copi_process *process = copi_table_find(pid);
-    return process && copi_load_relaxed_64(&process->noticed) != 0
-           && copi_load_relaxed_64(&process->mailbox.word) & COPI_MAILBOX_ASLEEP;
 }
 
 static cop_pid
@@ -456,7 +428,7 @@ must_await(cop_bytes arg)
 }
 
 static cop_reason
-end_of_who_must(cop_time before, void (*settle)(void))
+end_of_who_must(cop_time before, void (*settle_it)(void))
 {
     uint64_t wanted = 6;
     cop_ref monitor;
@@ -465,7 +437,7 @@ end_of_who_must(cop_time before, void (*settle)(void))
     if (before) {
         EVENTUALLY(is_awaiting(pid));
     }
-    settle();
+    settle_it();
     return test_down(monitor);
 }
 

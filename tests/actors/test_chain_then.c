@@ -6,6 +6,7 @@
 #include "actors/future.h"
 #include "tests/actors/full.h"
 #include "tests/actors/outcome.h"
+#include "tests/actors/promise.h"
 #include "tests/support/support.h"
 
 #include <coppice/chain.h>
@@ -23,11 +24,6 @@ enum when {
 
 static const uint64_t VALUE = 40;
 
-struct promise {
-    cop_future *future;
-    cop_resolver *resolver;
-};
-
 static struct promise outer, inner;
 
 static cop_reason
@@ -36,25 +32,10 @@ failure(void)
     return cop_failed(-EBADMSG, "{these,are,the,words}");
 }
 
-static struct promise
-promise_of(size_t size)
-{
-    struct promise promise;
-    ck_assert_int_eq(cop_promise_new(&promise.future, &promise.resolver, size), 0);
-    return promise;
-}
-
 static void
 resolve(struct promise promise)
 {
     ck_assert_int_eq(cop_resolve(promise.resolver, COP_BYTES(VALUE)), 0);
-}
-
-static void
-let_go(struct promise promise)
-{
-    cop_resolver_free(promise.resolver);
-    cop_future_release(promise.future);
 }
 
 static void

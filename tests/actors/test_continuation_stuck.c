@@ -6,6 +6,7 @@
  * the copying is wrapped.
  */
 #include "actors/future.h"
+#include "tests/actors/promise.h"
 #include "tests/support/support.h"
 #include "tests/support/wrap.h"
 
@@ -32,32 +33,6 @@ adopt_or_get_stuck(cop_future *child, cop_future *settled)
     real_adopt(child, settled);
 }
 
-struct promise {
-    cop_future *future;
-    cop_resolver *resolver;
-};
-
-static struct promise
-promise(void)
-{
-    struct promise made;
-    ck_assert_int_eq(cop_promise_new(&made.future, &made.resolver, 0), 0);
-    return made;
-}
-
-static void
-resolve(struct promise made)
-{
-    ck_assert_int_eq(cop_resolve(made.resolver, (cop_bytes){NULL, 0}), 0);
-}
-
-static void
-let_go(struct promise made)
-{
-    cop_resolver_free(made.resolver);
-    cop_future_release(made.future);
-}
-
 static atomic_uint given;
 
 static cop_future *
@@ -82,7 +57,7 @@ is_rejected_when_the_copying_is_stuck(cop_future *child, struct promise source)
     cop_reason why;
     atomic_uint after = 0;
     gets_stuck = true;
-    resolve(source);
+    settle(source);
     EVENTUALLY(is_stuck);
     gets_stuck = false;
     ck_assert_int_eq(cop_on_settled(source.future, count, NULL, &after), 0);
@@ -117,7 +92,7 @@ end(void)
 TEST(a_child_with_a_limit_is_rejected)
 {
     begin();
-    struct promise source = promise();
+    struct promise source = promise_of(0);
     cop_future *child = cop_within(source.future, COP_SEC(3600));
     is_rejected_when_the_copying_is_stuck(child, source);
     cop_future_release(child);
@@ -128,9 +103,9 @@ TEST(a_child_with_a_limit_is_rejected)
 TEST(a_child_that_is_to_be_what_was_given_is_rejected)
 {
     begin();
-    struct promise outer = promise(), inner = promise();
+    struct promise outer = promise_of(0), inner = promise_of(0);
     cop_future *child = cop_then(outer.future, share, inner.future, 0);
-    resolve(outer);
+    settle(outer);
     EVENTUALLY(given == 1);
     is_rejected_when_the_copying_is_stuck(child, inner);
     cop_future_release(child);

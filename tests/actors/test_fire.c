@@ -5,6 +5,7 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "tests/actors/tasks.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@ answer(cop_bytes arg, void *result)
 }
 
 static int
-fail_with(cop_bytes arg, void *result)
+count_and_fail_with(cop_bytes arg, void *result)
 {
     (void)result;
     calls++;
@@ -111,15 +112,6 @@ TEST(what_cannot_start_is_refused_and_its_environment_stays_the_callers)
     assert_nothing_happened();
 }
 
-/* What finds neither a worker nor a timer for want of memory runs with what comes next. */
-static void
-nudge_workers(void)
-{
-    cop_future *f = cop_async(NULL);
-    ck_assert_int_eq(cop_on_settled(f, NULL, NULL, NULL), 0);
-    cop_future_release(f);
-}
-
 static int
 try_to_fire(void *arg)
 {
@@ -150,7 +142,7 @@ TEST(a_failure_is_told_once)
     int code = -EACCES;
     cop_task_opts opts = told();
     opts.arg = COP_BYTES(code);
-    ck_assert_int_eq(cop_fire_with(fail_with, &opts), 0);
+    ck_assert_int_eq(cop_fire_with(count_and_fail_with, &opts), 0);
     EVENTUALLY(envs == 1);
     ck_assert_int_eq(failures, 1);
     ck_assert_int_eq(successes, 0);
@@ -174,7 +166,7 @@ TEST(it_runs_in_a_context_below_that_of_who_fires)
 static int
 fire_linked(cop_bytes arg)
 {
-    ck_assert_int_eq(cop_fire(fail_with, .arg = arg, .link = true), 0);
+    ck_assert_int_eq(cop_fire(count_and_fail_with, .arg = arg, .link = true), 0);
     return cop_sleep(COP_FOREVER);
 }
 
@@ -211,8 +203,8 @@ TEST_TIMES(2, a_failure_without_a_handler_is_one_that_nobody_looked_at)
     int code = -EACCES;
     cop_track_futures(true);
     test_catch_stderr();
-    ck_assert_int_eq(cop_fire(fail_with, .arg = COP_BYTES(code), .env = &envs, .drop_env = drop_env,
-                              .on_failure = _i ? see_failure : NULL),
+    ck_assert_int_eq(cop_fire(count_and_fail_with, .arg = COP_BYTES(code), .env = &envs,
+                              .drop_env = drop_env, .on_failure = _i ? see_failure : NULL),
                      0);
     EVENTUALLY(envs == 1);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
@@ -236,7 +228,7 @@ TEST(a_value_is_told_once)
 TEST(nothing_has_to_be_said_beforehand)
 {
     int code = 0;
-    ck_assert_int_eq(cop_fire(fail_with, .arg = COP_BYTES(code)), 0);
+    ck_assert_int_eq(cop_fire(count_and_fail_with, .arg = COP_BYTES(code)), 0);
     EVENTUALLY(calls == 1);
 }
 
@@ -443,15 +435,6 @@ TEST_TIMES(2, a_job_may_have_nothing_but_a_function_to_execute)
     ck_assert_int_eq(cop_fire_job(&bare, &counter), 0);
     EVENTUALLY(counter.executed == 1);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
-}
-
-static atomic_int drops;
-
-static void
-drop_words(void *words)
-{
-    drops++;
-    free(words);
 }
 
 static int

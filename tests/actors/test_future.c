@@ -9,6 +9,7 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "tests/actors/promise.h"
 #include "tests/support/support.h"
 
 #include <pthread.h>
@@ -25,24 +26,10 @@ enum {
 
 /* ---------------------------------------------------------------- helpers */
 
-struct promise {
-    cop_future *future;
-    cop_resolver *resolver;
-};
-
 static struct promise
 promise_of_number(void)
 {
-    struct promise promise;
-    ck_assert_int_eq(cop_promise_new(&promise.future, &promise.resolver, sizeof(uint64_t)), 0);
-    return promise;
-}
-
-static void
-let_go(struct promise promise)
-{
-    cop_resolver_free(promise.resolver);
-    cop_future_release(promise.future);
+    return promise_of(sizeof(uint64_t));
 }
 
 static int
@@ -113,15 +100,6 @@ start_waiter(cop_future *future, cop_ref *monitor)
     cop_pid pid;
     ck_assert_int_eq(cop_spawn(&pid, await_once, .arg = COP_BYTES(waiter), .monitor = monitor), 0);
     return pid;
-}
-
-/* Asleep, and not before it has subscribed. */
-static bool
-is_awaiting(cop_pid pid)
-{
-    struct copi_process *process = copi_table_find(pid);
-    return process && copi_load_relaxed_64(&process->noticed) != 0
-           && copi_load_relaxed_64(&process->mailbox.word) & COPI_MAILBOX_ASLEEP;
 }
 
 static struct outcome

@@ -5,6 +5,7 @@
  */
 #include "runtime/process.h"
 #include "tests/actors/full.h"
+#include "tests/actors/tasks.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -55,13 +56,6 @@ wait_at_the_door(cop_bytes arg, void *result)
     int r = cop_await(door, NULL, 0, COP_FOREVER);
     ended++;
     return r;
-}
-
-static int
-fail_with(cop_bytes arg, void *result)
-{
-    (void)result;
-    return *(const int *)arg.data;
 }
 
 static int

@@ -5,6 +5,7 @@
  * test_continuation.c, too. Of tasks that are fired: test_fire.c.
  */
 #include "runtime/alloc.h"
+#include "tests/actors/tasks.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -77,20 +78,6 @@ answer(cop_bytes arg, void *result)
 }
 
 static int
-fail_with(cop_bytes arg, void *result)
-{
-    (void)result;
-    return *(const int *)arg.data;
-}
-
-static int
-exit_with(cop_bytes arg, void *result)
-{
-    (void)result;
-    cop_exit(*(const cop_reason *)arg.data);
-}
-
-static int
 sleep_until_asked(cop_bytes arg, void *result)
 {
     (void)arg, (void)result;
@@ -125,15 +112,6 @@ TEST(what_stands_on_a_lazy_task_that_cannot_be_is_rejected_so)
     ck_assert_int_eq(envs, 1);
     ck_assert_int_eq(cop_task_shutdown(f, SOON), -EINVAL);
     cop_future_release(child);
-    cop_future_release(f);
-}
-
-/* What finds neither a worker nor a timer for want of memory runs with what comes next. */
-static void
-nudge_workers(void)
-{
-    cop_future *f = cop_async(NULL);
-    ck_assert_int_eq(cop_on_settled(f, NULL, NULL, NULL), 0);
     cop_future_release(f);
 }
 
@@ -361,15 +339,6 @@ give_words(cop_bytes arg, void *result)
     (void)arg;
     *(cop_bytes *)result = (cop_bytes){strdup("owned"), 6};
     return 0;
-}
-
-static atomic_int drops;
-
-static void
-drop_words(void *words)
-{
-    drops++;
-    free(words);
 }
 
 static void

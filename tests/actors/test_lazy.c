@@ -7,6 +7,7 @@
 #include "actors/future.h"
 #include "runtime/alloc.h"
 #include "runtime/message.h"
+#include "tests/actors/tasks.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -555,22 +556,6 @@ TEST(a_child_may_be_waited_for_when_the_task_that_it_stands_on_is_gone)
 
 /* ---------------------------------------------------------------- the value */
 
-static atomic_int drops;
-
-static void
-drop_words(void *words)
-{
-    drops++;
-    free(words);
-}
-
-static void
-drop_pointer(void *result)
-{
-    drops++;
-    free(*(char **)result);
-}
-
 static int
 give_words(cop_bytes arg, void *result)
 {
@@ -990,15 +975,6 @@ TEST(the_environment_alone_is_dropped_as_well)
     ck_assert_int_eq(value_of(f), 42);
     cop_future_release(f);
     EVENTUALLY(envs == 1);
-}
-
-/* What finds neither a worker nor a timer for want of memory runs with what comes next. */
-static void
-nudge_workers(void)
-{
-    cop_future *f = cop_async(NULL);
-    ck_assert_int_eq(cop_on_settled(f, NULL, NULL, NULL), 0);
-    cop_future_release(f);
 }
 
 static int

@@ -4,6 +4,7 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "tests/support/programs.h"
 #include "tests/support/support.h"
 
 #include <signal.h>
@@ -16,8 +17,6 @@ enum {
     DONE,
 };
 
-#define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
-#define SH(script) ARGV("/bin/sh", "-c", (script))
 #define OPENED(argv, ...) \
  opened((argv), &(cop_port_opts){.size = sizeof(cop_port_opts), __VA_ARGS__})
 
@@ -64,13 +63,6 @@ ends_with_status(cop_port port, int status)
     ck_assert_int_eq(end.signal, 0);
     ck_assert_int_eq(end.status, status);
     ck_assert_int_eq(cop_port_close(port), 0);
-}
-
-static bool
-has_children(void)
-{
-    siginfo_t info;
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
 /* A number that the program says; nobody of that number is there any more, or it is a zombie that

@@ -10,6 +10,7 @@
 #include "runtime/table.h"
 #include "runtime/timer.h"
 #include "tests/actors/full.h"
+#include "tests/actors/promise.h"
 #include "tests/support/support.h"
 
 #include <pthread.h>
@@ -23,30 +24,10 @@ enum {
 
 /* ---------------------------------------------------------------- helpers */
 
-struct promise {
-    cop_future *future;
-    cop_resolver *resolver;
-};
-
-static struct promise
-promise_of(size_t value_size)
-{
-    struct promise promise;
-    ck_assert_int_eq(cop_promise_new(&promise.future, &promise.resolver, value_size), 0);
-    return promise;
-}
-
 static struct promise
 promise_of_number(void)
 {
     return promise_of(sizeof(uint64_t));
-}
-
-static void
-let_go(struct promise promise)
-{
-    cop_resolver_free(promise.resolver);
-    cop_future_release(promise.future);
 }
 
 static int
@@ -144,15 +125,6 @@ await_once(cop_bytes arg)
     outcome.code = cop_await(waiter->future, COP_OUT(outcome.number), COP_FOREVER);
     outcome.why = cop_why();
     return cop_send(waiter->starter, COP_MSG_OF(OUTCOME, outcome));
-}
-
-/* Asleep, and not before it has subscribed. */
-static bool
-is_awaiting(cop_pid pid)
-{
-    struct copi_process *process = copi_table_find(pid);
-    return process && copi_load_relaxed_64(&process->noticed) != 0
-           && copi_load_relaxed_64(&process->mailbox.word) & COPI_MAILBOX_ASLEEP;
 }
 
 static void

@@ -28,16 +28,6 @@ share_owner(const void *element, void *out)
     return 0;
 }
 
-static int
-owner_number(void *element, void *result, void *env)
-{
-    int *own;
-    (void)env;
-    memcpy(&own, element, sizeof own);
-    memcpy(result, own, sizeof(int));
-    return 0;
-}
-
 static void
 subscribe(int i, cop_stream *shared)
 {

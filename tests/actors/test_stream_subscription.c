@@ -183,16 +183,6 @@ stuck_map(void *element, void *result, void *env)
     return same_int(element, result, env);
 }
 
-static int
-owner_number(void *element, void *result, void *env)
-{
-    int *own;
-    (void)env;
-    memcpy(&own, element, sizeof own);
-    memcpy(result, own, sizeof(int));
-    return 0;
-}
-
 static void
 come_back(void)
 {

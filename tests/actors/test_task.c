@@ -4,6 +4,7 @@
  * Room: tests/. Case ids (TSK-001) are those of the conformance list.
  */
 #include "runtime/process.h"
+#include "tests/actors/tasks.h"
 #include "tests/support/support.h"
 
 #include <coppice/memory.h>
@@ -11,27 +12,6 @@
 #include <errno.h>
 
 /* ---------------------------------------------------------------- what the tasks do */
-
-static int
-twice(cop_bytes arg, void *result)
-{
-    *(int *)result = 2 * *(const int *)arg.data;
-    return 0;
-}
-
-static int
-fail_with(cop_bytes arg, void *result)
-{
-    (void)result;
-    return *(const int *)arg.data;
-}
-
-static int
-exit_with(cop_bytes arg, void *result)
-{
-    (void)result;
-    cop_exit(*(const cop_reason *)arg.data);
-}
 
 static atomic_int running, ended;
 
@@ -76,22 +56,6 @@ say_hello(cop_bytes arg, void *result)
     memcpy(words, "hello", 6);
     *(cop_bytes *)result = (cop_bytes){words, 6};
     return 0;
-}
-
-static atomic_int drops;
-
-static void
-drop_words(void *words)
-{
-    drops++;
-    free(words);
-}
-
-static void
-drop_pointer(void *result)
-{
-    drops++;
-    free(*(char **)result);
 }
 
 static int

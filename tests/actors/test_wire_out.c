@@ -14,19 +14,6 @@ enum {
     LIMIT = 20000,
 };
 
-static void *
-hear_everything(void *arg)
-{
-    const struct ends *ends = arg;
-    static _Thread_local char block[65536];
-    size_t total = 0;
-    ssize_t n;
-    while ((n = recv(ends->peer, block, sizeof block, 0)) > 0) {
-        total += (size_t)n;
-    }
-    return (void *)total; /* NOLINT(performance-no-int-to-ptr) */
-}
-
 /* ---------------------------------------------------------------- what is refused */
 
 TEST(what_can_never_be_sent_is_refused)

@@ -19,19 +19,6 @@ waits_for_room(cop_pid pid)
     return process && copi_load_relaxed_64(&process->noticed) != 0;
 }
 
-static void *
-hear_everything(void *arg)
-{
-    const struct ends *ends = arg;
-    static _Thread_local char block[65536];
-    size_t total = 0;
-    ssize_t n;
-    while ((n = recv(ends->peer, block, sizeof block, 0)) > 0) {
-        total += (size_t)n;
-    }
-    return (void *)total; /* NOLINT(performance-no-int-to-ptr) */
-}
-
 TEST(who_waits_for_room_is_woken_when_there_is_some)
 {
     struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);

@@ -8,6 +8,7 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/thread.h"
+#include "tests/actors/promise.h"
 #include "tests/support/support.h"
 
 #include <coppice/chain.h>
@@ -20,32 +21,6 @@
 
 /* ---------------------------------------------------------------- promises, handlers that count */
 
-struct promise {
-    cop_future *future;
-    cop_resolver *resolver;
-};
-
-static struct promise
-promise(void)
-{
-    struct promise made;
-    ck_assert_int_eq(cop_promise_new(&made.future, &made.resolver, 0), 0);
-    return made;
-}
-
-static void
-settle(struct promise made)
-{
-    ck_assert_int_eq(cop_resolve(made.resolver, (cop_bytes){NULL, 0}), 0);
-}
-
-static void
-let_go(struct promise made)
-{
-    cop_resolver_free(made.resolver);
-    cop_future_release(made.future);
-}
-
 static void
 watch(struct promise made, void (*fn)(const void *value, void *env), void *env)
 {
@@ -56,7 +31,7 @@ watch(struct promise made, void (*fn)(const void *value, void *env), void *env)
 static void
 let_run(void (*fn)(const void *value, void *env), void *env)
 {
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     watch(made, fn, env);
     settle(made);
     let_go(made);
@@ -227,7 +202,7 @@ TEST(continuations_that_await_each_others_futures_all_end)
     };
     struct promise promises[SO_MANY + 1];
     for (int i = 0; i <= SO_MANY; i++) {
-        promises[i] = promise();
+        promises[i] = promise_of(0);
     }
     for (int i = 0; i < SO_MANY; i++) {
         let_run(await_future, promises[i].future);
@@ -244,7 +219,7 @@ TEST(continuations_that_await_each_others_futures_all_end)
 
 TEST(what_waits_holds_up_its_own_future)
 {
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_uint after = 0;
     watch(made, wait_in_library, NULL);
     watch(made, count, &after);
@@ -261,7 +236,7 @@ TEST(what_waits_holds_up_its_own_future)
 
 TEST(without_continuations_there_is_no_worker)
 {
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     watch(made, count, &counted); /* pending: nothing is due */
     ck_assert_uint_eq(workers(), 0);
     settle(made);
@@ -293,7 +268,7 @@ TEST(a_worker_is_used_again)
 
 TEST(what_finds_no_memory_for_a_worker_runs_with_the_next_that_is_due)
 {
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_uint first = 0;
     cop_self();
     watch(made, count, &first);
@@ -309,7 +284,7 @@ TEST(what_finds_no_memory_for_a_worker_runs_with_the_next_that_is_due)
 
 TEST(what_finds_no_thread_for_a_worker_runs_in_one_that_is_there)
 {
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_uint first = 0;
     cop_self();
     watch(made, count, &first);
@@ -364,7 +339,7 @@ TEST(behind_a_continuation_whose_worker_is_disowned_another_goes_on)
 {
     configure_short_grace();
     ck_assert_int_eq(pipe(pipe_ends), 0);
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_uint after = 0;
     watch(made, count, &counted);
     cop_future *child = cop_map(made.future, map_and_get_stuck, NULL, 0);
@@ -396,7 +371,7 @@ TEST(a_disowned_worker_that_comes_back_leaves_the_next_one_alone)
 {
     configure_short_grace();
     ck_assert_int_eq(pipe(pipe_ends), 0);
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_uint after = 0;
     watch(made, get_stuck, NULL);
     watch(made, wait_in_library, NULL);
@@ -431,7 +406,7 @@ be_killed(const void *value, void *env)
 
 TEST(a_continuation_that_waits_in_a_killed_worker_is_told_and_others_go_on)
 {
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_int slept = 1;
     atomic_uint after = 0;
     watch(made, be_killed, &slept);
@@ -510,7 +485,7 @@ TEST(a_shutdown_runs_also_what_becomes_due_meanwhile)
 TEST(a_shutdown_kills_a_continuation_that_does_not_listen)
 {
     ck_assert_int_eq(pipe(pipe_ends), 0);
-    struct promise made = promise();
+    struct promise made = promise_of(0);
     atomic_uint after = 0;
     watch(made, wait_outside, NULL);
     watch(made, count, &after);
@@ -550,7 +525,7 @@ TEST(thousands_that_are_settled_at_once_by_many_threads_are_each_run_once)
     static atomic_uint runs[THREADS * EACH];
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS * EACH; i++) {
-        many[i] = promise();
+        many[i] = promise_of(0);
         watch(many[i], count, &runs[i]);
         watch(many[i], count, &counted);
         cop_future_release(many[i].future);

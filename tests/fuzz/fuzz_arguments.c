@@ -5,10 +5,8 @@
  *
  * The first byte says whose it is, each line is an argument. What is taken can be done.
  */
+#include "tests/fuzz/back.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/support/wrap.h"
-
-#include <setjmp.h>
 
 /* NOLINTBEGIN(bugprone-suspicious-include) */
 #define main  main_of_postmortem
@@ -26,21 +24,6 @@ int main(int argc, char **argv);
 enum {
     MOST_ARGUMENTS = 16
 };
-
-/* --help ends the program. */
-static jmp_buf back;
-static bool is_reading;
-
-__attribute__((noreturn)) void exit_really(int status) REAL(exit);
-__attribute__((noreturn)) void exit_here(int status) WRAP(exit);
-void
-exit_here(int status)
-{
-    if (is_reading) {
-        longjmp(back, 1);
-    }
-    exit_really(status);
-}
 
 static void
 check_postmortem(char **arguments)

@@ -6,11 +6,10 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/context.h"
+#include "tests/runtime/blocking.h"
 #include "tests/support/support.h"
 
-#include <poll.h>
 #include <pthread.h>
-#include <unistd.h>
 
 enum {
     GO = 1
@@ -52,13 +51,6 @@ state_of(cop_context *context)
     int r = cop_cancelled();
     leave(context);
     return r;
-}
-
-static bool
-never(const cop_msg *msg, void *env)
-{
-    (void)msg, (void)env;
-    return false;
 }
 
 /* ---------------------------------------------------------------- what is refused */
@@ -401,96 +393,6 @@ TEST(cancelled_and_late_are_told_apart_and_the_cause_is_the_outermosts) /* DL04 
 }
 
 /* ---------------------------------------------------------------- what it ends */
-
-enum call {
-    RECEIVE,
-    RECEIVE_MATCH,
-    SLEEP,
-    WAIT_FD,
-    SEND_TO_FULL,
-    CALL,
-    STOP,
-    START,
-    AGENT,
-    CALLS,
-};
-
-static cop_pid full, silent;
-static int idle[2];
-
-static int
-keep_all(cop_bytes arg)
-{
-    (void)arg;
-    return cop_sleep(COP_FOREVER);
-}
-
-static cop_step
-never_answer(void *state, cop_from from, cop_msg msg)
-{
-    (void)state, (void)from, (void)msg;
-    cop_sleep(COP_FOREVER);
-    return cop_ok();
-}
-
-static cop_step
-never_begin(void *state, cop_bytes arg)
-{
-    (void)state, (void)arg;
-    cop_sleep(COP_FOREVER);
-    return cop_ok();
-}
-
-static const cop_genserver silent_server = {.type = "silent", .handle_call = never_answer};
-static const cop_genserver slow_server = {.type = "slow", .init = never_begin};
-
-static int
-block_in(enum call call)
-{
-    cop_msg msg;
-    int state;
-    switch (call) {
-    case RECEIVE:
-        return cop_receive(&msg, COP_FOREVER);
-    case RECEIVE_MATCH:
-        return cop_receive_match(&msg, never, NULL, COP_FOREVER);
-    case SLEEP:
-        return cop_sleep(COP_FOREVER);
-    case WAIT_FD:
-        return cop_wait_fd(idle[0], POLLIN, COP_FOREVER);
-    case SEND_TO_FULL:
-        return cop_send(full, COP_TAG(GO));
-    case CALL:
-        return cop_call(silent, COP_TAG(GO), NULL, 0, COP_FOREVER);
-    case STOP:
-        return cop_stop_process(silent, COP_REASON_NORMAL, COP_FOREVER);
-    case START:
-        return cop_genserver_start(NULL, &slow_server, .link = false);
-    case AGENT:
-        return cop_agent_get(silent, &state, sizeof state, COP_FOREVER);
-    case CALLS:
-        break;
-    }
-    return -EINVAL;
-}
-
-static void
-start_what_blocks(void)
-{
-    ck_assert_int_eq(pipe(idle), 0);
-    ck_assert_int_eq(cop_spawn(&full, keep_all, .mailbox = {1, COP_FULL_BLOCK}), 0);
-    ck_assert_int_eq(cop_send(full, COP_TAG(GO)), 0);
-    ck_assert_int_eq(cop_genserver_start(&silent, &silent_server, .link = false), 0);
-    ck_assert_int_eq(cop_call(silent, COP_TAG(GO), NULL, 0, COP_MS(1)), -ETIMEDOUT);
-}
-
-static void
-end_what_blocks(void)
-{
-    cop_exit_signal(silent, COP_REASON_KILLED);
-    close(idle[0]);
-    close(idle[1]);
-}
 
 static struct {
     cop_context *_Atomic context;

@@ -148,23 +148,6 @@ outcome(void)
     return *COP_BODY(msg, struct outcome);
 }
 
-static int
-end_at_once(cop_bytes arg)
-{
-    (void)arg;
-    return 0;
-}
-
-static cop_pid
-start_dead(void)
-{
-    cop_pid pid;
-    cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&pid, end_at_once, .monitor = &monitor), 0);
-    test_down(monitor);
-    return pid;
-}
-
 /* ---------------------------------------------------------------- whom nobody waits for */
 
 TEST(a_notice_for_nobody_is_let_go)
@@ -176,7 +159,7 @@ TEST(a_notice_for_nobody_is_let_go)
 
 TEST(a_notice_for_a_process_that_has_ended_is_let_go)
 {
-    cop_pid dead = start_dead();
+    cop_pid dead = test_start_dead();
     post(dead, (cop_ref){7}, 1);
     ck_assert_uint_eq(drops, 1);
     ck_assert(!copi_notice_is_wanted(dead, (cop_ref){7}));

@@ -7,9 +7,8 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
-#include "runtime/timer.h"
+#include "tests/runtime/no_timers.h"
 #include "tests/support/support.h"
-#include "tests/support/wrap.h"
 
 #include <pthread.h>
 
@@ -224,23 +223,6 @@ mailbox_of(cop_pid pid)
 }
 
 static int
-end_at_once(cop_bytes arg)
-{
-    (void)arg;
-    return 0;
-}
-
-static cop_pid
-start_dead(void)
-{
-    cop_pid pid;
-    cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&pid, end_at_once, .monitor = &monitor), 0);
-    test_down(monitor);
-    return pid;
-}
-
-static int
 wait_for_end(cop_bytes arg)
 {
     (void)arg;
@@ -273,7 +255,7 @@ TEST(a_request_to_nobody_is_refused)
 {
     uint64_t answer = 42;
     ck_assert_int_eq(ask(COP_NOBODY, echo, 1, &answer, COP_FOREVER), -ESRCH);
-    ck_assert_int_eq(ask(start_dead(), echo, 1, &answer, COP_FOREVER), -ESRCH);
+    ck_assert_int_eq(ask(test_start_dead(), echo, 1, &answer, COP_FOREVER), -ESRCH);
     ck_assert_int_eq(ask(cop_named("nobody"), echo, 1, &answer, COP_FOREVER), -ESRCH);
     ck_assert_int_eq(cop_why().code, -ESRCH);
     ck_assert_uint_eq(answer, 42);
@@ -848,7 +830,7 @@ TEST(a_moved_request_is_taken_on_every_outcome)
     cop_pid pid = start_server(), plain;
     ck_assert_int_eq(cop_spawn(&plain, wait_for_end, .link = false), 0);
 
-    ck_assert_int_eq(cop_call(start_dead(), moved(echo, SIZE), COP_OUT(answer), SOON), -ESRCH);
+    ck_assert_int_eq(cop_call(test_start_dead(), moved(echo, SIZE), COP_OUT(answer), SOON), -ESRCH);
     ck_assert_uint_eq(atomic_load(&drops), ++expected);
     ck_assert_int_eq(cop_call(plain, moved(echo, SIZE), COP_OUT(answer), SOON), -EOPNOTSUPP);
     ck_assert_uint_eq(atomic_load(&drops), ++expected);
@@ -1171,16 +1153,6 @@ TEST_TIMES(OUTCOMES, without_memory_nothing_hangs)
         ck_assert_int_eq(code, _i == CRASHING ? -EPIPE : 0);
     }
     ck_assert_uint_gt(failures, 0);
-}
-
-static atomic_bool has_no_timers;
-
-int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
-int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
-int
-fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
-{
-    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
 }
 
 /* On a thread of its own, for the same reason. */

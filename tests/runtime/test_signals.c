@@ -4,10 +4,9 @@
  * Room: tests/. Case ids (LNK-001, MON-001) are those of the conformance list.
  */
 #include "runtime/alloc.h"
+#include "tests/runtime/blocking.h"
 #include "tests/support/support.h"
 
-#include <poll.h>
-#include <unistd.h>
 
 enum {
     GO = 1,
@@ -78,16 +77,6 @@ start_waiting(cop_ref *monitor)
     return pid;
 }
 
-static cop_pid
-start_dead(void)
-{
-    cop_pid pid;
-    cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&pid, end_at_once, .monitor = &monitor), 0);
-    test_down(monitor);
-    return pid;
-}
-
 static bool
 is_exit_told(const cop_msg *msg, void *env)
 {
@@ -142,8 +131,8 @@ TEST(a_link_or_a_signal_to_a_name_that_nobody_has_is_refused)
 
 TEST(a_signal_to_a_process_that_is_gone_is_no_error)
 {
-    ck_assert_int_eq(cop_exit_signal(start_dead(), crash()), 0);
-    ck_assert_int_eq(cop_exit_signal(start_dead(), COP_REASON_KILLED), 0);
+    ck_assert_int_eq(cop_exit_signal(test_start_dead(), crash()), 0);
+    ck_assert_int_eq(cop_exit_signal(test_start_dead(), COP_REASON_KILLED), 0);
 }
 
 static int
@@ -182,18 +171,11 @@ empty_the_pool(cop_pid keeper)
     }
 }
 
-static int
-keep_all(cop_bytes arg)
-{
-    (void)arg;
-    return cop_sleep(COP_FOREVER);
-}
-
 TEST(without_memory_links_monitors_and_signals_fail_and_change_nothing)
 {
     cop_pid pid, keeper;
     cop_ref monitor;
-    ck_assert_int_eq(cop_spawn(&keeper, keep_all, .link = false), 0);
+    ck_assert_int_eq(cop_spawn(&keeper, keep_all_mail, .link = false), 0);
     pid = start_waiting(&monitor);
     copi_alloc_fail_after(0);
     empty_the_pool(keeper);
@@ -327,7 +309,7 @@ TEST(a_partner_that_traps_exits_is_told_of_a_normal_end_too) /* LNK-002 */
 
 TEST(a_link_to_a_process_that_is_gone_is_an_exit_signal_NOPROC)
 {
-    cop_pid dead = start_dead();
+    cop_pid dead = test_start_dead();
     ck_assert_int_eq(cop_link(dead), 0); /* a foreign thread traps by nature */
     const struct cop_exited *exited = COP_BODY(test_receive(COP_MSG_EXIT), struct cop_exited);
     ck_assert(cop_pid_eq(exited->pid, dead));
@@ -343,7 +325,7 @@ link_to_the_dead(cop_bytes arg)
 
 TEST(a_link_to_a_process_that_is_gone_ends_the_caller)
 {
-    cop_pid dead = start_dead();
+    cop_pid dead = test_start_dead();
     cop_ref monitor;
     ck_assert_int_eq(cop_spawn(NULL, link_to_the_dead, .arg = COP_BYTES(dead), .monitor = &monitor),
                      0);
@@ -377,7 +359,7 @@ TEST(one_unlink_undoes_two_links)
 TEST(unlink_without_a_link_is_no_error)
 {
     ck_assert_int_eq(cop_unlink(start_waiting(NULL)), 0);
-    ck_assert_int_eq(cop_unlink(start_dead()), 0);
+    ck_assert_int_eq(cop_unlink(test_start_dead()), 0);
     ck_assert_int_eq(cop_unlink(COP_NOBODY), 0);
     ck_assert_int_eq(cop_unlink(cop_self()), 0);
 }
@@ -654,76 +636,6 @@ TEST(a_links_signal_acts_before_messages_that_wait)
 
 /* ---------------------------------------------------------------- SHUTDOWN asks */
 
-enum call {
-    RECEIVE,
-    RECEIVE_MATCH,
-    SLEEP,
-    WAIT_FD,
-    SEND_TO_FULL,
-    CALL,
-    STOP,
-    AGENT,
-    CALLS,
-};
-
-static cop_pid full, silent;
-static int idle[2]; /* a pipe in which nothing ever comes */
-
-static bool
-never(const cop_msg *msg, void *env)
-{
-    (void)msg, (void)env;
-    return false;
-}
-
-static int
-block_in(enum call call)
-{
-    cop_msg msg;
-    int state;
-    switch (call) {
-    case RECEIVE:
-        return cop_receive(&msg, COP_FOREVER);
-    case RECEIVE_MATCH:
-        return cop_receive_match(&msg, never, NULL, COP_FOREVER);
-    case SLEEP:
-        return cop_sleep(COP_FOREVER);
-    case WAIT_FD:
-        return cop_wait_fd(idle[0], POLLIN, COP_FOREVER);
-    case SEND_TO_FULL:
-        return cop_send(full, COP_TAG(GO));
-    case CALL:
-        return cop_call(silent, COP_TAG(GO), NULL, 0, COP_FOREVER);
-    case STOP:
-        return cop_stop_process(silent, COP_REASON_NORMAL, COP_FOREVER);
-    case AGENT:
-        return cop_agent_get(silent, &state, sizeof state, COP_FOREVER);
-    case CALLS:
-        break;
-    }
-    return -EINVAL;
-}
-
-static cop_step
-never_answer(void *state, cop_from from, cop_msg msg)
-{
-    (void)state, (void)from, (void)msg;
-    cop_sleep(COP_FOREVER);
-    return cop_ok();
-}
-
-static const cop_genserver silent_server = {.type = "silent", .handle_call = never_answer};
-
-static void
-start_what_blocks(void)
-{
-    ck_assert_int_eq(pipe(idle), 0);
-    ck_assert_int_eq(cop_spawn(&full, keep_all, .mailbox = {1, COP_FULL_BLOCK}), 0);
-    ck_assert_int_eq(cop_send(full, COP_TAG(GO)), 0);
-    ck_assert_int_eq(cop_genserver_start(&silent, &silent_server, .link = false), 0);
-    ck_assert_int_eq(cop_call(silent, COP_TAG(GO), NULL, 0, COP_MS(1)), -ETIMEDOUT);
-}
-
 struct blocking {
     enum call call;
     int code; /* what it then returns; 1: what the call returned */
@@ -758,8 +670,7 @@ TEST_TIMES(CALLS, a_process_that_is_asked_to_stop_gets_ECANCELED_from_every_bloc
     start_what_blocks();
     ck_assert_int_eq(ask_to_stop((enum call)_i, 1).kind, COP_SHUTDOWN);
     ck_assert_int_eq(atomic_load(&returned), -ECANCELED);
-    close(idle[0]);
-    close(idle[1]);
+    end_what_blocks();
     kill_all();
 }
 
@@ -778,8 +689,7 @@ TEST_TIMES(CALLS, a_process_that_is_killed_returns_from_no_blocking_call)
         ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
         ck_assert_int_eq(atomic_load(&returned), 1);
     }
-    close(idle[0]);
-    close(idle[1]);
+    end_what_blocks();
     kill_all();
 }
 
@@ -866,7 +776,7 @@ TEST(a_monitor_fires_once_whatever_the_reason) /* MON-001 */
 
 TEST(a_monitor_of_a_process_that_is_gone_fires_at_once_with_NOPROC) /* MON-002 */
 {
-    cop_pid dead = start_dead();
+    cop_pid dead = test_start_dead();
     const cop_pid gone[] = {dead, COP_NOBODY, cop_named("nobody")};
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
         cop_ref monitor = cop_monitor(gone[i]);

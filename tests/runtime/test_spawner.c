@@ -5,6 +5,7 @@
  */
 #include "runtime/library.h"
 #include "runtime/spawner.h"
+#include "tests/support/programs.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -19,30 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
-#define SH(script) ARGV("/bin/sh", "-c", (script))
-
 /* ---------------------------------------------------------------- helpers */
-
-static int
-open_descriptors(void)
-{
-    enum {
-        HIGHEST = 1024
-    };
-    int count = 0;
-    for (int fd = 0; fd < HIGHEST; fd++) {
-        count += fcntl(fd, F_GETFD) >= 0;
-    }
-    return count;
-}
-
-static bool
-has_children(void)
-{
-    siginfo_t info;
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
 
 static bool
 is_readable(int fd)
@@ -214,7 +192,7 @@ TEST(says_that_no_descriptor_is_left)
     struct copi_program program;
     struct rlimit before, none;
     ck_assert_int_eq(status_of(ARGV("true")), 0);
-    int descriptors = open_descriptors();
+    unsigned descriptors = test_descriptors();
 
     int highest = dup(STDIN_FILENO);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -229,7 +207,7 @@ TEST(says_that_no_descriptor_is_left)
         close(held);
     }
     ck_assert(!has_children());
-    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_eq(test_descriptors(), descriptors);
     ck_assert_int_eq(status_of(ARGV("true")), 0);
 }
 
@@ -267,12 +245,12 @@ TEST(leaves_nothing_behind_what_did_not_start)
 {
     struct copi_program program;
     ck_assert_int_eq(status_of(ARGV("true")), 0);
-    int descriptors = open_descriptors();
+    unsigned descriptors = test_descriptors();
     for (int i = 0; i < 100; i++) {
         ck_assert_int_eq(try_to_run(ARGV("/no/such/program"), &program), -ENOENT);
     }
     ck_assert(!has_children());
-    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_eq(test_descriptors(), descriptors);
 }
 
 /* ---------------------------------------------------------------- the search */
@@ -525,13 +503,13 @@ TEST(kills_its_programs_when_it_stops)
 TEST(starts_again_after_it_was_stopped)
 {
     copi_spawner_stop();
-    int descriptors = open_descriptors();
+    unsigned descriptors = test_descriptors();
     for (int i = 0; i < 10; i++) {
         ck_assert_int_eq(status_of(ARGV("true")), 0);
         copi_spawner_stop();
         copi_spawner_stop();
     }
-    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_eq(test_descriptors(), descriptors);
 }
 
 static void *
@@ -548,7 +526,7 @@ run_some(void *unused)
 TEST(serves_many_threads_at_once)
 {
     pthread_t threads[8];
-    int descriptors = open_descriptors();
+    unsigned descriptors = test_descriptors();
     for (size_t i = 0; i < 8; i++) {
         ck_assert_int_eq(pthread_create(&threads[i], NULL, run_some, NULL), 0);
     }
@@ -556,7 +534,7 @@ TEST(serves_many_threads_at_once)
         pthread_join(threads[i], NULL);
     }
     ck_assert(!has_children());
-    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_eq(test_descriptors(), descriptors);
 }
 
 static void __attribute__((noreturn)) be_a_daemon(int told)

@@ -6,23 +6,8 @@
 #include "runtime/alloc.h"
 #include "supervisor/check.h"
 #include "supervisor/spec.h"
+#include "tests/supervisor/kinds.h"
 #include "tests/supervisor/tree.h"
-
-static int
-work(cop_bytes arg)
-{
-    (void)arg;
-    return 0;
-}
-
-static const cop_statem machine = {.type = "machine"};
-
-static int
-start(cop_pid *out, cop_bytes arg, cop_reason *why)
-{
-    (void)out, (void)arg, (void)why;
-    return 0;
-}
 
 static void
 refuses(const cop_supervisor_spec *spec, const char *why)
@@ -95,29 +80,6 @@ TEST(refuses_a_child_that_is_two_things)
             "a: it is more than one kind of child");
     refuses(TREE(COP_CHILDREN({.id = "a", .statem = &machine, .genserver = &box})),
             "a: it is more than one kind of child");
-}
-
-enum {
-    KINDS = 7
-};
-
-/* Each bit of `set` is a kind. */
-static cop_child_spec
-child_of_kinds(unsigned set)
-{
-    static const char *const argv[] = {"true", NULL};
-    static const cop_agent_spec agent;
-    static const cop_supervisor_spec inner;
-    return (cop_child_spec){
-        .id = "a",
-        .genserver = set & 1 ? &box : NULL,
-        .worker = set & 2 ? work : NULL,
-        .supervisor = set & 4 ? &inner : NULL,
-        .command = set & 8 ? argv : NULL,
-        .agent = set & 16 ? &agent : NULL,
-        .start = set & 32 ? start : NULL,
-        .statem = set & 64 ? &machine : NULL,
-    };
 }
 
 TEST(a_child_is_exactly_one_thing)

@@ -5,6 +5,7 @@
  * Room: tests/.
  */
 #include "supervisor/command.h"
+#include "tests/support/programs.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
@@ -16,30 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGV(...)  ((const char *const[]){__VA_ARGS__, NULL})
-#define SH(script) ARGV("/bin/sh", "-c", (script))
-
 /* ---------------------------------------------------------------- helpers */
-
-static int
-open_descriptors(void)
-{
-    enum {
-        HIGHEST = 1024
-    };
-    int count = 0;
-    for (int fd = 0; fd < HIGHEST; fd++) {
-        count += fcntl(fd, F_GETFD) >= 0;
-    }
-    return count;
-}
-
-static bool
-has_children(void)
-{
-    siginfo_t info;
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
-}
 
 /* A process that stands for a program, and its monitor. */
 struct child {
@@ -118,7 +96,7 @@ signal_that_ended(pid_t pid)
 }
 
 /* How many there are before the first command: one of them is for this thread to be woken by. */
-static int
+static unsigned
 descriptors_before(void)
 {
     int never[2];
@@ -126,27 +104,27 @@ descriptors_before(void)
     cop_wait_fd(never[0], POLLIN, 1); /* one that is ready at once would need no waking */
     close(never[0]);
     close(never[1]);
-    return open_descriptors();
+    return test_descriptors();
 }
 
 static void
-left_nothing(int descriptors)
+left_nothing(unsigned descriptors)
 {
     ck_assert(!has_children());
     cop_trim(); /* idle threads keep a descriptor each, to be woken by */
     for (cop_time until = cop_now() + SOON;
-         open_descriptors() > descriptors && cop_now() < until;) {
+         test_descriptors() > descriptors && cop_now() < until;) {
         cop_sleep(COP_MS(1));
         cop_trim();
     }
-    ck_assert_int_eq(open_descriptors(), descriptors);
+    ck_assert_uint_eq(test_descriptors(), descriptors);
 }
 
 /* ---------------------------------------------------------------- what does not start */
 
 TEST(crashes_when_the_program_does_not_exist)
 {
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     cop_reason reason = end_by(ARGV("no-such-program-anywhere"));
     ck_assert_int_eq(reason.kind, COP_FAILED);
     ck_assert_int_eq(reason.code, -ENOENT);
@@ -179,7 +157,7 @@ TEST(crashes_without_words)
 TEST(crashes_when_no_descriptor_is_left)
 {
     struct rlimit before, none;
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     /* None for the pipe; one end of it; none for the pidfd's wait. */
     int free_fd = dup(STDIN_FILENO);
@@ -242,7 +220,7 @@ TEST(fails_when_somebody_else_has_reaped_the_program)
 TEST(takes_along_what_the_leader_has_left_behind)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child = start(SH("trap '' TERM; sleep 1000 & echo $!"), 0);
     pid_t left_behind = hear();
     ck_assert_int_eq(end_of(child).kind, COP_NORMAL);
@@ -255,7 +233,7 @@ TEST(takes_along_what_the_leader_has_left_behind)
 TEST(kills_a_program_that_ignores_the_request_after_the_shutdown_time)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child =
         start(SH("trap '' TERM; echo $$; while :; do sleep 1000; done"), COP_MS(50));
     pid_t program = hear();
@@ -273,7 +251,7 @@ TEST(kills_a_program_that_ignores_the_request_after_the_shutdown_time)
 TEST(kills_at_once_what_is_killed_brutally)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child = start(SH("trap '' TERM; sleep 1000 & echo $!; wait"), COP_BRUTAL_KILL);
     pid_t grandchild = hear();
     ck_assert_int_eq(cop_exit_signal(child.pid, COP_REASON_KILLED), 0);
@@ -286,7 +264,7 @@ TEST(kills_at_once_what_is_killed_brutally)
 TEST(kills_the_program_when_it_is_killed_while_it_waits)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child =
         start(SH("trap 'echo $$' TERM; echo $$; while :; do sleep 0.01; done"), COP_FOREVER);
     pid_t program = hear();
@@ -303,7 +281,7 @@ TEST(kills_the_program_when_it_is_killed_while_it_waits)
 TEST(takes_the_program_along_when_a_link_of_it_crashes)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child = start(SH("echo $$; exec sleep 1000"), 0);
     pid_t program = hear();
     ck_assert_int_eq(cop_exit_signal(child.pid, cop_failed(-EIO, "crashed")), 0);
@@ -317,7 +295,7 @@ TEST(takes_the_program_along_when_a_link_of_it_crashes)
 TEST(counts_an_end_by_the_request_as_a_shutdown)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child = start(SH("sleep 1000 & echo $!; wait"), 0);
     pid_t grandchild = hear();
     ck_assert_int_eq(cop_exit_signal(child.pid, COP_REASON_SHUTDOWN), 0);
@@ -366,7 +344,7 @@ TEST(fails_with_another_signal_than_it_was_asked_by)
 TEST(stops_the_program_when_the_context_is_cancelled)
 {
     listen_to_programs();
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     struct child child;
     struct copi_command command = {.argv = SH("echo $$; exec sleep 1000")};
     cop_context *context = cop_context_new(COP_FOREVER);
@@ -390,7 +368,7 @@ TEST(leaves_nothing_behind_after_many)
     };
     const char *const *const quick = ARGV("true");
     const char *const *const slow = ARGV("sleep", "1000");
-    int descriptors = descriptors_before();
+    unsigned descriptors = descriptors_before();
     for (int i = 0; i < MANY; i++) {
         struct child child = start(i % 3 == 0 ? quick : slow, COP_SEC(5));
         if (i % 3 == 1) {

@@ -354,19 +354,6 @@ TEST(puts_dispositions_and_mask_back)
     ck_assert(sigismember(&mask, SIGCHLD));
 }
 
-static int
-open_descriptors(void)
-{
-    enum {
-        HIGHEST = 1024
-    };
-    int count = 0;
-    for (int fd = 0; fd < HIGHEST; fd++) {
-        count += fcntl(fd, F_GETFD) >= 0;
-    }
-    return count;
-}
-
 /* Each is a folder in it. */
 static nlink_t
 threads(void)
@@ -394,13 +381,13 @@ TEST(leaves_nothing_behind_and_can_be_run_again)
     cop_wait_fd(never[0], POLLIN, 1);
     close(never[0]);
     close(never[1]);
-    int descriptors = open_descriptors();
+    unsigned descriptors = test_descriptors();
     nlink_t threads_before = threads();
     for (int i = 0; i < 5; i++) {
         ck_assert_int_eq(cop_run(&one_job), 0);
         ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
         ck_assert_int_eq(errno, ECHILD);
-        ck_assert_int_eq(open_descriptors(), descriptors);
+        ck_assert_uint_eq(test_descriptors(), descriptors);
         ck_assert(threads_come_down_to(threads_before));
     }
 }

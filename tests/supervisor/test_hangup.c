@@ -4,27 +4,14 @@
  * Room: tests/. The signal itself: test_daemon.c.
  */
 #include "runtime/alloc.h"
-#include "runtime/timer.h"
 #include "supervisor/hangup.h"
+#include "tests/runtime/no_timers.h"
 #include "tests/support/support.h"
-#include "tests/support/wrap.h"
-
-#include <errno.h>
 
 enum {
     AGAIN = 7,
     ONCE_MORE,
 };
-
-static atomic_bool has_no_timers;
-
-int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
-int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
-int
-fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
-{
-    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
-}
 
 TEST(a_tag_of_the_library_s_is_refused)
 {

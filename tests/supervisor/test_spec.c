@@ -5,23 +5,8 @@
  */
 #include "runtime/alloc.h"
 #include "supervisor/spec.h"
+#include "tests/supervisor/kinds.h"
 #include "tests/supervisor/tree.h"
-
-static int
-work(cop_bytes arg)
-{
-    (void)arg;
-    return 0;
-}
-
-static const cop_statem machine = {.type = "machine"};
-
-static int
-start(cop_pid *out, cop_bytes arg, cop_reason *why)
-{
-    (void)out, (void)arg, (void)why;
-    return 0;
-}
 
 static struct copi_spec *
 copy_of(const cop_supervisor_spec *spec)
@@ -173,29 +158,6 @@ TEST(every_mode_is_kept)
         ck_assert_int_eq(copy->give_up, way);
         copi_spec_release(copy);
     }
-}
-
-enum {
-    KINDS = 7
-};
-
-/* Each bit of `set` is a kind. */
-static cop_child_spec
-child_of_kinds(unsigned set)
-{
-    static const char *const argv[] = {"true", NULL};
-    static const cop_agent_spec agent;
-    static const cop_supervisor_spec inner;
-    return (cop_child_spec){
-        .id = "a",
-        .genserver = set & 1 ? &box : NULL,
-        .worker = set & 2 ? work : NULL,
-        .supervisor = set & 4 ? &inner : NULL,
-        .command = set & 8 ? argv : NULL,
-        .agent = set & 16 ? &agent : NULL,
-        .start = set & 32 ? start : NULL,
-        .statem = set & 64 ? &machine : NULL,
-    };
 }
 
 TEST(each_kind_keeps_the_shutdown_time_that_it_is_given)

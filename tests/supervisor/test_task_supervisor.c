@@ -4,26 +4,13 @@
  * Room: tests/. Case ids (TSP-001) are those of the conformance list.
  */
 #include "runtime/process.h"
+#include "tests/actors/tasks.h"
 #include "tests/supervisor/dynamic.h"
 #include "tests/support/support.h"
 
 #include <errno.h>
 
 static atomic_int running, ended;
-
-static int
-twice(cop_bytes arg, void *result)
-{
-    *(int *)result = 2 * *(const int *)arg.data;
-    return 0;
-}
-
-static int
-fail_with(cop_bytes arg, void *result)
-{
-    (void)result;
-    return *(const int *)arg.data;
-}
 
 static int
 wait_to_be_asked(cop_bytes arg, void *result)

@@ -4,6 +4,7 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "tests/supervisor/long_chain.h"
 #include "tests/supervisor/tree.h"
 #include "tests/support/support.h"
 
@@ -125,22 +126,9 @@ TEST(whose_parent_has_ended_is_a_root)
     free(said);
 }
 
-static int
-descend(cop_bytes arg)
-{
-    int depth = *(const int *)arg.data;
-    if (depth > 0) {
-        depth--;
-        ck_assert_int_eq(cop_spawn(NULL, descend, .link = true, .arg = COP_BYTES(depth)), 0);
-    }
-    return test_wait_for_end((cop_bytes){0});
-}
-
 TEST(a_long_chain_is_cut_off)
 {
-    int depth = 200;
-    ck_assert_int_eq(cop_spawn(NULL, descend, .arg = COP_BYTES(depth)), 0);
-    EVENTUALLY(cop_processes(NULL, 0) == 202);
+    start_long_chain();
     char *said = picture();
     ck_assert_uint_gt(test_count(said, "waiting"), 60);
     ck_assert_uint_lt(test_count(said, "waiting"), 80);

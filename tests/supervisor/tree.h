@@ -11,31 +11,12 @@
 #ifndef COPI_TESTS_TREE_H
 #define COPI_TESTS_TREE_H
 
+#include "tests/support/record.h"
 #include "tests/support/support.h"
 
 #include <pthread.h>
-#include <stdarg.h>
 
 /* ---------------------------------------------------------------- the record */
-
-static struct {
-    pthread_mutex_t lock;
-    char text[4096];
-} record = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static inline void COP_PRINTF(1, 2) note(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    pthread_mutex_lock(&record.lock);
-    size_t used = strlen(record.text);
-    if (used > 0 && used < sizeof record.text - 1) {
-        record.text[used++] = ' ';
-    }
-    (void)vsnprintf(record.text + used, sizeof record.text - used, format, arguments);
-    pthread_mutex_unlock(&record.lock);
-    va_end(arguments);
-}
 
 /* What has happened since the last time. Until the next call. */
 static inline const char *
@@ -47,15 +28,6 @@ happened(void)
     record.text[0] = '\0';
     pthread_mutex_unlock(&record.lock);
     return text;
-}
-
-static inline bool
-has_happened(const char *what)
-{
-    pthread_mutex_lock(&record.lock);
-    bool has = strstr(record.text, what) != NULL;
-    pthread_mutex_unlock(&record.lock);
-    return has;
 }
 
 static inline void

@@ -263,6 +263,23 @@ test_has_mail(void)
     return cop_receive(&msg, 0) == 0;
 }
 
+static int
+end_at_once(cop_bytes unused)
+{
+    (void)unused;
+    return 0;
+}
+
+cop_pid
+test_start_dead(void)
+{
+    cop_pid pid;
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(&pid, end_at_once, .monitor = &monitor), 0);
+    test_down(monitor);
+    return pid;
+}
+
 int
 test_wait_for_end(cop_bytes unused)
 {

@@ -113,6 +113,9 @@ bool test_has_mail(void);
 /* A process's function: takes what it is sent, until it ends. */
 int test_wait_for_end(cop_bytes unused);
 
+/* A process that has ended. */
+cop_pid test_start_dead(void);
+
 /* How a server is. */
 cop_sys_status test_status(cop_pid server);
 

@@ -5,6 +5,7 @@
  */
 #include "runtime/inspect.h"
 #include "runtime/process.h"
+#include "tests/supervisor/long_chain.h"
 #include "tests/supervisor/tree.h"
 #include "tests/support/support.h"
 
@@ -263,26 +264,13 @@ TEST(a_ring_is_drawn_once_and_in_full)
     cop_picture_free(picture);
 }
 
-static int
-descend(cop_bytes arg)
-{
-    int depth = *(const int *)arg.data;
-    if (depth > 0) {
-        depth--;
-        ck_assert_int_eq(cop_spawn(NULL, descend, .link = true, .arg = COP_BYTES(depth)), 0);
-    }
-    return test_wait_for_end((cop_bytes){0});
-}
-
 TEST(a_long_chain_is_drawn_to_its_end)
 {
-    int depth = 200;
-    ck_assert_int_eq(cop_spawn(NULL, descend, .arg = COP_BYTES(depth)), 0);
-    EVENTUALLY(cop_processes(NULL, 0) == 202);
+    start_long_chain();
     cop_picture *picture = take();
     is_a_tree(picture);
-    ck_assert_uint_eq(picture->count, 202);
-    ck_assert_uint_eq(picture->nodes[201].depth, 200);
+    ck_assert_uint_eq(picture->count, LONG_CHAIN + 2);
+    ck_assert_uint_eq(picture->nodes[LONG_CHAIN + 1].depth, LONG_CHAIN);
     cop_picture_free(picture);
 }
 
