@@ -491,7 +491,7 @@ TEST(a_supervised_machine_grows_back_in_its_first_state)
     cop_pid first = cop_whereis("supervised");
     tell(first, 'x', go_to_b);
     ck_assert_int_eq(ask(first, 'y', stop_with_42), -EPIPE);
-    EVENTUALLY(cop_whereis("supervised").id != 0 && cop_whereis("supervised").id != first.id);
+    EVENTUALLY(test_is_another(cop_whereis("supervised"), first));
     tell(cop_named("supervised"), 'z', NULL);
     wait_for(cop_named("supervised"));
     happened(">a(a) a.x >b(a) b.y end >a(a) a.z");

@@ -144,7 +144,7 @@ end_child(const char *name, cop_reason reason)
 {
     cop_pid pid = cop_whereis(name);
     cop_exit_signal(pid, reason);
-    EVENTUALLY(cop_whereis(name).id != 0 && cop_whereis(name).id != pid.id);
+    EVENTUALLY(test_is_another(cop_whereis(name), pid));
 }
 
 static char *

@@ -239,6 +239,12 @@ is_down_of(const cop_msg *msg, void *monitor)
     return down.ref.id == wanted->id;
 }
 
+bool
+test_is_another(cop_pid found, cop_pid gone)
+{
+    return !cop_pid_eq(found, COP_NOBODY) && !cop_pid_eq(found, gone);
+}
+
 cop_reason
 test_down(cop_ref monitor)
 {

@@ -101,6 +101,10 @@ void test_leaves_objects_behind(void);
   }                                                                               \
  } while (0)
 
+/* Whether who is found under a name is there and not `gone`. One look finds whom: between two of them a name may
+ * lose its holder, and nobody is not `gone` either. */
+bool test_is_another(cop_pid found, cop_pid gone);
+
 /* Receive the DOWN of this monitor: why the process ended. Other messages stay. */
 cop_reason test_down(cop_ref monitor);
 

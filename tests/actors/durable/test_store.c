@@ -120,7 +120,7 @@ TEST(a_store_is_a_child_and_its_promises_outlive_its_process)
     ck_assert_int_eq(cop_exit_signal(first, COP_REASON_KILLED), 0);
     ck_assert_int_eq(cop_await(future, NULL, 0, SOON), -EPIPE);
     cop_future_release(future);
-    EVENTUALLY(cop_whereis("orders").id && !cop_pid_eq(cop_whereis("orders"), first));
+    EVENTUALLY(test_is_another(cop_whereis("orders"), first));
     future = recovered(named, ID);
     ck_assert_int_eq(cop_durable_resolve(named, ID, (cop_bytes){0}), 0);
     ck_assert_int_eq(cop_await(future, NULL, 0, SOON), 0);

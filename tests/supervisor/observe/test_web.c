@@ -68,8 +68,7 @@ crashes_and_comes_back(cop_reason reason)
     int guest = connect_to(port);
     ck_assert_int_eq(status_of(port, "GET /metrics", ""), 200);
     ck_assert_int_eq(cop_exit_signal(before, reason), 0);
-    EVENTUALLY(cop_whereis("coppice_web").id != 0
-               && !cop_pid_eq(cop_whereis("coppice_web"), before));
+    EVENTUALLY(test_is_another(cop_whereis("coppice_web"), before));
     EVENTUALLY(cop_web_port(cop_named("coppice_web"), &again, SOON) == 0);
     free(read_all(guest));
     ck_assert_int_eq(status_of(again, "GET /tree.json", ""), 200);
