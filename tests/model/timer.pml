@@ -1,11 +1,14 @@
 /*
  * tests/model/timer.pml - the two locks of the timers: who sets one does not take the heap's.
  *
- * Models: runtime/timer.c unlink_timer add_new_locked take_place_locked give_place_locked find_locked
- * Models: runtime/timer.c join_process_locked leave_process_locked forget_locked take_out_both_locked goes_on
- * Models: runtime/timer.c take_due_locked sort_new_in unlink_due fall_asleep_locked next_due run
- * Models: runtime/timer.c start_locked arm_locked set take_out take_out_of has_timers
- * Models: runtime/timer.c copi_timer_process_ends take_out_first copi_timer_stop
+ * Models: runtime/timer.c add_new_locked join_process_locked leave_process_locked forget_locked
+ * Models: runtime/timer.c take_out_both_locked goes_on take_due_locked sort_new_in unlink_due fall_asleep_locked
+ * Models: runtime/timer.c next_due run start_locked arm_locked copi_timer_set copi_timer_take_out take_out_of
+ * Models: runtime/timer.c has_timers copi_timer_process_ends take_out_first copi_timer_stop
+ * Models: runtime/timer_heap.h copi_timer_list
+ * Models: runtime/timer_heap.c copi_timer_heap_add copi_timer_heap_take_out
+ * Models: runtime/timer_places.h copi_timer_places_take copi_timer_places_give
+ * Models: runtime/timer_places.c copi_timer_places_more copi_timer_places_find
  *
  * TIMERS timers are set, each by a setter of its own, with any time, in fewer places than there are timers.
  * Each may be taken out by its reference, and one of them is an interval. If ENDS, those that are addressed

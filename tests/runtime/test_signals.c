@@ -7,7 +7,6 @@
 #include "tests/runtime/blocking.h"
 #include "tests/support/support.h"
 
-
 enum {
     GO = 1,
     HELLO,
