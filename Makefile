@@ -333,15 +333,14 @@ COVERED = BUILD=build-coverage CFLAGS="-O0 -g --coverage -fprofile-update=atomic
     LAST_WORDS="build-coverage/last_words.o $(call wrapped,tests/support/last_words.c)"
 ROOMS   = $(filter runtime/% actors/% supervisor/% stress/%,$(filter-out %/test_fault_linked.sh,$(TESTS)))
 
-# The suites of the rooms but what links programs of its own, those of the page, a part of `make failures`.
+# The suites of the rooms but what links programs of its own, those of the page, a part of `make failures`. What failed
+# is told at the end, and fails the whole; the rest is counted all the same.
 .PHONY: coverage
-coverage: deps-test ## say what of each room the tests reach, and what they do not, in build-coverage/unreached
+coverage: deps-test ## say what of each room the tests reach; what they do not must stand in tests/unreached
 	@mkdir -p build-coverage && find build-coverage -name '*.gcda' -delete
 	@$(CC) -std=c11 $(DEFINES) -I. -O2 -g -fPIC -c -o build-coverage/last_words.o tests/support/last_words.c
-	@$(MAKE) --no-print-directory $(COVERED) TESTS="$(ROOMS)" test
-	@$(MAKE) --no-print-directory $(COVERED) test-web
-	@$(MAKE) --no-print-directory $(COVERED) EVERY=$(or $(EVERY),5) failures
-	@.ci/coverage
+	@failed=; run() { $(MAKE) --no-print-directory $(COVERED) "$$@" || failed="$$failed $$1"; }; \
+	    run test TESTS="$(ROOMS)"; run test-web; run failures EVERY=$(or $(EVERY),5); FAILED=$$failed .ci/coverage
 
 # Programs that are not of this tree, in a folder with a script `run` that builds them against ours.
 .PHONY: acceptance
