@@ -332,21 +332,20 @@ contain(struct copi_process *self, int signal)
 static const struct sigaction *
 handler_before(int signal)
 {
-    for (int i = 0; i < SIGNALS; i++) {
-        if (signals[i] == signal) {
-            return &fault.before[i];
-        }
+    int i = 0;
+    while (i < SIGNALS - 1 && signals[i] != signal) { /* of another we hear nothing */
+        i++;
     }
-    return NULL;
+    return &fault.before[i];
 }
 
 static void
 pass_on(int signal, siginfo_t *info, void *context)
 {
     const struct sigaction *before = handler_before(signal);
-    if (before && before->sa_flags & SA_SIGINFO && before->sa_sigaction) {
+    if (before->sa_flags & SA_SIGINFO && before->sa_sigaction) {
         before->sa_sigaction(signal, info, context);
-    } else if (before && before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
+    } else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
         before->sa_handler(signal);
     }
     /* Back to the instruction that faulted, which kills this time; what was sent is sent again. */

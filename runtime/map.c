@@ -101,8 +101,9 @@ make_anew(struct copi_map *map)
     old->removed = 0;
     if (fresh && put_all(fresh, old)) {
         map->table = fresh;
-        free_table(old);
-    } else if (fresh) {
+        fresh = old;
+    }
+    if (fresh) {
         free_table(fresh);
     }
 }

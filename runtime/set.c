@@ -15,6 +15,7 @@
 
 #include "runtime/alloc.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum {
@@ -90,9 +91,7 @@ copi_set_add(struct copi_set *set, struct copi_set_member *member)
         ck_hs_rebuild(&set->table);
     }
     if (!ck_hs_put(&set->table, member->hash, member)) {
-        if (set->count == 0) {
-            ck_hs_destroy(&set->table);
-        }
+        assert(set->count > 0); /* the first needs no memory but begin's */
         return -ENOMEM;
     }
     set->count++;
