@@ -46,16 +46,14 @@ copi_limit_configure(unsigned max_processes)
 static unsigned long
 read_number(const char *path)
 {
-    char text[32] = "";
+    char text[32];
     FILE *file = fopen(path, "re");
     if (!file) {
         return 0;
     }
-    if (!fgets(text, sizeof text, file)) {
-        text[0] = '\0';
-    }
+    bool has_line = fgets(text, sizeof text, file) != NULL;
     (void)fclose(file);
-    return strtoul(text, NULL, 10); /* "max" is 0: no limit */
+    return has_line ? strtoul(text, NULL, 10) : 0; /* "max" is 0: no limit */
 }
 
 static void
@@ -94,15 +92,12 @@ look_at_cgroup(void)
     char line[512];
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
-        char *first = strchr(line, ':'), *path = first ? strchr(first + 1, ':') : NULL;
-        if (!path) {
-            continue;
-        }
-        bool is_v1 = strncmp(first, ":pids:", 6) == 0;
+        const char *controllers = strchrnul(line, ':');
+        bool is_v1 = strncmp(controllers, ":pids:", 6) == 0;
         if (is_v1 || strncmp(line, "0::", 3) == 0) {
             char name[640];
             (void)snprintf(name, sizeof name, "/sys/fs/cgroup%s%s/pids.max", is_v1 ? "/pids" : "",
-                           path + 1);
+                           is_v1 ? controllers + 6 : line + 3);
             lower("the cgroup's pids.max", read_number(name), 16);
         }
     }
@@ -122,8 +117,7 @@ look(void)
     lower("kernel.pid_max", read_number("/proc/sys/kernel/pid_max"), RESERVED_PIDS);
     lower("kernel.threads-max", read_number("/proc/sys/kernel/threads-max"), RESERVED_PIDS);
     struct rlimit processes;
-    if (geteuid() != 0 && getrlimit(RLIMIT_NPROC, &processes) == 0
-        && processes.rlim_cur != RLIM_INFINITY) {
+    if (geteuid() != 0 && getrlimit(RLIMIT_NPROC, &processes) == 0) { /* none: beyond all others */
         lower("RLIMIT_NPROC", processes.rlim_cur, 16);
     }
     look_at_cgroup();
