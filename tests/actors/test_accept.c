@@ -3,6 +3,7 @@
  *
  * Room: tests/.
  */
+#include "actors/wire.h"
 #include "runtime/alloc.h"
 #include "runtime/table.h"
 #include "tests/actors/sockets.h"
@@ -29,6 +30,34 @@ break_accept(int fd, struct sockaddr *from, socklen_t *size, int flags)
         return -1;
     }
     return real_accept(fd, from, size, flags);
+}
+
+/* There is no place for another connection: each comes to the listener that is asked, and to no record. */
+static atomic_bool is_crowded;
+
+int real_take(struct copi_wire **record) REAL(copi_wire_take);
+int take_if_there_is_one(struct copi_wire **record) WRAP(copi_wire_take);
+int
+take_if_there_is_one(struct copi_wire **record)
+{
+    return is_crowded ? -EAGAIN : real_take(record);
+}
+
+/* What was accepted is held back before it is somebody's. */
+static atomic_bool holds_back, is_held_back;
+
+int real_begin(uint64_t *id, struct copi_wire *wire, const struct copi_wire_start *start)
+    REAL(copi_wire_begin);
+int hold_back(uint64_t *id, struct copi_wire *wire, const struct copi_wire_start *start)
+    WRAP(copi_wire_begin);
+int
+hold_back(uint64_t *id, struct copi_wire *wire, const struct copi_wire_start *start)
+{
+    is_held_back = holds_back;
+    while (holds_back) {
+        usleep(100);
+    }
+    return real_begin(id, wire, start);
 }
 
 static bool
@@ -163,6 +192,25 @@ TEST(who_has_left_before_being_accepted_disturbs_nobody)
     } while (true);
     close_ends(ends);
     ck_assert_int_eq(cop_socket_close(listener), 0);
+}
+
+TEST(a_connection_whose_owner_has_ended_while_it_was_made_is_closed)
+{
+    cop_socket listener = listening(NULL);
+    cop_pid owner;
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(&owner, test_wait_for_end, .monitor = &monitor), 0);
+    ck_assert_int_eq(cop_socket_active_once(listener), 0);
+    ck_assert_int_eq(cop_socket_give(listener, owner), 0);
+    holds_back = true;
+    struct ends ends = {.peer = peer_of(listener)};
+    EVENTUALLY(is_held_back);
+    cop_exit_signal(owner, COP_REASON_KILLED);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED); /* who accepts keeps it from nothing */
+    ck_assert_int_eq(cop_socket_close(listener), -EBADF);
+    holds_back = false;
+    peer_hears_the_end(ends);
+    close(ends.peer);
 }
 
 /* ---------------------------------------------------------------- for whoever waits */
@@ -391,6 +439,23 @@ TEST(who_comes_to_wait_in_a_shortage_waits_it_out)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_int_eq(cop_accept(listener, &ends.ours, SOON), 0);
     free(test_caught_stderr());
+    close_ends(ends);
+    ck_assert_int_eq(cop_socket_close(listener), 0);
+}
+
+TEST(when_there_are_too_many_sockets_a_listener_pauses_and_goes_on)
+{
+    cop_socket listener = listening(NULL);
+    struct ends ends = {.peer = peer_of(listener)};
+    test_catch_stderr();
+    is_crowded = true;
+    ck_assert_int_eq(cop_accept(listener, &ends.ours, COP_MS(1)), -ETIMEDOUT);
+    ck_assert_int_eq(cop_socket_active_once(listener), 0);
+    is_crowded = false;
+    ck_assert(cop_accepted_of(test_receive(COP_MSG_ACCEPTED), &ends.ours));
+    char *reports = test_caught_stderr();
+    ck_assert_uint_eq(test_count(reports, "a listener pauses"), 1);
+    free(reports);
     close_ends(ends);
     ck_assert_int_eq(cop_socket_close(listener), 0);
 }

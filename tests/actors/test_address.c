@@ -5,8 +5,25 @@
  */
 #include "actors/address.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
+#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
+
+/* What a name's resolution comes to; 0: as it does. */
+static int resolver_says, errno_says;
+
+int real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                     struct addrinfo **out) REAL(getaddrinfo);
+int resolve(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out)
+    WRAP(getaddrinfo);
+int
+resolve(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out)
+{
+    errno = errno_says;
+    return resolver_says ? resolver_says : real_getaddrinfo(host, port, hints, out);
+}
 
 static struct copi_addresses found;
 
@@ -64,6 +81,31 @@ TEST(a_name_that_is_not_found_says_why)
     ck_assert_int_eq(cop_why().code, -EADDRNOTAVAIL);
     ck_assert_ptr_nonnull(strstr(cop_why().text, "127.0.0.1:no-such-service: "));
     ck_assert_int_eq(find("300.1.2.3.4:80"), -EADDRNOTAVAIL);
+}
+
+TEST(a_name_that_cannot_be_asked_for_says_why)
+{
+    const struct {
+        int status, error, code;
+    } cases[] = {
+        {EAI_SYSTEM, EIO, -EIO},   {EAI_SYSTEM, 0, -EADDRNOTAVAIL}, {EAI_MEMORY, 0, -ENOMEM},
+        {EAI_AGAIN, EIO, -EAGAIN}, {EAI_FAIL, EIO, -EADDRNOTAVAIL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        resolver_says = cases[i].status;
+        errno_says = cases[i].error;
+        ck_assert_int_eq(find("localhost:80"), cases[i].code);
+        ck_assert_int_eq(cop_why().code, cases[i].code);
+        ck_assert_ptr_nonnull(strstr(cop_why().text, gai_strerror(cases[i].status)));
+    }
+}
+
+TEST(an_address_of_no_known_family_has_no_text)
+{
+    const struct sockaddr address = {.sa_family = AF_UNSPEC};
+    char out[200] = "as it was";
+    ck_assert_int_eq(to_text(&address, sizeof address, out), -EAFNOSUPPORT);
+    ck_assert_str_eq(out, "as it was");
 }
 
 TEST(a_unix_path_has_107_bytes_at_most)

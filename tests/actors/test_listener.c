@@ -5,6 +5,7 @@
  */
 #include "runtime/alloc.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -33,6 +34,17 @@ is_there(void)
 {
     struct stat status;
     return lstat(path, &status) == 0;
+}
+
+static int listen_fails_with;
+
+int real_listen(int fd, int backlog) REAL(listen);
+int fail_listen(int fd, int backlog) WRAP(listen);
+int
+fail_listen(int fd, int backlog)
+{
+    errno = listen_fails_with;
+    return listen_fails_with ? -1 : real_listen(fd, backlog);
 }
 
 /* ---------------------------------------------------------------- what is refused */
@@ -70,6 +82,18 @@ TEST(an_address_at_which_somebody_listens_is_taken)
     ck_assert_int_eq(cop_socket_close(first), 0);
     ck_assert_int_eq(cop_listen(&second, address), 0);
     ck_assert_int_eq(cop_socket_close(second), 0);
+}
+
+TEST(an_address_that_somebody_else_took_after_it_was_bound_is_taken)
+{
+    cop_socket ours = {17};
+    cop_self();
+    unsigned open_before = test_descriptors();
+    listen_fails_with = EADDRINUSE;
+    ck_assert_int_eq(cop_listen(&ours, ANY_PORT), -EADDRINUSE);
+    ck_assert_int_eq(cop_why().code, -EADDRINUSE);
+    ck_assert_uint_eq(ours.id, 17);
+    ck_assert_uint_eq(test_descriptors(), open_before);
 }
 
 TEST(what_only_a_connection_can_do_is_refused)

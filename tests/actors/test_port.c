@@ -3,10 +3,13 @@
  *
  * Room: tests/.
  */
+#include "actors/wire.h"
 #include "runtime/alloc.h"
 #include "tests/support/programs.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,6 +19,32 @@ enum {
     GO = 1,
     DONE,
 };
+
+/* Whatever ends belongs to nobody any more, as if its owner were just ending. */
+static bool is_about_to_end;
+
+bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
+bool leave_late(struct copi_belonging *owned) WRAP(copi_belonging_leave);
+bool
+leave_late(struct copi_belonging *owned)
+{
+    return !is_about_to_end && real_leave(owned);
+}
+
+/* A port that is closed as soon as it is open, as by its owner's end. */
+static bool closes_at_once;
+
+int real_open(uint64_t *id, const struct copi_wire_start *start) REAL(copi_wire_open);
+int open_and_close(uint64_t *id, const struct copi_wire_start *start) WRAP(copi_wire_open);
+int
+open_and_close(uint64_t *id, const struct copi_wire_start *start)
+{
+    int r = real_open(id, start);
+    if (r == 0 && closes_at_once) {
+        ck_assert_int_eq(cop_port_close((cop_port){*id}), 0);
+    }
+    return r;
+}
 
 #define OPENED(argv, ...) \
  opened((argv), &(cop_port_opts){.size = sizeof(cop_port_opts), __VA_ARGS__})
@@ -140,6 +169,89 @@ TEST(without_descriptors_no_program_is_left_running)
     ck_assert_int_eq(r, 0);
     ck_assert_int_eq(cop_port_close(port), 0);
     EVENTUALLY(!has_children());
+}
+
+TEST(a_port_whose_owner_ends_as_it_is_opened_leaves_no_program_running)
+{
+    cop_port port = {17};
+    closes_at_once = true;
+    ck_assert_int_eq(cop_port_open(&port, ARGV("cat")), -ECANCELED);
+    ck_assert_uint_eq(port.id, 17);
+    EVENTUALLY(!has_children());
+}
+
+TEST(what_its_owners_end_is_about_to_close_is_closed_by_nobody_else)
+{
+    cop_port port = OPENED(ARGV("cat"), .framing = COP_FRAME_LINE);
+    is_about_to_end = true;
+    ck_assert_int_eq(cop_port_close(port), -EBADF);
+    ck_assert_int_eq(cop_why().code, -EBADF);
+    is_about_to_end = false;
+    ck_assert_int_eq(cop_port_send(port, COP_TEXT("goes on\n"), 0), 0);
+    next_text(port, "goes on\n");
+    ck_assert_int_eq(cop_port_close(port), 0);
+}
+
+static void
+close_standard_descriptors(int kept[2])
+{
+    for (int fd = 0; fd < 2; fd++) {
+        kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+        ck_assert_int_ge(kept[fd], 10);
+        close(fd);
+    }
+}
+
+static void
+open_standard_descriptors(const int kept[2])
+{
+    for (int fd = 0; fd < 2; fd++) {
+        ck_assert_int_eq(fcntl(fd, F_GETFD), -1); /* a port has not left it open */
+        ck_assert_int_eq(dup2(kept[fd], fd), fd);
+        close(kept[fd]);
+    }
+}
+
+TEST(a_daemon_without_standard_descriptors_runs_programs_that_have_them)
+{
+    int kept[2];
+    cop_port port = OPENED(ARGV("true"), 0); /* the reactor and whoever starts programs run */
+    ends_with_status(port, 0);
+    close_standard_descriptors(kept);
+    port = OPENED(ARGV("cat"), .framing = COP_FRAME_LINE);
+    ck_assert_int_eq(cop_port_send(port, COP_TEXT("said and heard\n"), 0), 0);
+    next_text(port, "said and heard\n");
+    ck_assert_int_eq(cop_port_close_input(port), 0);
+    ends_with_status(port, 0);
+    open_standard_descriptors(kept);
+}
+
+TEST(a_daemon_with_room_for_standard_descriptors_only_runs_nothing)
+{
+    enum {
+        MOST = 40
+    };
+    int kept[2], taken[MOST], n = 0;
+    struct rlimit before, few;
+    cop_port port = OPENED(ARGV("true"), 0); /* the reactor and whoever starts programs run */
+    ends_with_status(port, 0);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = MOST;
+    close_standard_descriptors(kept);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while ((taken[n] = fcntl(kept[0], F_DUPFD_CLOEXEC, 3)) >= 0) {
+        n++;
+    }
+    int r = cop_port_open(&port, ARGV("true"));
+    int why = cop_why().code;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    while (n-- > 0) {
+        close(taken[n]);
+    }
+    open_standard_descriptors(kept);
+    ck_assert_int_eq(r, -EMFILE);
+    ck_assert_int_eq(why, -EMFILE);
 }
 
 TEST(what_is_no_port_is_safe_to_use)

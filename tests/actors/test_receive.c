@@ -5,7 +5,9 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/table.h"
+#include "runtime/wait.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
 
 #include <sys/syscall.h>
 
@@ -14,6 +16,23 @@ enum {
     BYTE,
     END,
 };
+
+/* Closed by somebody else when its owner is about to wait for it, and lacks a descriptor for that. */
+static cop_socket to_close;
+
+int real_pause(struct copi_process *self, struct copi_wait *wait, int fd, short events)
+    REAL(copi_pause_fd);
+int close_before_pause(struct copi_process *self, struct copi_wait *wait, int fd, short events)
+    WRAP(copi_pause_fd);
+int
+close_before_pause(struct copi_process *self, struct copi_wait *wait, int fd, short events)
+{
+    if (to_close.id == 0) {
+        return real_pause(self, wait, fd, events);
+    }
+    ck_assert_int_eq(cop_socket_close(to_close), 0);
+    return -EMFILE;
+}
 
 static void
 receives(cop_socket socket, size_t room, const char *expected)
@@ -272,6 +291,15 @@ TEST(what_is_against_the_framing_is_told_as_an_error)
     shutdown(ends.peer, SHUT_WR);
     ck_assert_int_eq(error_of(ends.ours), -EBADMSG);
     close_ends(ends);
+}
+
+TEST(a_socket_that_is_closed_before_the_reactor_could_tell_is_none)
+{
+    struct ends ends = CONNECTED();
+    to_close = ends.ours;
+    ck_assert_int_eq(error_of(ends.ours), -EBADF);
+    peer_hears_the_end(ends);
+    close(ends.peer);
 }
 
 TEST(without_memory_for_a_frame_nothing_more_is_received)

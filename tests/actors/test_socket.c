@@ -4,7 +4,9 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "runtime/belonging.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -12,6 +14,17 @@
 enum {
     DONE = 1,
 };
+
+/* Whatever ends belongs to nobody any more, as if its owner were just ending. */
+static bool is_about_to_end;
+
+bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
+bool leave_late(struct copi_belonging *owned) WRAP(copi_belonging_leave);
+bool
+leave_late(struct copi_belonging *owned)
+{
+    return !is_about_to_end && real_leave(owned);
+}
 
 static void
 address_of(cop_socket socket, char address[128])
@@ -75,7 +88,8 @@ TEST(without_memory_nobody_is_connected_and_nothing_is_left_open)
         ck_assert_int_eq(try_to_connect(&env), 0);
     }
     unsigned open_before = test_descriptors();
-    ck_assert_uint_gt(test_out_of_memory(try_to_connect, &env, &r), 0);
+    test_fill_deferred();
+    ck_assert_uint_gt(test_out_of_memory(try_to_connect, &env, &r), 1);
     ck_assert_int_eq(r, 0);
     ck_assert_uint_eq(test_descriptors(), open_before + 1);
     ck_assert_int_eq(cop_socket_close(listener), 0);
@@ -205,6 +219,18 @@ TEST(both_ends_of_a_connection_talk)
     ck_assert_int_eq(cop_socket_close(listener), 0);
 }
 
+TEST(what_its_owners_end_is_about_to_close_is_closed_by_nobody_else)
+{
+    struct ends ends = CONNECTED();
+    is_about_to_end = true;
+    ck_assert_int_eq(cop_socket_close(ends.ours), -EBADF);
+    ck_assert_int_eq(cop_why().code, -EBADF);
+    is_about_to_end = false;
+    peer_says(ends, "here", 4);
+    next_text(ends.ours, "here");
+    close_ends(ends);
+}
+
 TEST(what_is_no_news_of_a_socket_is_not_taken_for_one)
 {
     cop_socket socket = {17};
@@ -222,10 +248,15 @@ TEST(in_the_child_of_a_fork_no_socket_is_touched)
     pid_t child = fork();
     if (child == 0) {
         cop_socket made;
+        char text[64];
+        size_t size;
         bool refused = cop_socket_close(ends.ours) == -EPERM
                        && cop_send_bytes(ends.ours, COP_TEXT("a"), 0) == -EPERM
                        && cop_listen(&made, ANY_PORT) == -EPERM
-                       && cop_connect(&made, ANY_PORT, 0) == -EPERM;
+                       && cop_connect(&made, ANY_PORT, 0) == -EPERM
+                       && cop_accept(ends.ours, &made, 0) == -EPERM
+                       && cop_receive_bytes(ends.ours, &made, 1, &size, 0) == -EPERM
+                       && cop_socket_address(ends.ours, text, sizeof text) == -EPERM;
         _exit(refused ? 0 : 1);
     }
     int status;

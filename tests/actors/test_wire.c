@@ -6,6 +6,7 @@
 #include "actors/wire.h"
 #include "runtime/alloc.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
 
 #include <pthread.h>
 #include <sys/resource.h>
@@ -14,6 +15,26 @@ enum {
     GO = 1,
     DONE,
 };
+
+/* How the runtime answers for an owner that is disowned just now: it leaves nothing, or nothing joins it. */
+static bool leaves_nothing;
+static int joins_refused; /* the next so many */
+
+bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
+bool leave(struct copi_belonging *owned) WRAP(copi_belonging_leave);
+bool
+leave(struct copi_belonging *owned)
+{
+    return !leaves_nothing && real_leave(owned);
+}
+
+int real_join(struct copi_belonging *owned, cop_pid pid) REAL(copi_belonging_join);
+int join(struct copi_belonging *owned, cop_pid pid) WRAP(copi_belonging_join);
+int
+join(struct copi_belonging *owned, cop_pid pid)
+{
+    return joins_refused > 0 && joins_refused-- ? -ESRCH : real_join(owned, pid);
+}
 
 /* ---------------------------------------------------------------- what is refused */
 
@@ -218,6 +239,32 @@ echo_one(cop_bytes unused)
     ck_assert(cop_data_of(msg, &socket, &bytes));
     ck_assert_int_eq(cop_send_bytes(socket, bytes, 0), 0);
     return 0;
+}
+
+TEST(what_its_owners_end_is_about_to_close_is_not_given)
+{
+    struct ends ends = CONNECTED();
+    leaves_nothing = true;
+    ck_assert_int_eq(cop_socket_give(ends.ours, cop_self()), -EBADF);
+    ck_assert_int_eq(cop_why().code, -EBADF);
+    leaves_nothing = false;
+    peer_says(ends, "here", 4);
+    next_text(ends.ours, "here");
+    close_ends(ends);
+}
+
+TEST(what_can_be_nobodys_is_closed_at_once)
+{
+    struct ends ends = CONNECTED();
+    peer_says(ends, "unread", 6);
+    ck_assert_int_eq(cop_socket_active_once(ends.ours), 0);
+    test_receive(COP_MSG_DATA);
+    joins_refused = 2; /* neither whom it is given to, nor whose it was */
+    ck_assert_int_eq(cop_socket_give(ends.ours, cop_self()), -EBADF);
+    ck_assert_int_eq(cop_why().code, -EBADF);
+    is_no_socket(ends.ours);
+    peer_hears_the_end(ends);
+    close(ends.peer);
 }
 
 TEST(a_request_goes_with_the_socket)

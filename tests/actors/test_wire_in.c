@@ -4,7 +4,21 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "runtime/message.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
+
+static atomic_bool refuses_messages;
+
+struct copi_message *real_blank(enum copi_kind kind, uint32_t tag, size_t size, void **body)
+    REAL(copi_message_blank);
+struct copi_message *refuse_blank(enum copi_kind kind, uint32_t tag, size_t size, void **body)
+    WRAP(copi_message_blank);
+struct copi_message *
+refuse_blank(enum copi_kind kind, uint32_t tag, size_t size, void **body)
+{
+    return refuses_messages ? NULL : real_blank(kind, tag, size, body);
+}
 
 /* Nothing has come, though the reactor had time to see it. */
 static void
@@ -59,6 +73,18 @@ TEST(without_memory_for_what_came_the_connection_is_given_up)
     peer_says(ends, "a", 1);
     int error = error_that_comes(ends.ours);
     copi_alloc_fail_after(-1);
+    ck_assert_int_eq(error, -ENOMEM);
+    ck_assert_int_eq(next_error(ends.ours), -ENOMEM);
+    close_ends(ends);
+}
+
+TEST(without_memory_to_tell_what_has_come_the_connection_is_given_up)
+{
+    struct ends ends = CONNECTED();
+    peer_says(ends, "a", 1);
+    refuses_messages = true;
+    int error = next_error(ends.ours);
+    refuses_messages = false;
     ck_assert_int_eq(error, -ENOMEM);
     ck_assert_int_eq(next_error(ends.ours), -ENOMEM);
     close_ends(ends);

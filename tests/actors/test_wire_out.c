@@ -4,7 +4,10 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "runtime/message.h"
+#include "runtime/reactor.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/wrap.h"
 
 #include <pthread.h>
 
@@ -14,6 +17,50 @@ enum {
     LIMIT = 20000,
 };
 
+/* How many bytes the system takes at a time; negative: as many as it does. Then what the reactor says to
+ * whoever waits for more room; 0: what it does. */
+static atomic_int taken_at_a_time = -1, reactor_says;
+
+ssize_t real_sendmsg(int fd, const struct msghdr *message, int flags) REAL(sendmsg);
+ssize_t send_some(int fd, const struct msghdr *message, int flags) WRAP(sendmsg);
+ssize_t
+send_some(int fd, const struct msghdr *message, int flags)
+{
+    int most = taken_at_a_time;
+    if (most == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if (most < 0) {
+        return real_sendmsg(fd, message, flags);
+    }
+    const struct iovec *part = message->msg_iov;
+    while (part->iov_len == 0) {
+        part++;
+    }
+    return send(fd, part->iov_base, (size_t)most < part->iov_len ? (size_t)most : part->iov_len,
+                flags);
+}
+
+int real_arm(struct copi_interest *interest, int fd, int events) REAL(copi_reactor_arm);
+int arm_or_say_why(struct copi_interest *interest, int fd, int events) WRAP(copi_reactor_arm);
+int
+arm_or_say_why(struct copi_interest *interest, int fd, int events)
+{
+    return reactor_says ? reactor_says : real_arm(interest, fd, events);
+}
+
+static atomic_bool refuses_messages;
+
+struct copi_message *real_message(enum copi_kind kind, uint32_t tag, size_t size)
+    REAL(copi_message_new);
+struct copi_message *refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
+    WRAP(copi_message_new);
+struct copi_message *
+refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
+{
+    return refuses_messages ? NULL : real_message(kind, tag, size);
+}
 /* ---------------------------------------------------------------- what is refused */
 
 TEST(what_can_never_be_sent_is_refused)
@@ -54,23 +101,83 @@ TEST(after_shutting_down_nothing_can_be_sent)
     close_ends(ends);
 }
 
+/* Without memory. */
+static int
+send_text(cop_socket socket, const char *text)
+{
+    copi_alloc_fail_after(0);
+    int r = cop_send_bytes(socket, (cop_bytes){text, strlen(text)}, 0);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(cop_why().code, r);
+    return r;
+}
+
 TEST(without_memory_what_does_not_go_at_once_is_not_sent_at_all)
 {
-    struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT);
-    size_t sent = fill(ends.ours);
-    char c;
-    ck_assert_uint_eq(peer_hears(ends, &c, 1), 1);
-    copi_alloc_fail_after(0);
-    int r;
-    char block[4096] = {0};
-    cop_time until = cop_now() + SOON;
-    while ((r = cop_send_bytes(ends.ours, COP_BYTES(block), 0)) == -EAGAIN && cop_now() < until) {
-        char heard[1024];
-        recv(ends.peer, heard, sizeof heard, MSG_DONTWAIT);
-    }
-    copi_alloc_fail_after(-1);
-    ck_assert(r == 0 || r == -ENOMEM); /* it may have found room in what it has */
-    (void)sent;
+    struct ends ends = CONNECTED_LOCALLY();
+    taken_at_a_time = 0;
+    ck_assert_int_eq(send_text(ends.ours, "not sent"), -ENOMEM);
+    taken_at_a_time = -1;
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("sent"), 0), 0);
+    peer_hears_text(ends, "sent");
+    close_ends(ends);
+}
+
+TEST(without_memory_what_has_to_wait_behind_other_bytes_is_not_sent_at_all)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    char more[10000] = "more";
+    memset(more, 'm', sizeof more - 1);
+    taken_at_a_time = 0;
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("first, "), 0), 0);
+    ck_assert_int_eq(send_text(ends.ours, more), -ENOMEM);
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("last"), 0), 0);
+    taken_at_a_time = -1;
+    ck_assert_int_eq(cop_socket_shutdown_write(ends.ours), 0);
+    peer_hears_text(ends, "first, last");
+    peer_hears_the_end(ends);
+    close_ends(ends);
+}
+
+TEST(without_memory_for_the_rest_of_what_has_gone_in_part_the_connection_breaks)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    taken_at_a_time = 3;
+    ck_assert_int_eq(send_text(ends.ours, "abcdef"), -ENOMEM);
+    taken_at_a_time = -1;
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("g"), SOON), -ENOMEM);
+    peer_hears_text(ends, "abc");
+    ck_assert_int_eq(cop_socket_close(ends.ours), 0);
+    peer_hears_the_end(ends);
+    close(ends.peer);
+}
+
+TEST(what_the_reactor_cannot_send_breaks_the_connection)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    taken_at_a_time = 3;
+    reactor_says = -ENOSPC;
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("abcdef"), 0), -ENOSPC);
+    ck_assert_int_eq(cop_why().code, -ENOSPC);
+    taken_at_a_time = -1;
+    reactor_says = 0;
+    ck_assert_int_eq(cop_send_bytes(ends.ours, COP_TEXT("g"), SOON), -ENOSPC);
+    ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0); /* no room will come any more */
+    test_receive(COP_MSG_WRITABLE);
+    peer_hears_text(ends, "abc");
+    close_ends(ends);
+}
+
+TEST(without_memory_nobody_is_told_of_room)
+{
+    struct ends ends = CONNECTED_LOCALLY();
+    refuses_messages = true;
+    ck_assert_int_eq(cop_socket_writable_once(ends.ours), -ENOMEM);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
+    refuses_messages = false;
+    ck_assert(!test_has_mail());
+    ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0);
+    test_receive(COP_MSG_WRITABLE);
     close_ends(ends);
 }
 

@@ -329,6 +329,20 @@ test_out_of_memory(int (*attempt)(void *arg), void *arg, int *result)
     }
 }
 
+static void
+do_nothing(void *unused)
+{
+    (void)unused;
+}
+
+void
+test_fill_deferred(void)
+{
+    for (int i = 0; i < COPI_DEFERS_INSIDE; i++) {
+        ck_assert_int_eq(cop_defer(do_nothing, NULL), 0);
+    }
+}
+
 void
 test_refuse_system_call(int number, int error)
 {

@@ -145,6 +145,9 @@ enum {
  */
 unsigned test_out_of_memory(int (*attempt)(void *arg), void *arg, int *result);
 
+/* From here on each further cop_defer of this process needs memory. */
+void test_fill_deferred(void);
+
 /* From here on the system call fails with this error, in every thread of this test. */
 void test_refuse_system_call(int number, int error);
 
