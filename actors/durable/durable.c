@@ -10,6 +10,7 @@
 #include <coppice/durable.h>
 
 #include <errno.h>
+#include <limits.h>
 
 static cop_time
 limit(cop_time timeout)
@@ -83,7 +84,7 @@ create_op(const char *id, const cop_durable_opts *opts)
         .param = opts->param,
         .key = opts->key,
         .time = opts->expires_in == COP_FOREVER ? 0 : opts->expires_in,
-        .max_attempts = opts->max_attempts,
+        .max_attempts = opts->max_attempts < INT_MAX ? opts->max_attempts : INT_MAX,
         .strict = opts->strict,
     };
 }

@@ -13,8 +13,6 @@
 
 #include "actors/durable/postgres_statements.h"
 
-#include <limits.h>
-
 enum {
     VALUES_MOST = 9,           /* of a statement */
     MICROSECONDS_OF_ONE = 1000 /* millisecond */
@@ -53,12 +51,6 @@ microseconds(cop_time time)
     return time / COP_US(1);
 }
 
-static int64_t
-at_most_an_int(unsigned number)
-{
-    return number < INT_MAX ? number : INT_MAX;
-}
-
 static void
 add_create(struct copi_postgres_value values[], const cop_store_op *op)
 {
@@ -71,7 +63,7 @@ add_create(struct copi_postgres_value values[], const cop_store_op *op)
         copi_postgres_add_number(&values[4], cop_store_ms(op->time) * MICROSECONDS_OF_ONE);
     }
     copi_postgres_add_bytes(&values[5], key_or_null(op->key));
-    copi_postgres_add_number(&values[6], at_most_an_int(op->max_attempts));
+    copi_postgres_add_number(&values[6], op->max_attempts);
 }
 
 static void

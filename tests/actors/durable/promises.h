@@ -98,6 +98,17 @@ TEST(creating_again_and_saying_otherwise_is_a_conflict)
     stop(store);
 }
 
+TEST(more_attempts_than_a_store_counts_are_as_many_as_it_does_and_the_same_again)
+{
+    cop_pid store = a_store();
+    ck_assert_int_eq(cop_durable_create(store, ID, .max_attempts = UINT32_MAX), 0);
+    ck_assert_int_eq(cop_durable_create(store, ID, .max_attempts = UINT32_MAX), 0);
+    cop_durable_record record = stored(store, ID);
+    ck_assert_uint_eq(record.max_attempts, INT32_MAX);
+    cop_durable_release(&record);
+    stop(store);
+}
+
 /* DP04 */
 TEST(creating_what_is_settled_gives_what_came_of_it)
 {
