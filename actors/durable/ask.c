@@ -134,6 +134,8 @@ words_of(const struct copi_ask *ask)
         return "not_found";
     case -ESTALE:
         return "lease_lost";
+    case -EBADMSG:
+        return "damaged";
     case -EBUSY:
         return ask->op.first ? "leased" : "busy";
     default:

@@ -107,10 +107,12 @@ check_settle(const cop_store_op *op, const char **what)
 int
 copi_store_check(const cop_store_op *op, const char **what)
 {
-    if (cop_store_is_of_one(op) && (!op->id || op->id[0] == 0)) {
+    bool is_of_one =
+        cop_store_is_of_one(op); /* else its id is a place between others, which any bytes are */
+    if (is_of_one && (!op->id || op->id[0] == 0)) {
         return refuse(what, -EINVAL, "an id is missing");
     }
-    if (!is_word(op->id) || !is_word(op->queue) || !are_tags(op->tags)) {
+    if ((is_of_one && !is_word(op->id)) || !is_word(op->queue) || !are_tags(op->tags)) {
         return refuse(what, -EINVAL, "an id, a queue and tags are UTF-8, and at most 255 bytes");
     }
     if (!are_bytes(op->param) || !are_bytes(op->value) || !are_bytes(op->key)) {

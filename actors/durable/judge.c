@@ -160,6 +160,10 @@ cop_store_judge(cop_store_op *op, const cop_durable_record *record)
         op->result = -ENOENT;
         return 0;
     }
+    if (!copi_record_is_sound(record)) {
+        op->result = -EBADMSG; /* nothing that it says can be compared with anything */
+        return 0;
+    }
     cop_durable_record now = *record;
     copi_record_expire(&now);
     op->result = judge(op, &now, &op->is_duplicate);

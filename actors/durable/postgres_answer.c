@@ -32,6 +32,12 @@ number_field(const PGresult *rows, int row, int column)
     return copi_postgres_field_number(rows, row, COPI_POSTGRES_RECORD + column);
 }
 
+static cop_time
+time_field(const PGresult *rows, int row, int column)
+{
+    return copi_postgres_field_time(rows, row, COPI_POSTGRES_RECORD + column);
+}
+
 static cop_bytes
 bytes_field(const PGresult *rows, int row, int column)
 {
@@ -58,7 +64,7 @@ record_of(const PGresult *rows, int row)
         .settled_ms = number_field(rows, row, COPI_COLUMN_SETTLED_MS),
         .deadline_ms = number_field(rows, row, COPI_COLUMN_DEADLINE_MS),
         .epoch = (uint64_t)number_field(rows, row, COPI_COLUMN_EPOCH),
-        .lease_left = COP_US(number_field(rows, row, COPI_COLUMN_LEASE_LEFT_US)),
+        .lease_left = time_field(rows, row, COPI_COLUMN_LEASE_LEFT_US),
         .attempts = (unsigned)number_field(rows, row, COPI_COLUMN_ATTEMPTS),
         .max_attempts = (unsigned)number_field(rows, row, COPI_COLUMN_MAX_ATTEMPTS),
         .is_overdue = number_field(rows, row, COPI_COLUMN_OVERDUE) != 0,
@@ -123,7 +129,7 @@ take_change(struct copi_postgres_batch *batch, struct copi_postgres_item *item, 
         copi_postgres_news_add(&batch->queues, text_field(batch->rows, row, 0));
     }
     if (op->kind == COP_STORE_RENEW) {
-        op->left = COP_US(number_field(batch->rows, row, 0));
+        op->left = time_field(batch->rows, row, 0);
     }
     if (op->kind == COP_STORE_ACQUIRE) {
         cop_durable_record record = record_of(batch->rows, row);
@@ -213,8 +219,7 @@ take_next(struct copi_postgres_batch *batch, struct copi_postgres_link *link, co
     let_go(batch);
     int error = copi_postgres_answer(link, &batch->rows, until);
     if (error == 0) {
-        bool is_any = !PQgetisnull(batch->rows, 0, COPI_POSTGRES_RECORD);
-        op->left = is_any ? COP_US(number_field(batch->rows, 0, 0)) : COP_FOREVER;
+        op->left = time_field(batch->rows, 0, 0);
     }
     return error;
 }

@@ -29,10 +29,15 @@
 #include "actors/durable/postgres_statements.h"
 
 #define MICROSECONDS " * interval '1 microsecond'"
-#define AS_MS(time)  "(extract(epoch FROM " time ") * 1000)::bigint"
-#define LEFT_US(time)                           \
- "GREATEST(0, (extract(epoch FROM nullif(" time \
- ", '-infinity') - clock_timestamp()) * 1000000)::bigint)"
+#define NEVER        "9223372036854775807"
+
+/* An infinite time is no number: a conversion would refuse the statement, with all the others that it is about. */
+#define AS_MS(time)                                                                 \
+ "CASE WHEN isfinite(" time ") THEN (extract(epoch FROM " time ") * 1000)::bigint " \
+ "WHEN " time " IS NOT NULL THEN " NEVER " END"
+#define LEFT_US(time)                                                      \
+ "CASE WHEN isfinite(" time ") THEN GREATEST(0, (extract(epoch FROM " time \
+ " - clock_timestamp()) * 1000000)::bigint) WHEN " time " > now() THEN " NEVER " ELSE 0 END"
 
 #define RECORD                                                                                                             \
  "f.id, f.queue, f.tags, f.state, f.cause, f.code, f.message, f.param, f.value, "                                          \
@@ -172,12 +177,13 @@ const char copi_postgres_expire[] =
     "settled_at = LEAST(f.expires_at, clock_timestamp()), owner = NULL, lease_until = '-infinity' "
     "FROM k WHERE f.id = k.id AND f.state = 0 RETURNING 0::bigint, " RECORD;
 
-const char copi_postgres_next[] =
-    "SELECT 0::bigint, GREATEST(0, (extract(epoch FROM nullif(LEAST("
-    "COALESCE((SELECT min(expires_at) FROM cop_future WHERE state = 0 AND expires_at < 'infinity'), "
-    "'infinity'), "
-    "COALESCE((SELECT min(lease_until) FROM cop_future WHERE " ON_LAST_ATTEMPT "), 'infinity')), "
-    "'infinity') - clock_timestamp()) * 1000000)::bigint)";
+const char copi_postgres_next[] = "SELECT 0::bigint, " LEFT_US(
+    "next.at") " FROM (SELECT LEAST("
+               "COALESCE((SELECT min(expires_at) FROM cop_future WHERE state = 0 AND expires_at < 'infinity'), "
+               "'infinity'), "
+               "COALESCE((SELECT min(lease_until) FROM cop_future WHERE " ON_LAST_ATTEMPT
+               "), 'infinity')) "
+               "AS at) AS next";
 
 const char copi_postgres_prune[] =
     "WITH k AS MATERIALIZED (SELECT id FROM cop_future WHERE state <> 0 "

@@ -145,6 +145,13 @@ copi_postgres_field_number(const PGresult *rows, int row, int column)
     return number;
 }
 
+cop_time
+copi_postgres_field_time(const PGresult *rows, int row, int column)
+{
+    int64_t us = copi_postgres_field_number(rows, row, column);
+    return us < COP_FOREVER / COP_US(1) ? COP_US(us) : COP_FOREVER;
+}
+
 cop_bytes
 copi_postgres_field(const PGresult *rows, int row, int column)
 {

@@ -46,6 +46,8 @@ void copi_postgres_values_free(struct copi_postgres_value values[], int count);
 
 /* A field of an answer in binary format: an integer of any width (0 for NULL), or bytes. */
 int64_t copi_postgres_field_number(const PGresult *rows, int row, int column);
+/* The same as so many microseconds. */
+cop_time copi_postgres_field_time(const PGresult *rows, int row, int column);
 cop_bytes copi_postgres_field(const PGresult *rows, int row, int column);
 
 #endif

@@ -9,7 +9,10 @@
 #include "runtime/alloc.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+
+#define MOST_MS (INT64_MAX / 4) /* sums and differences of times fit */
 
 /* ---------------------------------------------------------------- copies */
 
@@ -74,6 +77,46 @@ copi_record_copy(const cop_durable_record *record)
 
 /* ---------------------------------------------------------------- what it is */
 
+static bool
+fits(const char *text, size_t most)
+{
+    return !text || strnlen(text, most + 1) <= most;
+}
+
+static bool
+are_texts(const cop_durable_record *record)
+{
+    return record->id && record->id[0] && fits(record->id, COP_DURABLE_ID_MOST)
+           && fits(record->queue, COP_DURABLE_ID_MOST) && fits(record->tags, COP_DURABLE_ID_MOST)
+           && fits(record->text, COP_DURABLE_TEXT_MOST)
+           && record->create_key.size <= COP_DURABLE_KEY_MOST
+           && record->settle_key.size <= COP_DURABLE_KEY_MOST;
+}
+
+static bool
+is_outcome(const cop_durable_record *record)
+{
+    bool is_rejected = record->state == COP_DURABLE_REJECTED;
+    return record->state <= COP_DURABLE_REJECTED && record->cause <= COP_DURABLE_ATTEMPTS
+           && is_rejected == (record->cause != COP_DURABLE_NONE)
+           && is_rejected == (record->code != 0);
+}
+
+static bool
+is_time(int64_t ms)
+{
+    return ms >= -MOST_MS && ms <= MOST_MS;
+}
+
+bool
+copi_record_is_sound(const cop_durable_record *record)
+{
+    return are_texts(record) && is_outcome(record) && is_time(record->created_ms)
+           && is_time(record->settled_ms) && is_time(record->deadline_ms)
+           && record->epoch <= INT64_MAX && record->attempts <= INT_MAX
+           && record->max_attempts <= INT_MAX && record->lease_left >= 0;
+}
+
 void
 copi_record_expire(cop_durable_record *record)
 {
@@ -119,10 +162,23 @@ copi_record_reason(const cop_durable_record *record)
 
 /* ---------------------------------------------------------------- what an operation has found */
 
+/* Of one that is damaged there is nothing but its id. */
+static cop_durable_record *
+copy_what_is_sound(const cop_durable_record *record, bool is_sound)
+{
+    return copi_record_copy(is_sound ? record
+                                     : &(cop_durable_record){.id = record->id, .is_damaged = true});
+}
+
 int
 cop_store_found(cop_store_op *op, const cop_durable_record *record)
 {
-    cop_durable_record *copy = copi_record_copy(record);
+    bool is_sound = copi_record_is_sound(record);
+    if (!is_sound && cop_store_is_of_one(op)) {
+        op->result = -EBADMSG;
+        return 0;
+    }
+    cop_durable_record *copy = copy_what_is_sound(record, is_sound);
     if (!copy) {
         return -ENOMEM;
     }

@@ -12,6 +12,9 @@
  * NULL: out of memory. */
 cop_durable_record *copi_record_copy(const cop_durable_record *record);
 
+/* Whether a store can have written it: what is in a database may be damaged, or somebody else's. */
+bool copi_record_is_sound(const cop_durable_record *record);
+
 /* What an overdue one is: rejected by its deadline. Others stay as they are. */
 void copi_record_expire(cop_durable_record *record);
 

@@ -86,6 +86,9 @@ read_page(struct walk *walk)
                               .limit = opts->page ? opts->page : PAGE,
                           },
                           &(struct copi_ask_opts){0}, opts->timeout ? opts->timeout : COP_FOREVER);
+    if (r == 0 && last && next->op.last && strcmp(next->op.last->id, last->id) <= 0) {
+        r = -EBADMSG; /* it ends where it began: by a damaged id there is no way on */
+    }
     turn_page(walk, next);
     return r;
 }
@@ -96,7 +99,7 @@ visit_page(const struct walk *walk)
     int r = 0;
     const cop_durable_record *record = walk->page->op.first;
     for (; r == 0 && record; record = record->next) {
-        r = walk->each(record, walk->env);
+        r = record->is_damaged ? 0 : walk->each(record, walk->env);
     }
     return r;
 }

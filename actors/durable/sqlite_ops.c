@@ -19,6 +19,7 @@
 #include "actors/durable/sqlite.h"
 
 #include <errno.h>
+#include <limits.h>
 
 enum parameter {
     ID = 1,
@@ -355,33 +356,19 @@ owner_of(sqlite3_stmt *row)
     return owner;
 }
 
-static bool
-is_of(int64_t number, int64_t most)
-{
-    return number >= 0 && number <= most;
-}
-
-/* Whether a row can be of our making: its bytes may be damaged, or another program's. */
-static bool
-is_sound(sqlite3_stmt *row)
-{
-    int size = sqlite3_column_bytes(row, C_ID);
-    int64_t state = number_of(row, C_STATE), cause = number_of(row, C_CAUSE);
-    int code = (int)number_of(row, C_CODE);
-    bool is_rejected = state == COP_DURABLE_REJECTED;
-    return size > 0 && size <= COP_DURABLE_ID_MOST && text_of(row, C_ID)[0]
-           && is_of(state, COP_DURABLE_REJECTED) && is_of(cause, COP_DURABLE_ATTEMPTS)
-           && is_rejected == (cause != COP_DURABLE_NONE) && is_rejected == (code != 0)
-           && can_be_a_time(number_of(row, C_CREATED)) && can_be_a_time(number_of(row, C_SETTLED))
-           && can_be_a_time(number_of(row, C_DEADLINE));
-}
-
-/* What that is, unless there was no memory to read it. */
+/* What does not fit becomes what no record has. */
 static int
-unsound(const struct copi_sqlite *sqlite)
+small_of(sqlite3_stmt *row, enum column column, int otherwise)
 {
-    bool is_memory = (sqlite3_errcode(sqlite->db) & 0xff) == SQLITE_NOMEM;
-    return is_memory ? SQLITE_NOMEM : SQLITE_CORRUPT;
+    int64_t number = number_of(row, column);
+    return number >= INT_MIN && number <= INT_MAX ? (int)number : otherwise;
+}
+
+static unsigned
+count_of(sqlite3_stmt *row, enum column column)
+{
+    int64_t number = number_of(row, column);
+    return number < 0 ? UINT_MAX : number < INT_MAX ? (unsigned)number : INT_MAX;
 }
 
 static cop_durable_record
@@ -392,9 +379,9 @@ record_of(const struct copi_sqlite *sqlite, sqlite3_stmt *row)
         .id = text_of(row, C_ID),
         .queue = text_of(row, C_QUEUE),
         .tags = text_of(row, C_TAGS),
-        .state = (cop_durable_state)number_of(row, C_STATE),
-        .cause = (cop_durable_cause)number_of(row, C_CAUSE),
-        .code = (int)number_of(row, C_CODE),
+        .state = (cop_durable_state)small_of(row, C_STATE, -1),
+        .cause = (cop_durable_cause)small_of(row, C_CAUSE, -1),
+        .code = small_of(row, C_CODE, 0),
         .text = text_of(row, C_TEXT),
         .param = bytes_of(row, C_PARAM),
         .value = bytes_of(row, C_VALUE),
@@ -406,8 +393,8 @@ record_of(const struct copi_sqlite *sqlite, sqlite3_stmt *row)
         .epoch = (uint64_t)number_of(row, C_EPOCH),
         .owner = owner_of(row),
         .lease_left = time_until(sqlite, number_of(row, C_LEASE_UNTIL)),
-        .attempts = (unsigned)number_of(row, C_ATTEMPTS),
-        .max_attempts = (unsigned)number_of(row, C_MAX_ATTEMPTS),
+        .attempts = count_of(row, C_ATTEMPTS),
+        .max_attempts = count_of(row, C_MAX_ATTEMPTS),
     };
     record.is_overdue =
         record.state == COP_DURABLE_PENDING && record.deadline_ms != 0 && record.deadline_ms <= now;
@@ -417,9 +404,6 @@ record_of(const struct copi_sqlite *sqlite, sqlite3_stmt *row)
 static int
 find(const struct copi_sqlite *sqlite, cop_store_op *op, sqlite3_stmt *row)
 {
-    if (!is_sound(row)) {
-        return unsound(sqlite);
-    }
     const cop_durable_record record = record_of(sqlite, row);
     return cop_store_found(op, &record) ? SQLITE_NOMEM : SQLITE_OK;
 }
@@ -445,9 +429,6 @@ find_all(struct copi_sqlite *sqlite, cop_store_op *op, enum copi_sqlite_statemen
 static int
 judge_row(const struct copi_sqlite *sqlite, cop_store_op *op, sqlite3_stmt *row)
 {
-    if (!is_sound(row)) {
-        return unsound(sqlite);
-    }
     const cop_durable_record record = record_of(sqlite, row);
     return cop_store_judge(op, &record) ? SQLITE_NOMEM : SQLITE_OK;
 }

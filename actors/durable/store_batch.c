@@ -24,6 +24,7 @@
  */
 #include "actors/durable/store.h"
 
+#include <coppice/log.h>
 #include <coppice/worker.h>
 
 #include <errno.h>
@@ -127,6 +128,34 @@ publish_work(const cop_store_op *op)
     }
 }
 
+/* Nobody may wait for ever for what will not be settled any more, or cannot be read. */
+static void
+give_up(struct copi_store *store, const char *id, int code, const char *words)
+{
+    copi_awaited_settle(&store->awaited, &(cop_durable_record){
+                                             .id = id,
+                                             .state = COP_DURABLE_REJECTED,
+                                             .cause = COP_DURABLE_FAILED,
+                                             .code = code,
+                                             .text = words,
+                                         });
+}
+
+static void
+give_up_damaged(struct copi_store *store, const char *id)
+{
+    give_up(store, id, -EBADMSG, "what is stored of it is damaged");
+}
+
+/* Who has asked for many is not told of it: it is passed over. */
+static void
+publish_damage(struct copi_store *store, const char *id)
+{
+    cop_log(COP_LOG_ERROR, "a stored promise is damaged", COP_KV("store", store->backend->name),
+            COP_KV("id", id));
+    give_up_damaged(store, id);
+}
+
 static void
 publish(struct copi_store *store, const cop_store_op *op)
 {
@@ -135,7 +164,11 @@ publish(struct copi_store *store, const cop_store_op *op)
         publish_settle(store, op);
     }
     for (const cop_durable_record *record = op->first; record; record = record->next) {
-        copi_awaited_settle(&store->awaited, record);
+        if (record->is_damaged) {
+            publish_damage(store, record->id);
+        } else {
+            copi_awaited_settle(&store->awaited, record);
+        }
     }
 }
 
@@ -242,24 +275,13 @@ copi_store_commit(struct copi_store *store)
 
 /* ---------------------------------------------------------------- looking again */
 
-/* Nobody may wait for ever: one that others have forgotten will not be settled any more. */
-static void
-note_forgotten(struct copi_store *store, const char *id)
-{
-    copi_awaited_settle(&store->awaited, &(cop_durable_record){
-                                             .id = id,
-                                             .state = COP_DURABLE_REJECTED,
-                                             .cause = COP_DURABLE_FAILED,
-                                             .code = -ENOENT,
-                                             .text = "it was forgotten",
-                                         });
-}
-
 static void
 note_seen(struct copi_store *store, const cop_store_op *op)
 {
     if (op->result == -ENOENT) {
-        note_forgotten(store, op->id);
+        give_up(store, op->id, -ENOENT, "it was forgotten");
+    } else if (op->result == -EBADMSG) {
+        give_up_damaged(store, op->id);
     } else if (op->result) {
         copi_awaited_hint(&store->awaited, op->id);
     } else {

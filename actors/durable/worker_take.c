@@ -72,13 +72,17 @@ static void
 use(struct copi_worker *worker, const cop_store_op *op)
 {
     int error = 0;
+    uint64_t *taken = worker->inherits ? &worker->counts.inherited : &worker->counts.claimed;
     for (const cop_durable_record *record = op->first; record; record = record->next) {
+        if (record->is_damaged) {
+            continue; /* nobody can do it, until its attempts are used up */
+        }
+        ++*taken;
         error = error ? error : copi_worker_hold(worker, record);
         if (error) {
             copi_worker_give_back(worker, record);
         }
     }
-    *(worker->inherits ? &worker->counts.inherited : &worker->counts.claimed) += op->count;
     worker->wants |= !error && op->kind == COP_STORE_CLAIM && op->count == op->limit;
 }
 

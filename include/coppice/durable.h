@@ -35,6 +35,7 @@
  * -EIO        this was in a batch whose sync failed: nobody has seen it, and whether it is on the disk is found
  *             out when that is opened anew
  * -EROFS      the store is closed to writes since a sync failed: not applied
+ * -EBADMSG    what is stored under this id is damaged, or another program's: not applied. Other promises are not harmed
  * -ENOSPC, -EBUSY, -ENOMEM   not applied
  * -EMSGSIZE   a value or a param is longer than the store takes, a key or text than any does: not applied
  * -EINVAL     an id, a queue or tags that are none: too long, empty, no UTF-8
@@ -231,7 +232,8 @@ COP_API void cop_durable_release(cop_durable_record *record);
  *
  * Its value is the promise's bytes. A rejection has the promise's code and text: -ETIME, if its deadline passed;
  * -ECANCELED, as SHUTDOWN, if it was cancelled; -EOWNERDEAD, if all who tried were lost. When the store's
- * process ends, it is rejected with -EPIPE, and the promise is as it was: recover it again.
+ * process ends, it is rejected with -EPIPE, and the promise is as it was: recover it again. The same is true of -EBADMSG:
+ * what is stored is found damaged.
  *
  * cop_future_cancel cancels the promise itself, for all: the future is rejected when that is on the disk, or settled as the
  * promise was before. Releasing it does nothing to the promise.
@@ -250,7 +252,7 @@ COP_API int cop_durable_recover_at(cop_pid store, const char *id, cop_future **f
 
 /*
  * All pending promises, one by one, in the order of their ids; what was pending throughout is seen once, whatever others
- * create and settle meanwhile.
+ * create and settle meanwhile. One that is damaged is passed over, and logged.
  *
  *   queue, tag   only those; NULL: any
  *   page         so many are read at a time; 0: 1,000

@@ -77,6 +77,7 @@ typedef struct cop_durable_record {
     bool
         is_duplicate; /* of a create or a settle: it said the same as one before, and changed nothing */
     bool is_overdue; /* a backend's: pending in the data, and the deadline has passed */
+    bool is_damaged; /* found beside others: nothing but `id` counts, and users never see it */
     void *held;      /* cop_durable_release's */
     struct cop_durable_record *next; /* of those that an operation has found */
 } cop_durable_record;
@@ -84,7 +85,8 @@ typedef struct cop_durable_record {
 /* ------------------------------------------------------------------ operations */
 
 /*
- * What can be asked of a store. `result` is 0 or:
+ * What can be asked of a store. `result` is 0 or what stands below; of one whose stored record is damaged, or another
+ * program's, -EBADMSG, unless it is changed without being looked at:
  *
  *   CREATE    a promise: id, queue, tags, param, key, time (to its deadline; 0: none; negative: that has
  *             passed, and it is created settled), max_attempts, strict. -EEXIST: another has the id. Found,
@@ -233,7 +235,9 @@ typedef struct cop_store_backend {
 
 /*
  * For a backend's run(): the operation has found this. Everything is copied. A record that is overdue is made
- * what it is then: rejected.
+ * what it is then: rejected. A backend need not look at what it has read: what cannot be a promise, such as one in no
+ * state that there is, or with a key that is too long, becomes the result -EBADMSG of an operation about one, and is
+ * found as damaged by one about many.
  *
  * -ENOMEM   the batch fails with it
  *

@@ -107,6 +107,10 @@ execute(const char *sql)
 static const cop_durable_record *
 check_record(const cop_durable_record *record)
 {
+    if (record->is_damaged) {
+        HOLDS(record->id);
+        return record->next;
+    }
     HOLDS(record->id && record->id[0] && strlen(record->id) <= COP_DURABLE_ID_MOST);
     HOLDS(record->queue && record->tags && record->text);
     HOLDS(record->state >= COP_DURABLE_PENDING && record->state <= COP_DURABLE_REJECTED);

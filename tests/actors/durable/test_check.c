@@ -105,4 +105,16 @@ TEST(bytes_have_data_and_keys_and_texts_a_limit)
     ck_assert_int_eq(checked(op), -EMSGSIZE);
 }
 
+TEST(what_a_list_begins_behind_need_be_nobodys_id)
+{
+    static char long_id[2 * COP_DURABLE_ID_MOST];
+    const char *what;
+    memset(long_id, 'x', sizeof long_id - 1);
+    ck_assert_int_eq(
+        copi_store_check(&(cop_store_op){.kind = COP_STORE_LIST, .id = long_id, .limit = 1}, &what),
+        0);
+    ck_assert_int_eq(copi_store_check(&(cop_store_op){.kind = COP_STORE_GET, .id = long_id}, &what),
+                     -EINVAL);
+}
+
 SUITE("check")

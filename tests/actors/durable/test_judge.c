@@ -63,6 +63,15 @@ TEST(nothing_says_the_same_as_a_deadline)
     ck_assert_int_eq(judged(op, &record), -EALREADY);
 }
 
+TEST(what_is_damaged_is_compared_with_nothing)
+{
+    cop_durable_record damaged = pending;
+    damaged.code = -EIO;
+    for (unsigned kind = COP_STORE_CREATE; kind <= COP_STORE_RELEASE; kind++) {
+        ck_assert_int_eq(judged((cop_store_op){.kind = (cop_store_kind)kind}, &damaged), -EBADMSG);
+    }
+}
+
 TEST(durations_are_rounded_up_to_milliseconds)
 {
     ck_assert_int_eq(cop_store_ms(0), 0);

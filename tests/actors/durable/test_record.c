@@ -74,6 +74,51 @@ TEST(what_is_found_stays_in_order_until_it_is_forgotten)
     ck_assert(op.count == 0 && op.result == 0 && !op.is_duplicate);
 }
 
+/* Each in its own way; test_sqlite_damage.c and test_postgres_damage.c have them in databases. */
+TEST(what_no_store_can_have_written_is_not_sound)
+{
+    static char text[COP_DURABLE_TEXT_MOST + 2];
+    cop_durable_record damaged[12];
+    memset(text, 'x', sizeof text - 1);
+    for (int i = 0; i < 12; i++) {
+        damaged[i] = whole;
+    }
+    damaged[0].id = NULL;
+    damaged[1].id = "";
+    damaged[2].id = text;
+    damaged[3].text = text;
+    damaged[4].state = (cop_durable_state)3;
+    damaged[5].cause = (cop_durable_cause)-1;
+    damaged[6].code = 0;
+    damaged[7].state = COP_DURABLE_RESOLVED;
+    damaged[8].deadline_ms = INT64_MIN;
+    damaged[9].epoch = UINT64_MAX;
+    damaged[10].create_key.size = COP_DURABLE_KEY_MOST + 1;
+    damaged[11].lease_left = -1;
+    ck_assert(copi_record_is_sound(&whole));
+    for (int i = 0; i < 12; i++) {
+        ck_assert_msg(!copi_record_is_sound(&damaged[i]), "%d", i);
+    }
+}
+
+TEST(of_what_is_damaged_one_finds_nothing_and_many_its_id)
+{
+    cop_durable_record damaged = whole;
+    damaged.code = 0;
+    cop_store_op one = {.kind = COP_STORE_ACQUIRE}, many = {.kind = COP_STORE_CLAIM};
+    ck_assert_int_eq(cop_store_found(&one, &damaged), 0);
+    ck_assert_int_eq(one.result, -EBADMSG);
+    ck_assert_ptr_null(one.first);
+    ck_assert_int_eq(cop_store_found(&many, &damaged), 0);
+    ck_assert_int_eq(cop_store_found(&many, &whole), 0);
+    ck_assert_int_eq(many.result, 0);
+    ck_assert_uint_eq(many.count, 2);
+    ck_assert(many.first->is_damaged && !many.last->is_damaged);
+    ck_assert_str_eq(many.first->id, whole.id);
+    ck_assert_uint_eq(many.first->value.size, 0);
+    cop_store_forget(&many);
+}
+
 TEST(what_is_overdue_is_rejected_by_its_deadline)
 {
     cop_store_op op = {.kind = COP_STORE_GET};
@@ -89,6 +134,15 @@ TEST(what_is_overdue_is_rejected_by_its_deadline)
     ck_assert_int_eq(op.first->lease_left, 0);
     ck_assert(op.first->is_overdue);
     cop_store_forget(&op);
+}
+
+TEST(a_rejection_without_words_has_those_of_its_cause_or_none)
+{
+    cop_durable_record record = whole;
+    record.text = "";
+    ck_assert_str_eq(copi_record_reason(&record).text, "");
+    record.text = NULL;
+    ck_assert_str_eq(copi_record_reason(&record).text, "");
 }
 
 TEST(a_rejection_is_a_reason_with_its_code_and_words)

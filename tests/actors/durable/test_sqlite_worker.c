@@ -8,6 +8,7 @@
 #include <coppice/worker.h>
 
 #include <coppice-sqlite.h>
+#include <sqlite3.h>
 
 static cop_pid store, tree;
 static char folder[] = "/tmp/coppice-worker-XXXXXX", path[64];
@@ -105,6 +106,30 @@ TEST(who_stops_gives_back)
     ck_assert_uint_eq(record.attempts, 0);
     ck_assert_int_eq(record.lease_left, 0);
     cop_durable_release(&record);
+    end();
+}
+
+TEST(what_is_damaged_is_passed_over_and_the_others_are_computed)
+{
+    begin();
+    sqlite3 *db;
+    may_return = 1;
+    ck_assert_int_eq(cop_durable_create(store, "a", .queue = "q"), 0);
+    ck_assert_int_eq(cop_durable_create(store, ID, .queue = "q"), 0);
+    ck_assert_int_eq(cop_durable_create(store, "z", .queue = "q"), 0);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_busy_timeout(db, 4000), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "UPDATE promise SET attempts=-7 WHERE id='" ID "'", NULL,
+                                  NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    cop_pid worker = start_worker("worker");
+    EVENTUALLY(state_of(store, "a") == COP_DURABLE_RESOLVED);
+    EVENTUALLY(state_of(store, "z") == COP_DURABLE_RESOLVED);
+    cop_worker_counts counts;
+    ck_assert_int_eq(cop_worker_count(worker, &counts, SOON), 0);
+    ck_assert_uint_eq(counts.claimed, 2);
+    ck_assert_uint_eq(running, 2);
     end();
 }
 
