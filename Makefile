@@ -313,7 +313,7 @@ soak: $(BUILD)/tests/stress/soak | deps-test ## do harm to 200 actors for SECOND
 	@$(SAME_PLACES) $< $(or $(SECONDS),60) $(or $(SEED),1)
 
 # What stands on atomic operations alone, or orders its locks.
-LOCK_FREE = $(addprefix runtime/test_,mailbox message table thread thread_park timer block cycle signals wait_races) \
+LOCK_FREE = $(addprefix runtime/test_,mailbox message table thread thread_park timer block cycle signals exit_signal wait_races) \
     $(addprefix actors/test_,future waiters flight)
 .PHONY: stress
 stress: $(LOCK_FREE:%=$(BUILD)/tests/%) | deps-test ## the suites of the lock-free parts again and again for SECONDS=60, with SAN=thread

@@ -12,6 +12,7 @@
 #include "runtime/inbox.h"
 
 #include "runtime/exit.h"
+#include "runtime/exit_signal.h"
 #include "runtime/notice.h"
 #include "runtime/recorder.h"
 #include "runtime/request.h"
@@ -134,7 +135,7 @@ sort(struct copi_process *self, struct copi_message *message)
         return;
     case COPI_STOP:
         if (!copi_is(self, COPI_IS_SERVER)) {
-            copi_signals_stop(self, message);
+            copi_exit_signal_stop(self, message);
             return;
         }
         copi_inbox_append(self, message);

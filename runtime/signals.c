@@ -1,5 +1,5 @@
 /*
- * runtime/signals.c - links, monitors and exit signals.
+ * runtime/signals.c - links and monitors.
  *
  * Room: runtime/. Any thread.
  * Touch freely: nothing. Ask first: when a watch is freed, and by whom.
@@ -19,15 +19,15 @@
  *
  * tests/model/watch.pml is searched for every order in which a monitor and an end can come.
  *
- * An exit signal to a named process (cop_exit_signal) is a message like any other, with the reason as
- * its body. All of them travel the mailbox, so the order between two processes holds.
+ * What a link brings acts as an exit signal does (exit_signal.c). All of them travel the mailbox, so the order
+ * between two processes holds.
  */
 #include "runtime/signals.h"
 
+#include "runtime/exit_signal.h"
 #include "runtime/inbox.h"
 #include "runtime/ladder.h"
 #include "runtime/live.h"
-#include "runtime/recorder.h"
 #include "runtime/send.h"
 #include "runtime/table.h"
 
@@ -430,60 +430,11 @@ copi_signals_discard(struct copi_message *message)
 
 /* ---------------------------------------------------------------- arriving */
 
-static struct copi_message *
-as_exit_message(struct copi_message *message, cop_pid from, const cop_reason *reason)
-{
-    struct cop_exited exited = {.pid = from, .reason = *reason};
-    memcpy(message->body, &exited, sizeof exited);
-    message->kind = COPI_SEND;
-    message->tag = COP_MSG_EXIT;
-    message->size = sizeof exited;
-    message->from = from;
-    return message;
-}
-
-static void
-set_pending(struct copi_process *self, enum copi_pending pending, const cop_reason *reason)
-{
-    if (self->pending < COPI_EXITING) { /* of two exit signals the first decides */
-        self->pending = pending;
-        self->reasons->pending = *reason;
-    }
-}
-
-/* Takes the message; returns it if the user is to see it. */
-static struct copi_message *
-act(struct copi_process *self, struct copi_message *message, cop_pid from, cop_reason reason,
-    bool is_kill)
-{
-    if (copi_is(self, COPI_IS_FOREIGN)) {
-        return as_exit_message(message, from, &reason);
-    }
-    if (is_kill) {
-        set_pending(self, COPI_KILLED_BY, &COP_REASON_KILLED);
-    } else if (copi_load_relaxed_32(&self->traps)) {
-        return as_exit_message(message, from, &reason);
-    } else if (reason.kind == COP_SHUTDOWN) {
-        if (self->pending == COPI_NONE) {
-            set_pending(self, COPI_ASKED, &reason);
-        }
-    } else if (reason.kind != COP_NORMAL || cop_pid_eq(from, copi_pid(self))) {
-        set_pending(self, COPI_EXITING, &reason);
-    }
-    if (self->pending != COPI_NONE) {
-        copi_record_note(self, COP_RECORD_SIGNAL, from, (uint32_t)reason.kind, reason.code, NULL);
-    }
-    copi_message_free(message);
-    return NULL;
-}
-
 struct copi_message *
 copi_signals_arrived(struct copi_process *self, struct copi_message *message)
 {
     if (message->kind == COPI_SIGNAL) {
-        struct cop_exited exited;
-        memcpy(&exited, message->body, sizeof exited);
-        return act(self, message, exited.pid, exited.reason, exited.reason.kind == COP_KILLED);
+        return copi_exit_signal_arrived(self, message);
     }
     struct copi_watch *watch = as_watch(message);
     copi_lock_take(&lock);
@@ -500,47 +451,7 @@ copi_signals_arrived(struct copi_process *self, struct copi_message *message)
         message->size = sizeof(struct cop_down);
         return message;
     }
-    return act(self, message, watch->down.pid, watch->down.reason, false);
-}
-
-void
-copi_signals_stop(struct copi_process *self, struct copi_message *message)
-{
-    cop_reason reason;
-    memcpy(&reason, message->body, sizeof reason);
-    if (reason.kind == COP_NORMAL) {
-        reason.kind = COP_SHUTDOWN; /* an exit signal NORMAL would be ignored */
-    }
-    struct copi_message *told = act(self, message, message->from, reason, false);
-    if (told) {
-        copi_list_append(&self->inbox, told);
-    }
-}
-
-/* ---------------------------------------------------------------- exit signals */
-
-struct copi_message *
-copi_signals_new(const struct copi_process *self, const cop_reason *reason)
-{
-    struct copi_message *message = copi_message_new(COPI_SIGNAL, 0, sizeof(struct cop_exited));
-    if (message) {
-        struct cop_exited exited = {.pid = copi_pid(self), .reason = *reason};
-        memcpy(message->body, &exited, sizeof exited);
-    }
-    return message;
-}
-
-void
-copi_signals_send(cop_pid to, struct copi_message *message)
-{
-    struct cop_exited exited;
-    memcpy(&exited, message->body, sizeof exited);
-    copi_post_signal(to, message);
-    if (exited.reason.kind == COP_KILLED || exited.reason.kind == COP_SHUTDOWN) {
-        copi_ladder_begin(to, exited.reason.kind == COP_KILLED);
-    } else if (exited.reason.kind != COP_NORMAL) {
-        copi_ladder_tell(to);
-    }
+    return copi_exit_signal_act(self, message, watch->down.pid, watch->down.reason, false);
 }
 
 /* ---------------------------------------------------------------- unmaking */
@@ -627,26 +538,6 @@ unlink_from(struct copi_process *self, cop_pid other)
 /* ---------------------------------------------------------------- public */
 
 int
-cop_exit_signal(cop_pid to, cop_reason reason)
-{
-    struct copi_process *self;
-    int r = copi_enter(&self);
-    if (r) {
-        return r;
-    }
-    cop_pid pid = copi_resolve(to);
-    if (pid.id == 0) {
-        return to.id ? copi_fail(-ESRCH) : 0;
-    }
-    struct copi_message *message = copi_signals_new(self, &reason);
-    if (!message) {
-        return copi_fail(-ENOMEM);
-    }
-    copi_signals_send(pid, message);
-    return 0;
-}
-
-int
 cop_link(cop_pid pid)
 {
     struct copi_process *self;
@@ -671,18 +562,6 @@ cop_unlink(cop_pid pid)
         unlink_from(self, copi_resolve(pid));
     }
     return r;
-}
-
-bool
-cop_trap_exits(bool on)
-{
-    struct copi_process *self;
-    if (copi_enter(&self) != 0) {
-        return false;
-    }
-    bool was = copi_load_relaxed_32(&self->traps);
-    copi_store_relaxed_32(&self->traps, on);
-    return was;
 }
 
 cop_ref

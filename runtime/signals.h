@@ -1,5 +1,5 @@
 /*
- * runtime/signals.h - links, monitors and exit signals: what the rest of the runtime needs of them.
+ * runtime/signals.h - links and monitors: what the rest of the runtime needs of them.
  *
  * Room: runtime/. (The public header of the same matter is coppice/signal.h.)
  */
@@ -18,16 +18,9 @@ int copi_signals_monitor_new(struct copi_process *self, struct copi_process *chi
  * else found it meanwhile is told that nobody is there. */
 void copi_signals_cancel_new(struct copi_process *child, cop_pid starter);
 
-/* An exit signal from `self`: NULL, out of memory. And on its way, with the steps that see to it. */
-struct copi_message *copi_signals_new(const struct copi_process *self, const cop_reason *reason);
-void copi_signals_send(cop_pid to, struct copi_message *message);
-
 /* The owner has taken in a COPI_DOWN, COPI_EXIT or COPI_SIGNAL. What the user is to see of it, or
  * NULL. */
 struct copi_message *copi_signals_arrived(struct copi_process *self, struct copi_message *message);
-
-/* The owner has taken in a COPI_STOP and is no server: it acts as an exit signal. */
-void copi_signals_stop(struct copi_process *self, struct copi_message *message);
 
 /* Let go of a message that may be a watch. */
 void copi_signals_discard(struct copi_message *message);

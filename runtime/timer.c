@@ -38,11 +38,11 @@
  */
 #include "runtime/timer.h"
 
+#include "runtime/exit_signal.h"
 #include "runtime/inbox.h"
 #include "runtime/interval.h"
 #include "runtime/live.h"
 #include "runtime/send.h"
-#include "runtime/signals.h"
 #include "runtime/table.h"
 #include "runtime/timer_heap.h"
 #include "runtime/timer_places.h"
@@ -171,7 +171,7 @@ fire(struct due *due)
     } else if (plan->later) {
         plan->later(plan->arg.object, false);
     } else if (plan->message && plan->message->kind == COPI_SIGNAL) {
-        copi_signals_send(copi_resolve(plan->to), plan->message);
+        copi_exit_signal_send(copi_resolve(plan->to), plan->message);
     } else if (plan->message) {
         copi_post(copi_resolve(plan->to), plan->message);
     }

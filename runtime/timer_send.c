@@ -5,10 +5,10 @@
  * Touch freely: all of it. What is sent is made when the timer is set, so firing needs no memory.
  */
 #include "runtime/alloc.h"
+#include "runtime/exit_signal.h"
 #include "runtime/inbox.h"
 #include "runtime/interval.h"
 #include "runtime/send.h"
-#include "runtime/signals.h"
 #include "runtime/timer_plan.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static int
 set_signal(struct copi_process *self, cop_pid to, const cop_reason *reason, cop_time deadline,
            cop_ref *ref)
 {
-    struct copi_message *signal = copi_signals_new(self, reason);
+    struct copi_message *signal = copi_exit_signal_new(self, reason);
     if (!signal) {
         return -ENOMEM;
     }
