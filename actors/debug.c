@@ -261,25 +261,11 @@ keep(struct copi_debug *debug, const cop_sys_event *event)
     debug->log_count += debug->log_count < debug->log_size;
 }
 
-static const char *
-did(cop_sys_event_kind kind)
-{
-    switch (kind) {
-    case COP_SYS_CALL:
-        return "got call";
-    case COP_SYS_CAST:
-        return "got cast";
-    case COP_SYS_INFO:
-        return "got";
-    case COP_SYS_CONTINUE:
-        return "continues with";
-    case COP_SYS_REPLY:
-        return "answered";
-    case COP_SYS_HANDLED:
-        break;
-    }
-    return "handled";
-}
+/* That a callback has returned is not shown. */
+static const char *const did[] = {
+    [COP_SYS_CALL] = "got call",           [COP_SYS_CAST] = "got cast",  [COP_SYS_INFO] = "got",
+    [COP_SYS_CONTINUE] = "continues with", [COP_SYS_REPLY] = "answered",
+};
 
 static void
 show(struct copi_process *self, const cop_sys_event *event)
@@ -287,7 +273,7 @@ show(struct copi_process *self, const cop_sys_event *event)
     char mine[COPI_LABEL_SIZE], theirs[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
     bool has_peer = event->peer.id != 0;
     const char *whose = event->kind == COP_SYS_REPLY ? " to " : " from ";
-    copi_report(COPI_NOTICE, "%s %s %s (%zu bytes)%s%s", copi_label(self, mine), did(event->kind),
+    copi_report(COPI_NOTICE, "%s %s %s (%zu bytes)%s%s", copi_label(self, mine), did[event->kind],
                 copi_tag_in_words(event->tag, tag), event->body.size, has_peer ? whose : "",
                 has_peer ? copi_label_pid(event->peer, theirs) : "");
 }

@@ -147,10 +147,8 @@ look_again(void *pipeline)
 static void
 settle(cop_pipeline *pipeline)
 {
-    if (!copi_future_claim(&pipeline->future)) {
-        return;
-    }
-    if (pipeline->has_failed) { /* nobody writes it any more */
+    (void)copi_future_claim(&pipeline->future); /* nobody else settles it */
+    if (pipeline->has_failed) {                 /* nobody writes it any more */
         copi_future_publish_reason(&pipeline->future, &pipeline->failure);
     } else {
         copi_future_publish_value(&pipeline->future, NULL, 0);

@@ -302,13 +302,12 @@ static int
 open_partition(const struct copi_partition_start *start, cop_bytes names,
                struct copi_partition *partition)
 {
-    struct copi_blob *listeners = names.size > 0 ? copi_blob_new(names) : NULL;
-    if (names.size > 0 && !listeners) {
-        return -ENOMEM;
-    }
+    struct copi_blob *listeners = NULL;
     int r = cop_at_exit(close_partition, partition);
+    if (r == 0 && names.size > 0 && !(listeners = copi_blob_new(names))) {
+        r = -ENOMEM;
+    }
     if (r) {
-        copi_blob_release(listeners);
         return r;
     }
     copi_lock_take(&partition->lock);

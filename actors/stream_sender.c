@@ -263,13 +263,12 @@ make_room_locked(cop_sender *sender, struct passage *passage)
         passage->drops_new = true;
         sender->dropped++;
         return 0;
-    case COP_STREAM_FAIL: {
-        const cop_reason why = cop_failed(-EOVERFLOW, "no room for a stream's element");
-        end_locked(sender, &why);
-        return -EOVERFLOW;
+    case COP_STREAM_FAIL:
+        break;
     }
-    }
-    return -EINVAL;
+    const cop_reason why = cop_failed(-EOVERFLOW, "no room for a stream's element");
+    end_locked(sender, &why);
+    return -EOVERFLOW;
 }
 
 static int

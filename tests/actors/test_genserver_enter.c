@@ -257,6 +257,18 @@ enter_in_the_end(cop_bytes arg)
     return r;
 }
 
+static bool
+nobody_enters(void)
+{
+    return cop_genserver_enter(NULL, (cop_bytes){0}, cop_ok()) == -EPERM;
+}
+
+TEST(in_the_child_of_a_fork_nobody_becomes_a_server)
+{
+    cop_self();
+    ck_assert(test_in_child(nobody_enters));
+}
+
 TEST(without_memory_nothing_has_changed)
 {
     frugal = server;

@@ -785,6 +785,22 @@ TEST(without_memory_no_run_is_shut_down)
     cop_future_release(f);
 }
 
+TEST(who_cannot_see_to_its_own_end_shuts_nothing_down)
+{
+    cop_future *f = make(fail_first_at_gate);
+    cop_future_notify(f, 7);
+    EVENTUALLY(running == 1);
+    test_fill_deferred();
+    copi_alloc_fail_after(0);
+    int r = cop_task_shutdown(f, SOON);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
+    gate = 1;
+    ck_assert_int_eq(COP_BODY(test_receive(7), struct cop_settled)->code, 0);
+    cop_future_release(f);
+}
+
 TEST(a_run_goes_on_when_the_handle_is_released)
 {
     cop_future *f = cop_async(give_words, .result_size = COP_ANY, .drop = drop_words, .lazy = true,

@@ -5,7 +5,21 @@
  */
 #include "actors/registry_partition.h"
 #include "runtime/alloc.h"
+#include "runtime/message.h"
 #include "tests/actors/worker.h"
+#include "tests/support/wrap.h"
+
+static atomic_bool refuses_messages;
+
+struct copi_message *real_message(enum copi_kind kind, uint32_t tag, size_t size)
+    REAL(copi_message_new);
+struct copi_message *refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
+    WRAP(copi_message_new);
+struct copi_message *
+refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
+{
+    return refuses_messages && tag == COP_MSG_PG ? NULL : real_message(kind, tag, size);
+}
 
 static cop_pid
 scope_start(int eight)
@@ -114,6 +128,24 @@ TEST_TIMES(2, without_memory_nobody_joins_or_watches)
     ck_assert_uint_ne(ref.id, 0);
     ck_assert_int_eq(cop_pg_demonitor(NULL, ref), 0);
     no_more_changes();
+}
+
+TEST_TIMES(2, a_change_that_there_is_no_memory_to_tell_is_lost_and_reported)
+{
+    cop_ref ref;
+    scope_start(_i);
+    ck_assert_int_eq(cop_pg_monitor(NULL, COP_STR("g"), &ref, NULL, 0, NULL), 0);
+    test_catch_stderr();
+    refuses_messages = true;
+    ck_assert_int_eq(cop_pg_join(NULL, COP_STR("g")), 0);
+    refuses_messages = false;
+    char *reports = test_caught_stderr();
+    ck_assert_uint_eq(test_count(reports, "no memory to tell of a change in a group"), 1);
+    free(reports);
+    ck_assert_uint_eq(members("g"), 1);
+    ck_assert_int_eq(cop_pg_leave(NULL, COP_STR("g")), 0);
+    next_change(ref, cop_self(), false);
+    ck_assert_int_eq(cop_pg_demonitor(NULL, ref), 0);
 }
 
 /* ---------------------------------------------------------------- members */
@@ -242,6 +274,21 @@ TEST_TIMES(2, what_was_told_and_not_received_is_gone_when_nobody_watches)
     ck_assert_int_eq(cop_pg_demonitor(NULL, second), 0);
     ck_assert_int_eq(cop_pg_leave(NULL, COP_STR("g")), 0);
     no_more_changes();
+}
+
+TEST_TIMES(2, with_what_was_told_of_a_group_nothing_else_is_taken_from_the_mailbox)
+{
+    cop_ref ref;
+    scope_start(_i);
+    ck_assert_int_eq(cop_pg_monitor(NULL, COP_STR("g"), &ref, NULL, 0, NULL), 0);
+    ck_assert_int_eq(cop_send(cop_self(), COP_TAG(1)), 0);
+    cop_monitor(COP_NOBODY);
+    ck_assert_int_eq(cop_pg_join(NULL, COP_STR("g")), 0);
+    ck_assert_int_eq(cop_pg_demonitor(NULL, ref), 0);
+    test_receive(1);
+    test_receive(COP_MSG_DOWN);
+    ck_assert(!test_has_mail());
+    ck_assert_int_eq(cop_pg_leave(NULL, COP_STR("g")), 0);
 }
 
 /* How many watch anything in the partition of the group. */

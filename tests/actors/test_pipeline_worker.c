@@ -4,6 +4,8 @@
  *
  * Room: tests/.
  */
+#include "actors/pipeline.h"
+#include "runtime/process.h"
 #include "tests/actors/outcome.h"
 #include "tests/actors/pipeline.h"
 #include "tests/support/support.h"
@@ -100,6 +102,42 @@ say_who(void *item, void *result, void *env)
 {
     worker = cop_self().id;
     return wait_at_gate(item, result, env);
+}
+
+static unsigned
+count_idle(const struct copi_pipeline_worker **newest)
+{
+    unsigned count = 0;
+    copi_lock_take(&pipeline->lock);
+    *newest = pipeline->stages[0].idle;
+    for (const struct copi_pipeline_worker *one = *newest; one; one = one->next_idle) {
+        count++;
+    }
+    copi_lock_give(&pipeline->lock);
+    return count;
+}
+
+/* The first to be idle is the last in the list of those that are. */
+TEST(an_idle_worker_that_is_woken_for_nothing_goes_on_to_wait)
+{
+    enum {
+        WIDTH = 3
+    };
+    const struct copi_pipeline_worker *newest;
+    NEW(COP_STAGES({.fn = wait_at_gate, .width = WIDTH}));
+    EVENTUALLY(count_idle(&newest) == WIDTH);
+    for (int i = 0; i < WIDTH; i++) {
+        struct copi_pipeline_worker *worker_i = &pipeline->stages[0].workers[i];
+        copi_unpark(&worker_i->process->parker);
+        EVENTUALLY(count_idle(&newest) == WIDTH && newest == worker_i);
+    }
+    for (uint64_t i = 0; i < WIDTH; i++) {
+        ck_assert_int_eq(submit(pipeline, i, SOON), 0);
+    }
+    EVENTUALLY(started == WIDTH); /* each has one */
+    gate = 1;
+    close_and_free(pipeline);
+    ck_assert_int_eq(finished, WIDTH);
 }
 
 TEST(who_kills_a_busy_worker_ends_the_pipeline)

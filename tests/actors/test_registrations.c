@@ -109,6 +109,13 @@ TEST(the_oldest_of_a_holder_under_a_key_is_found_by_either_list)
     }
     ck_assert_int_eq(value_of(copi_registrations_find(key_of("k"), holder_of(1))), 10);
     ck_assert_ptr_null(copi_registrations_find(key_of("a"), holder_of(2)));
+    for (uint64_t pid = 2; pid < 4; pid++) {
+        for (size_t i = 1; i < sizeof keys / sizeof *keys; i++) {
+            must_add(keys[i], pid, (int)pid); /* not under the first key */
+        }
+    }
+    ck_assert_int_eq(value_of(copi_registrations_find(key_of("b"), holder_of(3))), 3);
+    ck_assert_ptr_null(copi_registrations_find(key_of("a"), holder_of(3)));
     ck_assert_ptr_null(
         copi_registrations_find(key_of("k"), &(struct copi_holder){.all = {NULL, NULL}}));
     copi_registrations_clear(&all);

@@ -325,6 +325,11 @@ TEST_TIMES(2, a_value_changes_for_its_owner_only) /* REG-028 */
     ck_assert_int_eq(cop_registry_value("r", COP_STR("k"), COP_OUT(value)), 0);
     ck_assert_str_eq(value, "his");
     ck_assert_int_eq(cop_registry_register("r", COP_STR("l"), NOTHING), 0);
+    copi_alloc_fail_after(0);
+    ck_assert_int_eq(cop_registry_update_value("r", COP_STR("l"), COP_STR("new")), -ENOMEM);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
+    ck_assert_int_eq(cop_registry_value("r", COP_STR("l"), NULL, 0), 0); /* it has none still */
     ck_assert_int_eq(cop_registry_update_value("r", COP_STR("l"), COP_STR("new")), 0);
     ck_assert_int_eq(cop_registry_value("r", COP_STR("l"), COP_OUT(value)), 0);
     ck_assert_str_eq(value, "new");

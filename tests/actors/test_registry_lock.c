@@ -132,7 +132,8 @@ TEST_TIMES(2, without_memory_nothing_is_locked)
 {
     int result;
     registry_start(COP_REGISTRY_UNIQUE, _i);
-    ck_assert_uint_ge(test_out_of_memory(lock_long_key, NULL, &result), 5);
+    test_fill_deferred();
+    ck_assert_uint_ge(test_out_of_memory(lock_long_key, NULL, &result), 6);
     ck_assert_int_eq(result, 0);
     ck_assert_int_eq(runs, 1);
     ck_assert_int_eq(lock_long_key(NULL), 0);
@@ -175,6 +176,31 @@ TEST(a_lock_that_nobody_has_or_wants_takes_no_place)
     ck_assert(!copi_locks_call(&locks, from, COP_TAG(1)));
     ck_assert(!copi_locks_cast(&locks, COP_TAG(1)));
     ck_assert(!copi_locks_info(&locks, COP_TAG(1)));
+    copi_locks_clear(&locks);
+}
+
+/* Without a word, as who was disowned does: others let go first. */
+TEST(who_ends_without_letting_go_has_lost_its_place)
+{
+    struct copi_locks locks;
+    const uint64_t number_and_key[] = {1, 2};
+    cop_msg lock = {.tag = COPI_LOCK, .body = COP_BYTES_INIT(number_and_key)}, down;
+    cop_from from[3] = {{.ref = {0}}};
+    copi_locks_init(&locks);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(cop_spawn(&from[i].pid, test_wait_for_end), 0);
+        from[i].ref = copi_make_ref(copi_here.process, copi_here.process->index);
+        ck_assert(copi_locks_call(&locks, from[i], lock));
+    }
+    for (int i = 2; i >= 0; i--) { /* those that wait, and whoever holds it */
+        ck_assert_uint_eq(locks.keys.count, 1);
+        cop_exit_signal(from[i].pid, COP_REASON_KILLED);
+        down = test_receive(COP_MSG_DOWN);
+        ck_assert(copi_locks_info(&locks, down));
+    }
+    ck_assert(TAILQ_EMPTY(&locks.tickets));
+    ck_assert_uint_eq(locks.keys.count, 0);
+    ck_assert(copi_locks_info(&locks, down)); /* it has none any more */
     copi_locks_clear(&locks);
 }
 

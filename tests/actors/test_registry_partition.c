@@ -7,6 +7,7 @@
 #include "actors/registry_partition.h"
 #include "runtime/alloc.h"
 #include "tests/actors/worker.h"
+#include "tests/support/wrap.h"
 
 enum {
     MOST = 8
@@ -39,6 +40,87 @@ index_of(const char *key)
 }
 
 /* ---------------------------------------------------------------- places */
+
+/* A registry that ends when a place in it has been found, and has not been entered. */
+static cop_pid to_end;
+
+static void
+end_registry(void)
+{
+    cop_pid pid = to_end;
+    to_end = COP_NOBODY;
+    if (pid.id) {
+        ck_assert_int_eq(cop_supervisor_stop(pid, SOON), 0);
+    }
+}
+
+int real_find(struct copi_place *out, const char *registry, cop_bytes key) REAL(copi_place_find);
+int find_and_end(struct copi_place *out, const char *registry, cop_bytes key) WRAP(copi_place_find);
+int
+find_and_end(struct copi_place *out, const char *registry, cop_bytes key)
+{
+    int r = real_find(out, registry, key);
+    end_registry();
+    return r;
+}
+
+int real_at(struct copi_place *out, const char *registry, unsigned i) REAL(copi_place_at);
+int at_and_end(struct copi_place *out, const char *registry, unsigned i) WRAP(copi_place_at);
+int
+at_and_end(struct copi_place *out, const char *registry, unsigned i)
+{
+    int r = real_at(out, registry, i);
+    end_registry();
+    return r;
+}
+
+static void
+never(void *env)
+{
+    (void)env;
+    abort();
+}
+
+static int
+use_key(int how)
+{
+    cop_pid pid = {17};
+    size_t count = 17;
+    int value = 17;
+    switch (how) {
+    case 0:
+        return cop_registry_register("r", COP_STR("k"), COP_STR("v"));
+    case 1:
+        return cop_registry_unregister("r", COP_STR("k"));
+    case 2:
+        return cop_registry_update_value("r", COP_STR("k"), COP_STR("v"));
+    case 3:
+        return cop_registry_lock("r", COP_STR("k"), never, NULL, SOON);
+    case 4:
+        return cop_registry_put_meta("r", COP_STR("k"), COP_STR("v"));
+    case 5:
+        return cop_registry_meta("r", COP_STR("k"), &value, sizeof value);
+    case 6:
+        return cop_registry_delete_meta("r", COP_STR("k"));
+    case 7:
+        return cop_registry_lookup("r", COP_STR("k"), &pid, 1, &count);
+    case 8:
+        return cop_registry_count("r", &count);
+    case 9:
+        return cop_pg_demonitor("r", (cop_ref){1});
+    default:
+        return cop_registry_broadcast("r", COP_STR("k"), COP_TAG(1));
+    }
+}
+
+TEST_TIMES(11, in_a_registry_that_ended_after_it_was_found_nothing_is_done)
+{
+    to_end = registry_start(COP_REGISTRY_UNIQUE, 0);
+    ck_assert_int_eq(use_key(_i), -ESRCH);
+    ck_assert_str_eq(cop_why().text, "unknown registry: r");
+    ck_assert_uint_eq(to_end.id, 0);
+    ck_assert(!test_has_mail());
+}
 
 static int
 make_another(void *env)
@@ -293,6 +375,23 @@ TEST_TIMES(2, listeners_are_told_of_an_end_after_all_else)
         next_event(pid, true, "k", "v");
         next_event(pid, false, "k", "v");
     }
+}
+
+static int
+start_another(void *listeners)
+{
+    return cop_registry_start(NULL,
+                              &(cop_registry_spec){.name = "another",
+                                                   .partitions = 1,
+                                                   .listeners = (const char *const *)listeners});
+}
+
+TEST(without_memory_for_its_listeners_no_registry_starts)
+{
+    static const char *listeners[] = {"main", "nobody", NULL};
+    int result;
+    ck_assert_uint_ge(test_out_of_memory(start_another, listeners, &result), 4);
+    ck_assert_int_eq(result, 0);
 }
 
 static char large[2000];

@@ -7,6 +7,7 @@
 #include "runtime/alloc.h"
 #include "tests/actors/outcome.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <coppice/retry.h>
 
@@ -17,6 +18,38 @@ static const uint64_t VALUE = 40;
 #define HOUR    COP_SEC(3600)
 #define AT_ONCE .backoff_min = 1, .backoff_max = 1
 #define ASLEEP  .backoff_min = HOUR, .backoff_max = HOUR
+
+/* ---------------------------------------------------------------- what comes between */
+
+static atomic_bool refuses_timers;
+
+int real_timer(cop_ref *out, cop_time deadline, void (*fn)(void *arg, bool is_stop), void *arg)
+    REAL(copi_timer_call_later);
+int refuse_timer(cop_ref *out, cop_time deadline, void (*fn)(void *arg, bool is_stop), void *arg)
+    WRAP(copi_timer_call_later);
+int
+refuse_timer(cop_ref *out, cop_time deadline, void (*fn)(void *arg, bool is_stop), void *arg)
+{
+    return refuses_timers ? -ENOMEM : real_timer(out, deadline, fn, arg);
+}
+
+/* Cancelled when its last attempt has ended, and it is not yet settled. */
+static cop_future *_Atomic to_cancel;
+static atomic_int cancelling_said;
+
+void real_adopt(cop_future *child, cop_future *settled) REAL(copi_future_adopt);
+void cancel_and_adopt(cop_future *child, cop_future *settled) WRAP(copi_future_adopt);
+void
+cancel_and_adopt(cop_future *child, cop_future *settled)
+{
+    while (cancelling_said == -EINPROGRESS && !to_cancel) {
+        cop_sleep(COP_US(200));
+    }
+    if (to_cancel) {
+        cancelling_said = cop_future_cancel(to_cancel, COP_REASON_SHUTDOWN);
+    }
+    real_adopt(child, settled);
+}
 
 /* ---------------------------------------------------------------- what is tried */
 
@@ -668,6 +701,30 @@ TEST(without_memory_for_another_attempt_there_is_none)
     EVENTUALLY(cop_future_state(retry, NULL) != -EINPROGRESS);
     copi_alloc_fail_after(-1);
     assert_code(retry, -ENOMEM);
+}
+
+TEST(without_a_timer_for_the_pause_there_is_no_other_attempt)
+{
+    refuses_timers = true;
+    cop_future *retry = cop_retry(succeed_at, SUCCEEDS_AT(third), ASLEEP);
+    assert_code(retry, -ENOMEM);
+    refuses_timers = false;
+    ck_assert_uint_eq(calls, 1);
+    EVENTUALLY(envs == 1);
+}
+
+TEST(a_cancellation_that_comes_after_the_last_attempt_is_late)
+{
+    cancelling_said = -EINPROGRESS;
+    cop_future *retry = cop_retry(stop, AT_ONCE);
+    to_cancel = retry;
+    EVENTUALLY(cancelling_said != -EINPROGRESS);
+    ck_assert_int_eq(cancelling_said, -EALREADY);
+    ck_assert_int_eq(cop_await(retry, NULL, 0, SOON), -ECANCELED);
+    cop_reason why;
+    cop_future_state(retry, &why);
+    ck_assert_int_eq(why.kind, COP_FAILED); /* as the attempt has ended, and not as was asked */
+    cop_future_release(retry);
 }
 
 TEST(it_is_known_where_a_retry_was_made)

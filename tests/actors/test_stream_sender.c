@@ -63,6 +63,21 @@ make(void *arg)
     return cop_stream_new(&stream, &sender, .size = sizeof(int));
 }
 
+static bool
+nothing_is_sent(void)
+{
+    return cop_stream_send(sender, COP_BYTES((int){0}), SOON) == -EPERM;
+}
+
+TEST(in_the_child_of_a_fork_nothing_is_sent)
+{
+    ck_assert_int_eq(cop_stream_new(&stream, &sender, .size = sizeof(int)), 0);
+    cop_self();
+    ck_assert(test_in_child(nothing_is_sent));
+    cop_sender_free(sender);
+    cop_stream_release(stream);
+}
+
 TEST(without_memory_there_is_neither_end)
 {
     int r;

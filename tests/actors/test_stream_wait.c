@@ -98,6 +98,22 @@ TEST(all_who_wait_are_woken)
     EVENTUALLY(woken == 5);
 }
 
+TEST_TIMES(2, who_is_asked_to_stop_leaves_and_others_go_on_to_wait)
+{
+    cop_pid pids[2];
+    cop_ref monitors[2];
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(cop_spawn(&pids[i], wait_for_it, .monitor = &monitors[i]), 0);
+        EVENTUALLY(count_waiters() == i + 1);
+    }
+    cop_exit_signal(pids[_i], COP_REASON_SHUTDOWN);
+    test_down(monitors[_i]);
+    ck_assert_uint_eq(count_waiters(), 1);
+    wake_all(true);
+    ck_assert_int_eq(test_down(monitors[!_i]).kind, COP_NORMAL);
+    ck_assert_uint_eq(woken, 1);
+}
+
 TEST(who_has_ended_is_woken_in_vain)
 {
     cop_pid pid;

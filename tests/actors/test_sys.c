@@ -280,6 +280,29 @@ ask_all(void *arg)
     return r ? r : cop_sys_no_debug(*pid, SOON);
 }
 
+static bool
+none_is_asked(void)
+{
+    cop_sys_status status;
+    return cop_sys_get_status(cop_self(), &status, SOON) == -EPERM
+           && cop_sys_suspend(cop_self(), SOON) == -EPERM;
+}
+
+TEST(in_the_child_of_a_fork_no_server_is_asked)
+{
+    cop_self();
+    ck_assert(test_in_child(none_is_asked));
+}
+
+TEST(of_who_has_ended_there_is_no_log)
+{
+    cop_sys_event events[2];
+    size_t count = 17;
+    ck_assert_int_eq(cop_sys_get_log(COP_NOBODY, events, 2, &count, SOON), -ESRCH);
+    ck_assert_int_eq(cop_why().code, -ESRCH);
+    ck_assert_uint_eq(count, 17);
+}
+
 TEST(questions_without_memory_are_errors_and_harm_nobody)
 {
     cop_pid pid = start();

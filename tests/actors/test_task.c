@@ -3,15 +3,37 @@
  *
  * Room: tests/. Case ids (TSK-001) are those of the conformance list.
  */
+#include "actors/task.h"
+#include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "tests/actors/tasks.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <coppice/memory.h>
 
 #include <errno.h>
 
 /* ---------------------------------------------------------------- what the tasks do */
+
+/* Nobody can be linked, and a process cannot be asked by itself to stop. */
+static atomic_bool refuses_signals;
+
+int real_signal(cop_pid to, cop_reason reason) REAL(cop_exit_signal);
+int refuse_signal(cop_pid to, cop_reason reason) WRAP(cop_exit_signal);
+int
+refuse_signal(cop_pid to, cop_reason reason)
+{
+    return refuses_signals && cop_pid_eq(to, cop_self()) ? -ENOMEM : real_signal(to, reason);
+}
+
+int real_link(cop_pid to) REAL(cop_link);
+int refuse_link(cop_pid to) WRAP(cop_link);
+int
+refuse_link(cop_pid to)
+{
+    return refuses_signals ? copi_fail(-ENOMEM) : real_link(to);
+}
 
 static atomic_int running, ended;
 
@@ -153,6 +175,57 @@ TEST(without_memory_a_task_is_a_rejected_future_and_nothing_is_left)
     int r;
     ck_assert_uint_gt(test_out_of_memory(try_to_start, NULL, &r), 1);
     ck_assert_int_eq(r, 0);
+}
+
+TEST(without_memory_what_is_refused_says_so)
+{
+    copi_alloc_fail_after(0);
+    cop_future *f = cop_async(NULL);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(cop_future_state(f, NULL), -ENOMEM);
+    release(f);
+}
+
+static int
+shut_down(cop_bytes arg)
+{
+    return cop_task_shutdown(*(cop_future *const *)arg.data, SOON);
+}
+
+static bool
+waits(cop_pid pid)
+{
+    cop_process_info info;
+    return cop_inspect(pid, &info) == 0 && info.waits_in;
+}
+
+TEST(a_task_that_cannot_be_asked_to_stop_when_it_starts_does_not_run)
+{
+    struct copi_task *task;
+    cop_pid pid, asker;
+    cop_ref monitor;
+    cop_future *f = copi_task_new(&task, sleep_until_asked, &(cop_task_opts){0});
+    cop_spawn(&asker, shut_down, .arg = COP_BYTES(f), .monitor = &monitor);
+    EVENTUALLY(waits(asker));
+    refuses_signals = true;
+    ck_assert_int_eq(copi_task_start(task, false, COP_NOBODY, &pid), 0);
+    ck_assert_int_eq(test_down(monitor).code, -ECANCELED);
+    refuses_signals = false;
+    ck_assert_int_eq(running, 0);
+    release(f);
+}
+
+TEST(a_task_that_cannot_be_linked_to_its_owner_does_not_run)
+{
+    struct copi_task *task;
+    cop_pid pid;
+    cop_future *f = copi_task_new(&task, sleep_until_asked, &(cop_task_opts){0});
+    refuses_signals = true;
+    ck_assert_int_eq(copi_task_start(task, false, cop_self(), &pid), 0);
+    ck_assert_int_eq(cop_await(f, NULL, 0, SOON), -ENOMEM);
+    refuses_signals = false;
+    ck_assert_int_eq(running, 0);
+    release(f);
 }
 
 /* ---------------------------------------------------------------- results */

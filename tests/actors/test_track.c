@@ -3,6 +3,7 @@
  *
  * Room: tests/. Case ids (LK01) are those of the list of futures' cases.
  */
+#include "runtime/alloc.h"
 #include "tests/support/support.h"
 
 #include <coppice/chain.h>
@@ -183,6 +184,51 @@ worker_until_stopped(cop_bytes arg)
     cop_sleep(COP_MS(50));
     kill(getpid(), SIGTERM);
     return cop_sleep(COP_FOREVER);
+}
+
+static unsigned
+reported(bool without_memory)
+{
+    test_catch_stderr();
+    copi_alloc_fail_after(without_memory ? 0 : -1);
+    cop_report_unsettled();
+    copi_alloc_fail_after(-1);
+    char *reports = test_caught_stderr();
+    unsigned n = test_number_after(reports, "warning: ");
+    bool has_places = strstr(reports, __FILE__) != NULL;
+    ck_assert_int_eq(has_places, !without_memory);
+    if (!without_memory) { /* the sum, behind the places, of which not all are told */
+        ck_assert_uint_eq(test_count(reports, "futures are not settled"), 1);
+        n = test_number_after(strrchr(reports, 'w'), "warning: ");
+    }
+    free(reports);
+    return n;
+}
+
+TEST(without_memory_for_the_places_it_is_told_how_many_are_not_settled)
+{
+    cop_track_futures(true);
+    make();
+    ck_assert_uint_eq(reported(true), 1);
+    let_go();
+}
+
+TEST(of_very_many_that_are_not_settled_the_number_is_told)
+{
+    enum {
+        MANY = 5000
+    };
+    static cop_future *futures[MANY];
+    static cop_resolver *resolvers[MANY];
+    cop_track_futures(true);
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(cop_promise_new(&futures[i], &resolvers[i], 0), 0);
+    }
+    ck_assert_uint_eq(reported(false), MANY);
+    for (int i = 0; i < MANY; i++) {
+        cop_resolver_free(resolvers[i]);
+        cop_future_release(futures[i]);
+    }
 }
 
 TEST(a_daemon_tells_at_a_signal_and_a_program_at_its_end)

@@ -10,6 +10,7 @@
 #include "runtime/thread.h"
 #include "tests/actors/promise.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <coppice/chain.h>
 
@@ -18,6 +19,17 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Then no standstill has to be waited for. */
+static atomic_bool has_many_cores;
+
+unsigned real_cores(void) REAL(copi_cores);
+unsigned many_cores(void) WRAP(copi_cores);
+unsigned
+many_cores(void)
+{
+    return has_many_cores ? 1000 : real_cores();
+}
 
 /* ---------------------------------------------------------------- promises, handlers that count */
 
@@ -138,6 +150,36 @@ TEST(continuations_that_wait_outside_the_library_hold_up_nobody_else)
     assert_others_run();
     write_bytes(SO_MANY);
     EVENTUALLY(gone_on == SO_MANY);
+    close_pipe();
+}
+
+static atomic_uint inside, most_inside;
+
+static void
+be_inside(const void *value, void *env)
+{
+    unsigned now = ++inside, most = most_inside;
+    while (now > most && !atomic_compare_exchange_weak(&most_inside, &most, now)) {
+    }
+    wait_outside(value, env);
+    inside--;
+}
+
+TEST(there_are_never_more_than_256_at_work)
+{
+    enum {
+        MOST = 256,
+        SO_MANY = MOST + 10
+    };
+    ck_assert_int_eq(pipe(pipe_ends), 0);
+    has_many_cores = true;
+    for (int i = 0; i < SO_MANY; i++) {
+        let_run(be_inside, NULL);
+    }
+    EVENTUALLY(waiting == MOST);
+    write_bytes(SO_MANY);
+    EVENTUALLY(gone_on == SO_MANY);
+    ck_assert_uint_eq(most_inside, MOST);
     close_pipe();
 }
 

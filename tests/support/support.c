@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- counting */
@@ -356,6 +357,18 @@ test_refuse_system_call(int number, int error)
     ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
     ck_assert_int_eq(
         (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program), 0);
+}
+
+bool
+test_in_child(bool (*holds)(void))
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(holds() ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status == 0;
 }
 
 /* ---------------------------------------------------------------- reports */

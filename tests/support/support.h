@@ -151,6 +151,9 @@ void test_fill_deferred(void);
 /* From here on the system call fails with this error, in every thread of this test. */
 void test_refuse_system_call(int number, int error);
 
+/* Whether this holds in the child of a fork, in which nothing of the library can be used. */
+bool test_in_child(bool (*holds)(void));
+
 /* ---------------------------------------------------------------- reports */
 
 /* From here on, what the program writes to standard error is kept; */
