@@ -30,12 +30,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     NOT_SETTLED = UINT32_MAX >> 1,
     MESSAGE_SIZE = 1024,
+    WORD_SHOWN = 40, /* of one that is none */
 };
 #define FLUSH COP_SEC(1)
 
@@ -45,6 +47,7 @@ uint32_t cop_log_threshold_ = NOT_SETTLED;
 static struct {
     /* any thread, atomic; written before the threshold is settled */
     copi_atomic32 is_json, has_no_time;
+    copi_atomic32 has_complained;
 } shape;
 
 /* ---------------------------------------------------------------- settings */
@@ -53,6 +56,8 @@ struct settings {
     cop_log_level level;
     unsigned limit;
     bool is_json, has_no_time;
+    const char *unknown; /* the first word of the environment that is none; NULL: all are */
+    size_t unknown_size;
 };
 
 static bool
@@ -61,33 +66,38 @@ is_word(const char *word, size_t size, const char *known)
     return strlen(known) == size && strncmp(word, known, size) == 0;
 }
 
-static void
+/* false: it is none. */
+static bool
 take_word(struct settings *settings, const char *word, size_t size)
 {
     for (cop_log_level level = COP_LOG_EMERGENCY; level <= COP_LOG_DEBUG; level++) {
         if (is_word(word, size, copi_log_level_in_words(level))) {
             settings->level = level;
+            return true;
         }
     }
     if (is_word(word, size, "json") || is_word(word, size, "text")) {
         settings->is_json = word[0] == 'j';
-    }
-    if (is_word(word, size, "all")) {
+    } else if (is_word(word, size, "all")) {
         settings->limit = COP_LOG_NO_LIMIT;
-    }
-    if (is_word(word, size, "notime")) {
+    } else if (is_word(word, size, "notime")) {
         settings->has_no_time = true;
+    } else {
+        return size == 0;
     }
+    return true;
 }
 
-/* Words that are none of ours are for a later version. */
 static void
 take_environment(struct settings *settings)
 {
     const char *at = secure_getenv("COPPICE_LOG"); /* NOLINT(concurrency-mt-unsafe): only read */
     while (at) {
         size_t size = strcspn(at, ",");
-        take_word(settings, at, size);
+        if (!take_word(settings, at, size) && !settings->unknown) {
+            settings->unknown = at;
+            settings->unknown_size = size;
+        }
         at = at[size] ? at + size + 1 : NULL;
     }
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): only read */
@@ -100,6 +110,25 @@ apply(const struct settings *settings)
     copi_log_limit_configure(settings->limit, 0);
     copi_store_relaxed_32(&shape.is_json, settings->is_json);
     copi_store_relaxed_32(&shape.has_no_time, settings->has_no_time);
+}
+
+/* Once in a program's life, whatever the level and wherever entries go: it is for who has set the words. The others
+ * are used. */
+static void
+complain(const struct settings *settings)
+{
+    char message[MESSAGE_SIZE];
+    if (!settings->unknown || copi_exchange_32(&shape.has_complained, 1)) {
+        return;
+    }
+    (void)snprintf(message, sizeof message,
+                   "COPPICE_LOG: there is no word \"%.*s\"; there are: emergency, alert, critical, "
+                   "error, warning, notice, info, debug, json, text, notime, all",
+                   (int)(settings->unknown_size < WORD_SHOWN ? settings->unknown_size : WORD_SHOWN),
+                   settings->unknown);
+    cop_log_entry entry = {.level = COP_LOG_WARNING, .message = message, .is_library = true};
+    entry.time = copi_clock_wall();
+    copi_log_to_standard_error(&entry);
 }
 
 /* Once, or by two threads at once, to the same effect; a level that was set meanwhile stays. */
@@ -115,6 +144,7 @@ settle(void)
     uint32_t expected = NOT_SETTLED;
     __atomic_compare_exchange_n(&cop_log_threshold_, &expected, settings.level, false,
                                 __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    complain(&settings);
 }
 
 void
@@ -128,6 +158,7 @@ copi_log_configure(const cop_config *config)
     take_environment(&settings);
     apply(&settings);
     __atomic_store_n(&cop_log_threshold_, settings.level, __ATOMIC_RELEASE);
+    complain(&settings);
 }
 
 cop_log_level

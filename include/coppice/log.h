@@ -15,7 +15,8 @@
  *
  * The environment has the last word on how it begins, for whoever runs the program and did not write it:
  * COPPICE_LOG holds words with commas between them: a level (COPPICE_LOG=debug), "json" or "text", "notime",
- * and "all", which lifts the limit below.
+ * and "all", which lifts the limit below. A word that is none of these is named on standard error, once, and the
+ * others are used.
  *
  * The same message of the same actor is written 100 times in five seconds at most, or as cop_config says. What
  * is withheld is counted, and the count is said when the five seconds are over.

@@ -114,10 +114,42 @@ TEST(whoever_runs_the_program_has_the_last_word)
     ck_assert_uint_eq(count_levels(), COP_LOG_DEBUG);
 }
 
-TEST(unknown_words_in_the_environment_change_nothing)
+static const char there_are[] =
+    "; there are: emergency, alert, critical, error, warning, notice, info, debug, json, text, notime, all\n";
+
+TEST(an_unknown_word_in_the_environment_is_named_once_and_the_others_are_used)
 {
+    char expected[256];
     set_environment(",,bogus,debugging,notime,,error,=,");
+    test_catch_stderr();
+    cop_log(COP_LOG_DEBUG, "m");
+    configure((cop_config){0});
+    (void)snprintf(expected, sizeof expected,
+                   "coppice: warning: COPPICE_LOG: there is no word \"bogus\"%s", there_are);
+    said(expected);
     ck_assert_uint_eq(count_levels(), COP_LOG_ERROR);
+}
+
+TEST(of_an_unknown_word_that_is_long_the_beginning_is_named)
+{
+    char words[1001];
+    memset(words, '\n', 1000);
+    words[1000] = '\0';
+    set_environment(words);
+    test_catch_stderr();
+    configure((cop_config){.log_level = COP_LOG_EMERGENCY});
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, "\n"), 1);
+    ck_assert_uint_eq(test_count(lines, "\\n"), 40);
+    free(lines);
+}
+
+TEST(words_that_are_there_are_not_complained_about)
+{
+    set_environment(",emergency,alert,critical,error,warning,notice,debug,info,text,,notime,all");
+    test_catch_stderr();
+    cop_log(COP_LOG_DEBUG, "m");
+    said("");
 }
 
 /* ---------------------------------------------------------------- lines */
