@@ -51,8 +51,10 @@ struct call {
 /* ---------------------------------------------------------------- a flight */
 
 cop_flight *
-cop_flight_new_with(const cop_flight_opts *opts)
+cop_flight_new_with(const cop_flight_opts *given)
 {
+    static const cop_flight_opts none;
+    const cop_flight_opts *opts = given ? given : &none;
     bool is_valid = opts->result_size != COP_ANY;
     cop_flight *flight = is_valid ? copi_zalloc(sizeof *flight) : NULL;
     if (!flight) {

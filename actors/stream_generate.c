@@ -77,8 +77,10 @@ free_source(cop_stream *stage)
 }
 
 cop_stream *
-cop_stream_generate_with(const cop_generator *how)
+cop_stream_generate_with(const cop_generator *given)
 {
+    static const cop_generator none;
+    const cop_generator *how = given ? given : &none;
     static const struct copi_stage_kind kind = {
         .open = open_source, .pull = pull, .close = close_source, .free = free_source};
     const struct copi_stage_init init = {.kind = &kind,

@@ -397,8 +397,10 @@ cop_sender_free(cop_sender *sender)
 /* ---------------------------------------------------------------- made */
 
 int
-cop_stream_new_with(cop_stream **stream, cop_sender **out, const cop_sender_opts *opts)
+cop_stream_new_with(cop_stream **stream, cop_sender **out, const cop_sender_opts *given)
 {
+    static const cop_sender_opts none;
+    const cop_sender_opts *opts = given ? given : &none;
     const struct copi_elements elements = {opts->size, opts->drop};
     struct copi_queue queue;
     int r = copi_queue_init(&queue, &elements, opts->bound ? opts->bound : BOUND);

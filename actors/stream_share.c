@@ -596,8 +596,10 @@ free_hub(cop_stream *stage)
 }
 
 cop_stream *
-cop_stream_share_with(cop_stream *stream, const cop_share_opts *how)
+cop_stream_share_with(cop_stream *stream, const cop_share_opts *opts)
 {
+    static const cop_share_opts none;
+    const cop_share_opts *how = opts ? opts : &none;
     static const struct copi_stage_kind kind = {.free = free_hub, .join = join};
     cop_stream *input = copi_stream_claim(stream);
     struct copi_stage_init init = {

@@ -66,6 +66,8 @@ typedef struct cop_redis_opts {
  * Their strings must be there for as long as the tree is. It starts, and stays, also while there is no
  * server: who asks is told.
  *
+ * opts NULL: the defaults.
+ *
  * Its start fails with -EINVAL for a time that is negative or a range that is none; -EEXIST, the name is
  * taken; -ENOMEM.
  *
@@ -110,6 +112,7 @@ typedef struct cop_shared_opts {
  * computation, and what waits for others', if they call with the same handle.
  *
  *   out    the caller's, to be given back with cop_shared_free
+ *   opts   NULL: the defaults
  *
  * -EINVAL   a time that is negative, too short or too long (10 years); a kept result shorter than two polls
  * -ENOMEM

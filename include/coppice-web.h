@@ -60,7 +60,7 @@ typedef struct cop_web_opts {
  * The page as a child of a supervisor, permanent, with the id "web". cop_web_spec(options...)
  *
  * The options themselves are copied when the supervisor starts; until then they are in the calling block.
- * Their strings must be there for as long as the tree is.
+ * Their strings must be there for as long as the tree is. opts NULL: the defaults.
  *
  * Its start fails, and with it the tree's:
  *

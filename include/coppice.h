@@ -6,7 +6,8 @@
  *     pointers and are written on success only. cop_strerror() says a code in words, cop_why()
  *     holds the whole reason of the calling process's last failure.
  *   - Bytes cross an actor's border by copy, or by an explicit move with a drop function.
- *   - Options are keyword arguments: cop_spawn(&pid, run, .name = "n"). Zero means the default.
+ *   - Options are keyword arguments: cop_spawn(&pid, run, .name = "n"). Zero means the default, and NULL,
+ *     for the function behind the macro, that all are.
  *   - Durations are cop_time, in nanoseconds: COP_MS(50), COP_SEC(5), COP_FOREVER.
  *   - "Exit point: yes" marks the functions in which the calling process may end; it ends in no
  *     others. See coppice/process.h.

@@ -105,10 +105,12 @@ cop_configure(const cop_config *config)
         return -EBUSY;
     }
     cop_config known = {0};
-    memcpy(&known, config, config->size < sizeof known ? config->size : sizeof known);
-    if (config->size == 0 || known.kill_grace < 0 || (unsigned)known.log_level > COP_LOG_DEBUG
-        || known.interrupt_signal < 0 || known.interrupt_signal >= NSIG
-        || !can_interrupt(known.interrupt_signal)) {
+    if (config) {
+        memcpy(&known, config, config->size < sizeof known ? config->size : sizeof known);
+    }
+    if ((config && config->size == 0) || known.kill_grace < 0
+        || (unsigned)known.log_level > COP_LOG_DEBUG || known.interrupt_signal < 0
+        || known.interrupt_signal >= NSIG || !can_interrupt(known.interrupt_signal)) {
         return -EINVAL;
     }
     int r = copi_recorder_configure(&known);

@@ -73,6 +73,10 @@ ask_async(cop_pid store, const cop_store_op *op, const char *file, int line)
 
 /* ---------------------------------------------------------------- creating */
 
+/* Who gives none. */
+static const cop_durable_opts created_so;
+static const cop_settle_opts settled_so;
+
 static cop_store_op
 create_op(const char *id, const cop_durable_opts *opts)
 {
@@ -90,15 +94,17 @@ create_op(const char *id, const cop_durable_opts *opts)
 }
 
 int
-cop_durable_create_with(cop_pid store, const char *id, const cop_durable_opts *opts)
+cop_durable_create_with(cop_pid store, const char *id, const cop_durable_opts *given)
 {
+    const cop_durable_opts *opts = given ? given : &created_so;
     const cop_store_op op = create_op(id, opts);
     return ask_with_record(store, &op, opts->record, opts->timeout);
 }
 
 cop_future *
-cop_durable_create_async_with(cop_pid store, const char *id, const cop_durable_opts *opts)
+cop_durable_create_async_with(cop_pid store, const char *id, const cop_durable_opts *given)
 {
+    const cop_durable_opts *opts = given ? given : &created_so;
     const cop_store_op op = create_op(id, opts);
     return ask_async(store, &op, opts->file, opts->line);
 }
@@ -146,23 +152,27 @@ reject_op(const char *id, const cop_reason *reason, const cop_settle_opts *opts)
 
 int
 cop_durable_resolve_with(cop_pid store, const char *id, cop_bytes value,
-                         const cop_settle_opts *opts)
+                         const cop_settle_opts *given)
 {
+    const cop_settle_opts *opts = given ? given : &settled_so;
     const cop_store_op op = resolve_op(id, value, opts);
     return ask_with_record(store, &op, opts->record, opts->timeout);
 }
 
 int
 cop_durable_reject_with(cop_pid store, const char *id, cop_reason reason,
-                        const cop_settle_opts *opts)
+                        const cop_settle_opts *given)
 {
+    const cop_settle_opts *opts = given ? given : &settled_so;
     const cop_store_op op = reject_op(id, &reason, opts);
     return ask_with_record(store, &op, opts->record, opts->timeout);
 }
 
 int
-cop_durable_cancel_with(cop_pid store, const char *id, const char *why, const cop_settle_opts *opts)
+cop_durable_cancel_with(cop_pid store, const char *id, const char *why,
+                        const cop_settle_opts *given)
 {
+    const cop_settle_opts *opts = given ? given : &settled_so;
     cop_store_op op = settle_op(id, COP_DURABLE_REJECTED, opts);
     op.cause = COP_DURABLE_CANCELLED;
     op.code = -ECANCELED;
@@ -172,16 +182,18 @@ cop_durable_cancel_with(cop_pid store, const char *id, const char *why, const co
 
 cop_future *
 cop_durable_resolve_async_with(cop_pid store, const char *id, cop_bytes value,
-                               const cop_settle_opts *opts)
+                               const cop_settle_opts *given)
 {
+    const cop_settle_opts *opts = given ? given : &settled_so;
     const cop_store_op op = resolve_op(id, value, opts);
     return ask_async(store, &op, opts->file, opts->line);
 }
 
 cop_future *
 cop_durable_reject_async_with(cop_pid store, const char *id, cop_reason reason,
-                              const cop_settle_opts *opts)
+                              const cop_settle_opts *given)
 {
+    const cop_settle_opts *opts = given ? given : &settled_so;
     const cop_store_op op = reject_op(id, &reason, opts);
     return ask_async(store, &op, opts->file, opts->line);
 }

@@ -125,7 +125,8 @@ cop_durable_recover_all_with(cop_pid store,
                              int (*each)(const cop_durable_record *record, void *env), void *env,
                              const cop_recover_opts *opts)
 {
-    struct walk walk = {.store = store, .opts = opts, .each = each, .env = env};
+    static const cop_recover_opts none;
+    struct walk walk = {.store = store, .opts = opts ? opts : &none, .each = each, .env = env};
     int r = cop_defer(close_walk, &walk);
     if (r) {
         return r;

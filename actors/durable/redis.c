@@ -494,8 +494,10 @@ static const cop_genserver behaviour = {
 };
 
 cop_child_spec
-cop_redis_spec_with(const cop_redis_opts *opts)
+cop_redis_spec_with(const cop_redis_opts *given)
 {
+    static const cop_redis_opts none = {.size = sizeof none};
+    const cop_redis_opts *opts = given ? given : &none;
     return (cop_child_spec){
         .id = "redis",
         .name = opts->name ? opts->name : "coppice_redis",

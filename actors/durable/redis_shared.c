@@ -84,7 +84,9 @@ cop_shared_new_with(cop_shared **out, const cop_shared_opts *opts)
     static const cop_flight_opts flight_opts = {
         .result_size = sizeof(struct copi_redis_outcome), .share = share, .drop = drop};
     cop_shared_opts filled = {0};
-    memcpy(&filled, opts, opts->size < sizeof filled ? opts->size : sizeof filled);
+    if (opts) {
+        memcpy(&filled, opts, opts->size < sizeof filled ? opts->size : sizeof filled);
+    }
     fill_in(&filled);
     if (!is_valid(&filled)) {
         return -EINVAL;

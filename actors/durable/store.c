@@ -370,6 +370,9 @@ static const cop_genserver server = {
 
 /* ---------------------------------------------------------------- what users call */
 
+/* Who gives none. */
+static const cop_store_opts none = {.size = sizeof none};
+
 static cop_bytes
 bytes_of(const cop_store_opts *opts)
 {
@@ -377,8 +380,9 @@ bytes_of(const cop_store_opts *opts)
 }
 
 cop_child_spec
-cop_store_spec_with(const char *id, const cop_store_opts *opts)
+cop_store_spec_with(const char *id, const cop_store_opts *given)
 {
+    const cop_store_opts *opts = given ? given : &none;
     const char *kind = opts->backend ? opts->backend->name : "memory";
     return (cop_child_spec){
         .id = id           ? id
@@ -392,8 +396,9 @@ cop_store_spec_with(const char *id, const cop_store_opts *opts)
 }
 
 int
-cop_store_start_with(cop_pid *out, const cop_store_opts *opts)
+cop_store_start_with(cop_pid *out, const cop_store_opts *given)
 {
+    const cop_store_opts *opts = given ? given : &none;
     return cop_genserver_start(out, &server, .name = opts->name, .arg = bytes_of(opts),
                                .link = opts->link);
 }

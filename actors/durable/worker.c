@@ -176,8 +176,10 @@ static const cop_genserver behaviour = {
 /* ---------------------------------------------------------------- for users */
 
 cop_child_spec
-cop_worker_spec_with(const char *id, const cop_worker_opts *opts)
+cop_worker_spec_with(const char *id, const cop_worker_opts *given)
 {
+    static const cop_worker_opts none = {.size = sizeof none};
+    const cop_worker_opts *opts = given ? given : &none;
     return (cop_child_spec){
         .id = id,
         .genserver = &behaviour,

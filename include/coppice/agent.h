@@ -36,6 +36,7 @@ typedef struct cop_agent_spec {
  *
  *   initial   copied: the state
  *   drop      run on the state when the agent ends, however it ends; NULL: the state owns nothing
+ *   opts      NULL: the defaults
  *
  * -EINVAL   an initial size without data
  * Other errors as cop_genserver_start_with, and then drop does not run.

@@ -60,7 +60,8 @@ extern "C" {
 /*
  * A store as a child of a supervisor, permanent. cop_store_spec(id, options...)
  *
- *   id   NULL: its name, or, without one, its backend's
+ *   id     NULL: its name, or, without one, its backend's
+ *   opts   NULL: the defaults, in memory
  *
  * The options themselves are copied when the supervisor starts; until then they are in the calling block.
  * What they point to must be there for as long as the tree is. Of a backend with a library of its own there
@@ -76,7 +77,8 @@ COP_API cop_child_spec cop_store_spec_with(const char *id, const cop_store_opts 
  * Start one without a supervisor. cop_store_start(out, options...). It is closed by cop_stop_process, when what is
  * in its mailbox is done.
  *
- *   out   NULL: not wanted
+ *   out    NULL: not wanted
+ *   opts   NULL: the defaults, in memory
  *
  * -EINVAL   options that are none
  * -EEXIST   the name is taken; *out is who has it
@@ -121,7 +123,8 @@ typedef struct cop_durable_opts {
 /*
  * Create a promise. cop_durable_create(store, id, options...)
  *
- *   id   1 to COP_DURABLE_ID_MOST bytes
+ *   id     1 to COP_DURABLE_ID_MOST bytes
+ *   opts   NULL: the defaults
  *
  * 0         it is there and on the disk; .record->is_duplicate: it was before
  * -EEXIST   it is there, and was created otherwise; .record is written on this, too
@@ -169,6 +172,7 @@ typedef struct cop_settle_opts {
  *   reason   its code and text are kept; of a kind without a code, what cop_reason_error and cop_reason_string
  *            make of it
  *   why      a text; NULL: none
+ *   opts     NULL: the defaults
  *
  * 0          it is settled so, and on the disk; .record->is_duplicate: it was before
  * -EALREADY  it was settled otherwise before, or its deadline has passed; .record is written on this, too
@@ -259,6 +263,7 @@ COP_API int cop_durable_recover_at(cop_pid store, const char *id, cop_future **f
  *   each         called in the calling process for each; the record is borrowed for the call. Anything but 0 ends it,
  *                and is returned
  *   timeout      for each page; 0: COP_FOREVER
+ *   opts         NULL: the defaults
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */

@@ -24,6 +24,8 @@ extern "C" {
  * once for each that was started: with NULL, .env is the caller's to keep as long as any may run; else
  * .drop_env gives back one of as many references. A handler may fire in its turn.
  *
+ * opts NULL: the defaults.
+ *
  * 0, or a code; then nothing was started, no handler will run, and .env is still the caller's:
  *
  * -EINVAL   no function, an argument or a name that cannot be, or .lazy, .retry: nobody would begin it

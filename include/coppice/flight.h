@@ -38,6 +38,8 @@ typedef struct cop_flight_opts {
 /*
  * NULL when out of memory, or with COP_ANY (cop_why).
  *
+ *   opts   NULL: the defaults, and no result
+ *
  * Threads: any.  Does not block.  Exit point: no.
  */
 COP_API cop_flight *cop_flight_new_with(const cop_flight_opts *opts);

@@ -96,6 +96,7 @@ typedef struct cop_genserver {
  *
  *   out         the server; COP_NOBODY when init ignored (and 0 is returned); NULL: not wanted
  *   behaviour   borrowed for as long as the server lives
+ *   opts        NULL: the defaults
  *
  * -EEXIST      the name is taken, or the key of .via; *out is who has it
  * -ETIMEDOUT   init took longer than .init_timeout and was killed

@@ -63,7 +63,7 @@ typedef struct cop_metric_opts {
  *
  *   out   the metric, which is never freed
  *
- * -EINVAL   a name, a label or bounds that cannot be: cop_why() names what
+ * -EINVAL   no options, a name, a label or bounds that cannot be: cop_why() names what
  * -EEXIST   the name is that of a metric with another kind, help, unit, bounds or names of labels
  * -ENOSPC   there are ten thousand series: a label's value is different every time
  * -ENOMEM

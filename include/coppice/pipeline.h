@@ -105,7 +105,7 @@ typedef struct cop_pipeline_opts {
 /*
  * A pipeline, with all its workers.
  *
- * -EINVAL   no stage, one without a function or with too long a name, or a size that no memory has
+ * -EINVAL   no options, no stage, one without a function or with too long a name, or a size that no memory has
  * -EAGAIN   the system's limit of threads is reached
  * -ENOMEM
  *

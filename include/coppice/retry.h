@@ -40,7 +40,7 @@ typedef struct cop_retry_opts {
 } cop_retry_opts;
 
 /*
- * Start the first attempt.
+ * Start the first attempt. opts NULL: the defaults.
  *
  * The attempts run in a context below the caller's current one, whose deadline counts: when it has passed,
  * no other begins, and a pause ends with -ETIMEDOUT. An attempt that was stopped, by whomever, has not

@@ -70,6 +70,8 @@ typedef struct cop_config {
 /*
  * Set what the library goes by. Before the first process starts.
  *
+ *   config   NULL: the defaults, but for what the environment says
+ *
  * -EBUSY    the library is in use, or another program has the recorder's file
  * -EINVAL   a value out of range, or a recorder's path that is no plain file
  * -ENOSPC, -EFBIG, -EACCES, -ENOENT and so on   the recorder's file cannot be made. On any error nothing

@@ -97,6 +97,7 @@ typedef struct cop_statem {
  * Start a state machine, and return when init has; gen_statem:start, and start_link with .link = true.
  *
  *   machine   borrowed, with its states, for as long as it lives
+ *   opts      NULL: the defaults
  *
  * -EINVAL   no machine; or neither .initial nor init names a state
  * Other errors, and `out`, as cop_genserver_start_with.

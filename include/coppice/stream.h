@@ -79,6 +79,8 @@ typedef struct cop_sender_opts {
 /*
  * A stream and its other end, by which any process sends.
  *
+ *   opts   NULL: the defaults, and elements without a size
+ *
  * -EINVAL   a bound that is too large
  * -ENOMEM
  *
@@ -149,7 +151,7 @@ typedef struct cop_generator {
     int line;
 } cop_generator;
 
-/* Without `next`: a stream that fails with -EINVAL. Threads: any.  Does not block.  Exit point: no. */
+/* NULL, or without `next`: a stream that fails with -EINVAL. Threads: any.  Does not block.  Exit point: no. */
 COP_API cop_stream *cop_stream_generate_with(const cop_generator *generator);
 #define cop_stream_generate(next_, env_, size_) \
  cop_stream_generate_with(&(cop_generator){     \
@@ -260,7 +262,7 @@ typedef struct cop_share_opts {
  * when it begins to consume, in the same order. It ends for all; and when the last consumer has left.
  * Who comes after that gets its end at once; -EPIPE, when it was cancelled.
  *
- * Elements with a drop function, and no share(): a stream that fails with -EINVAL.
+ * Elements with a drop function, and no share(): a stream that fails with -EINVAL. opts NULL: the defaults.
  */
 COP_API cop_stream *cop_stream_share_with(cop_stream *stream, const cop_share_opts *opts);
 /* cop_stream_share(stream, .bound = 16) */

@@ -58,6 +58,8 @@ typedef struct cop_task_opts {
  * It runs in a context of its own below the caller's current one. Its future is settled when its
  * process has ended, and not before: no two await each other's leavings.
  *
+ * opts NULL: the defaults.
+ *
  * Never NULL: what cannot start is a future that is already rejected, with the codes of
  * cop_spawn_with; -EINVAL also for options that do not go together, and its reason says which. Give it
  * back with cop_future_release; the task goes on without.
@@ -140,7 +142,7 @@ typedef struct cop_async_stream_opts {
 /*
  * The elements run as they are taken and cannot be suspended between two streams: there is no zip.
  *
- * -EINVAL   no function, items without a list, or both a list and a function; handlers, an environment
+ * -EINVAL   no options, no function, items without a list, or both a list and a function; handlers, an environment
  *           or .retry for the tasks: each result is taken, once
  * -ENOMEM
  *

@@ -72,7 +72,7 @@ typedef struct cop_worker_opts {
  * and, after .grace, gives back what is unfinished: it was no attempt, and another takes it at once. The child's
  * shutdown time (5 s) should be longer than .grace.
  *
- * -EINVAL   no store or no function, or an option out of range: the start fails
+ * -EINVAL   no options, no store or no function, or an option out of range: the start fails
  *
  * Threads: any.  Does not block.  Exit point: no.
  */

@@ -302,7 +302,9 @@ static cop_metric_opts
 filled_in(enum copi_metric_kind kind, const cop_metric_opts *given)
 {
     cop_metric_opts opts = {0};
-    memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    if (given) {
+        memcpy(&opts, given, given->size < sizeof opts ? given->size : sizeof opts);
+    }
     if (kind == COPI_HISTOGRAM && opts.bound_count == 0) {
         opts.bounds = opts.seconds ? seconds_bounds : count_bounds;
         opts.bound_count = opts.seconds ? sizeof seconds_bounds / sizeof *seconds_bounds

@@ -297,8 +297,10 @@ static const cop_genserver behaviour = {
 /* ---------------------------------------------------------------- for users */
 
 cop_child_spec
-cop_web_spec_with(const cop_web_opts *opts)
+cop_web_spec_with(const cop_web_opts *given)
 {
+    static const cop_web_opts none = {.size = sizeof none};
+    const cop_web_opts *opts = given ? given : &none;
     return (cop_child_spec){
         .id = "web",
         .name = opts->name ? opts->name : "coppice_web",

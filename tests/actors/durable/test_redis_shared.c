@@ -59,6 +59,15 @@ TEST(options_that_do_not_go_together_are_refused)
     cop_shared_free(NULL);
 }
 
+TEST(no_options_are_the_defaults)
+{
+    cop_shared *shared;
+    ck_assert_int_eq(cop_shared_new_with(&shared, NULL), 0);
+    cop_shared_free(shared);
+    ck_assert_str_eq(cop_redis_spec_with(NULL).name, "coppice_redis");
+    ck_assert_uint_eq(cop_redis_spec_with(NULL).arg.size, sizeof(cop_redis_opts));
+}
+
 TEST(keys_and_calls_that_are_none_are_refused)
 {
     char long_key[COP_SHARED_KEY_MAX + 2];

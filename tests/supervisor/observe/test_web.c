@@ -19,6 +19,12 @@ start_alone(const cop_web_opts *opts)
     return r;
 }
 
+TEST(no_options_are_the_defaults)
+{
+    ck_assert_str_eq(cop_web_spec_with(NULL).name, "coppice_web");
+    ck_assert_uint_eq(cop_web_spec_with(NULL).arg.size, sizeof(cop_web_opts));
+}
+
 TEST(options_that_cannot_be_fail_the_start)
 {
     ck_assert_int_eq(start_alone(&(cop_web_opts){.size = sizeof(cop_web_opts), .port = 65537}),
