@@ -26,10 +26,10 @@
 #include "runtime/report.h"
 #include "supervisor/observe/answers.h"
 #include "supervisor/observe/deeds.h"
+#include "supervisor/observe/question.h"
 
 #include <coppice/genserver.h>
 #include <coppice/memory.h>
-#include <coppice/name.h>
 #include <coppice/observe.h>
 #include <coppice/signal.h>
 #include <coppice/socket.h>
@@ -44,10 +44,8 @@
 enum {
     MOST_CONNECTIONS = 256,
     USUAL_CONNECTIONS = 16,
-    LONGEST_QUESTION = 255, /* with its end */
     PIECE = 32 << 10,
     SHOWN = 40, /* of a bad question */
-    USUAL_EVENTS = 20,
 };
 #define PATIENCE   COP_SEC(10)
 #define TICK       COP_SEC(1)
@@ -340,112 +338,53 @@ complain(struct observer *observer, cop_bytes question)
     copi_report(COPI_WARNING, "the observer is asked what it does not answer: \"%s\"", shown);
 }
 
-struct question {
-    char text[LONGEST_QUESTION + 1];
-    const char *words[3]; /* NULL: there is none */
-    bool has_more;
-};
-
-static void
-cut(struct question *question, cop_bytes line)
+static struct answer *
+events(const struct copi_question *question)
 {
-    static const char between[] = " \t\r\n";
-    char *rest = question->text;
-    memcpy(question->text, line.data, line.size);
-    question->text[line.size] = '\0';
-    question->has_more = strlen(question->text) < line.size; /* a 0 inside */
-    for (size_t i = 0; i < sizeof question->words / sizeof *question->words; i++) {
-        question->words[i] = strtok_r(i ? NULL : question->text, between, &rest);
-    }
-    question->has_more |= strtok_r(NULL, between, &rest) != NULL;
-}
-
-static bool
-is_deed(const char *word)
-{
-    size_t i = 0;
-    while (copi_deeds[i] && strcmp(copi_deeds[i], word) != 0) {
-        i++;
-    }
-    return copi_deeds[i] != NULL;
-}
-
-/* As text, or by its name. */
-static cop_pid
-who(const char *word)
-{
-    cop_pid pid;
-    return cop_pid_parse(word, &pid) == 0 ? pid : cop_whereis(word);
-}
-
-/* A number of events; 0: it is none. */
-static unsigned
-how_many(const char *word)
-{
-    unsigned count = 0;
-    for (; *word >= '0' && *word <= '9' && count <= COPI_MOST_EVENTS; word++) {
-        count = count * 10 + (unsigned)(*word - '0');
-    }
-    return *word || count > COPI_MOST_EVENTS ? 0 : count;
-}
-
-static bool
-answer_events(struct observer *observer, struct connection *connection, const char *const *words)
-{
-    unsigned count = words[2] ? how_many(words[2]) : USUAL_EVENTS;
-    if (count == 0) {
-        return false;
-    }
     struct answer *answer = new_answer();
     if (answer) {
-        copi_answer_events(&answer->words, who(words[1]), count);
+        copi_answer_events(&answer->words, question->whom, question->count);
     }
-    tell(observer, connection, answer);
-    return true;
+    return answer;
 }
 
-/* false: it is none that is answered. */
-static bool
-answer_question(struct observer *observer, struct connection *connection,
-                const struct question *question)
+static void
+refuse_question(struct observer *observer, struct connection *connection, cop_bytes line)
 {
-    const char *const *words = question->words;
-    if (!words[0] || question->has_more) {
-        return false;
-    }
-    if (strcmp(words[0], "picture") == 0 && !words[1]) {
-        tell(observer, connection, picture(observer));
-        return true;
-    }
-    if (strcmp(words[0], "events") == 0 && words[1]) {
-        return answer_events(observer, connection, words);
-    }
-    if (observer->spec->actions && is_deed(words[0]) && words[1] && !words[2]) {
-        begin_deed(observer, connection, words[0], who(words[1]));
-        return true;
-    }
-    return false;
+    complain(observer, line);
+    refuse(observer, connection,
+           observer->spec->actions
+               ? "not one of: picture, events PID [N], crash PID, stop PID, suspend PID, resume PID"
+               : "not one of: picture, events PID [N]");
 }
 
 static void
 take_question(struct observer *observer, struct connection *connection, cop_bytes line)
 {
-    struct question question = {0};
-    if (((const char *)line.data)[line.size - 1]
-        != '\n') { /* the peer has left in the middle of it */
+    const char *text = line.data;
+    if (text[line.size - 1] != '\n') { /* the peer has left in the middle of it */
         end_connection(observer, connection);
         return;
     }
-    cut(&question, line);
     connection->since = cop_now();
-    if (!answer_question(observer, connection, &question)) {
-        complain(observer, line);
-        refuse(
-            observer, connection,
-            observer->spec->actions
-                ? "not one of: picture, events PID [N], crash PID, stop PID, suspend PID, resume PID"
-                : "not one of: picture, events PID [N]");
+    const struct copi_question question = copi_question_read(line);
+    switch (question.asked) {
+    case COPI_ASKED_PICTURE:
+        tell(observer, connection, picture(observer));
+        return;
+    case COPI_ASKED_EVENTS:
+        tell(observer, connection, events(&question));
+        return;
+    case COPI_ASKED_DEED:
+        if (observer->spec->actions) {
+            begin_deed(observer, connection, question.deed, question.whom);
+            return;
+        }
+        break;
+    case COPI_ASKED_NONSENSE:
+        break;
     }
+    refuse_question(observer, connection, line);
 }
 
 static void
@@ -603,8 +542,8 @@ listen_at_path(struct observer *observer)
         return -ENAMETOOLONG;
     }
     return cop_listen(&observer->listener, address, .framing = COP_FRAME_LINE,
-                      .max_frame = LONGEST_QUESTION, .send_limit = 2 * PIECE, .linger = LAST_WORDS,
-                      .mode = 0600);
+                      .max_frame = COPI_LONGEST_QUESTION, .send_limit = 2 * PIECE,
+                      .linger = LAST_WORDS, .mode = 0600);
 }
 
 static cop_step

@@ -7,6 +7,7 @@
  * lines that begin with "ok" or "error", can be shown, and end with an empty one. What would be done is not.
  */
 #include "supervisor/observe/deeds.h"
+#include "supervisor/observe/question.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/wrap.h"
 
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-    LONGEST_QUESTION = 255, /* with its end */
     MOST_SENT = 2048,
     LONGEST = 1 << 22, /* all answers together */
 };
@@ -104,7 +104,7 @@ questions_in(const char *text, size_t size)
     while (size > 0) {
         const char *line_end = memchr(text, '\n', size);
         size_t length = line_end ? (size_t)(line_end - text) + 1 : size;
-        if (length > LONGEST_QUESTION) {
+        if (length > COPI_LONGEST_QUESTION) {
             return count + 1;
         }
         count += line_end != NULL;
