@@ -7,15 +7,17 @@
  *     TIME ACTOR<pid>: LEVEL: MESSAGE[: REASON] key=value …
  *
  * An entry is one line, whatever is in it: a line that does not fit into COP_LOG_LINE would not leave in one
- * piece, and one with a line end in it can be made to look like another entry. So each text has a budget, in
- * bytes as they are written, after which it is cut and says how much is missing. Budgets are such that
- * the line's head always fits. Of the fields as many are written as there is room for, and the others are
- * counted: half a field would be a wrong value, and not JSON.
+ * piece, and one with a line end in it can be made to look like another entry. So each text is escaped, and has a
+ * budget, after which it is cut (log_line.h). Budgets are such that the line's head always fits. Of the fields as
+ * many are written as there is room for, and the others are counted: half a field would be a wrong value, and not
+ * JSON.
  */
 #include "runtime/log_text.h"
 
 #include "runtime/inspect.h"
+#include "runtime/log_line.h"
 #include "runtime/table.h"
+#include "runtime/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -30,10 +32,10 @@ enum {
     VALUE_ROOM = 512,
     KEY_ROOM = 64,
     TAIL = 40, /* what is said of fields that were left out, and the end of the line */
-    CUT_SIZE = sizeof "...(+18446744073709551615 bytes)",
     SCRATCH = COPI_FIELD_WORDS,
 };
-_Static_assert(MESSAGE_ROOM + REASON_ROOM + ACTOR_ROOM + 4 * CUT_SIZE + TAIL + 256 < COP_LOG_LINE,
+_Static_assert(MESSAGE_ROOM + REASON_ROOM + ACTOR_ROOM + 4 * COPI_LINE_CUT + TAIL + 256
+                   < COP_LOG_LINE,
                "the head of a line fits");
 
 static const char *const level_words[] = {
@@ -46,158 +48,7 @@ copi_log_level_in_words(cop_log_level level)
     return (unsigned)level < sizeof level_words / sizeof *level_words ? level_words[level] : "";
 }
 
-/* ---------------------------------------------------------------- a line that fills */
-
-struct line {
-    char *at, *end;
-    bool is_json, is_full;
-};
-
-/* All of it or nothing, and after that nothing more. */
-static void
-put_bytes(struct line *line, const char *bytes, size_t size)
-{
-    line->is_full = line->is_full || (size_t)(line->end - line->at) < size;
-    if (!line->is_full) {
-        memcpy(line->at, bytes, size);
-        line->at += size;
-    }
-}
-
-static void
-put(struct line *line, const char *words)
-{
-    put_bytes(line, words, strlen(words));
-}
-
-/* ---------------------------------------------------------------- characters */
-
-enum style {
-    PLAIN,  /* a message: only what would break the line is escaped */
-    QUOTED, /* a value between quotes */
-    JSON,
-};
-
-static bool
-is_tail(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* How many bytes the character has that begins here, as UTF-8; 0: none does. */
-static size_t
-character_size(const unsigned char *at, size_t left)
-{
-    unsigned char first = at[0];
-    size_t size = first < 0x80                     ? 1
-                  : first >= 0xc2 && first <= 0xdf ? 2
-                  : first >= 0xe0 && first <= 0xef ? 3
-                  : first >= 0xf0 && first <= 0xf4 ? 4
-                                                   : 0;
-    if (size == 0 || size > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if (!is_tail(at[i])) {
-            return 0;
-        }
-    }
-    bool is_overlong = (first == 0xe0 && at[1] < 0xa0) || (first == 0xf0 && at[1] < 0x90);
-    bool is_beyond = (first == 0xed && at[1] > 0x9f) || (first == 0xf4 && at[1] > 0x8f);
-    return is_overlong || is_beyond ? 0 : size;
-}
-
-/* Also those that terminals take for commands: U+0080 to U+009F. */
-static bool
-is_control(const unsigned char *at, size_t size)
-{
-    return size == 1 ? at[0] < ' ' || at[0] == 0x7f : size == 2 && at[0] == 0xc2 && at[1] < 0xa0;
-}
-
-static void
-put_byte_in_hex(struct line *line, enum style style, unsigned char byte)
-{
-    char escape[sizeof "\\u0000"];
-    (void)snprintf(escape, sizeof escape, style == JSON ? "\\u%04x" : "\\x%02x", byte);
-    put(line, escape);
-}
-
-static void
-put_control(struct line *line, enum style style, const unsigned char *at, size_t size)
-{
-    static const char named[] = "\n\t\r", names[] = "ntr";
-    const char *name = at[0] && size == 1 ? strchr(named, at[0]) : NULL;
-    if (name) {
-        const char escape[] = {'\\', names[name - named], '\0'};
-        put(line, escape);
-    } else if (style == JSON) {
-        put_byte_in_hex(line, style, at[size - 1]); /* of two bytes, the second is the number */
-    } else {
-        for (size_t i = 0; i < size; i++) {
-            put_byte_in_hex(line, style, at[i]);
-        }
-    }
-}
-
-/* Returns how many bytes of the text that was: a character, or a byte that is none. */
-static size_t
-put_character(struct line *line, enum style style, const unsigned char *at, size_t left)
-{
-    size_t size = character_size(at, left);
-    if (size == 0 && style == JSON) {
-        put(line, "\\ufffd");
-    } else if (size == 0) {
-        put_byte_in_hex(line, style, at[0]);
-    } else if (is_control(at, size)) {
-        put_control(line, style, at, size);
-    } else {
-        if (style != PLAIN && (at[0] == '"' || at[0] == '\\')) {
-            put(line, "\\");
-        }
-        put_bytes(line, (const char *)at, size);
-    }
-    return size ? size : 1;
-}
-
 /* ---------------------------------------------------------------- texts */
-
-/* How many bytes from here on are characters that stand for themselves in any style. */
-static size_t
-plain_part(const unsigned char *at, size_t most)
-{
-    size_t size = 0;
-    while (size < most && at[size] >= ' ' && at[size] < 0x7f && at[size] != '"'
-           && at[size] != '\\') {
-        size++;
-    }
-    return size;
-}
-
-static void
-put_text(struct line *line, enum style style, cop_bytes text, size_t room)
-{
-    const unsigned char *bytes = text.data;
-    size_t done = 0;
-    for (const char *end = line->at + room; done < text.size && !line->is_full && line->at < end;) {
-        size_t left = text.size - done, here = (size_t)(end - line->at);
-        size_t plain = plain_part(bytes + done, left < here ? left : here);
-        put_bytes(line, (const char *)bytes + done, plain);
-        done += plain ? plain : put_character(line, style, bytes + done, left);
-    }
-    if (done < text.size) {
-        char cut[CUT_SIZE];
-        (void)snprintf(cut, sizeof cut, "...(+%zu bytes)", text.size - done);
-        put(line, cut);
-    }
-}
-
-static void
-put_string(struct line *line, cop_bytes text, size_t room)
-{
-    put(line, "\"");
-    put_text(line, line->is_json ? JSON : QUOTED, text, room);
-    put(line, "\"");
-}
 
 /* Whether a reader of key=value could take it for something else. */
 static bool
@@ -219,11 +70,11 @@ copi_log_print(char *out, size_t size, const char *format, va_list arguments)
     if (wanted < 0) {
         out[0] = '\0';
     } else if ((size_t)wanted >= size) {
-        size_t kept = size - CUT_SIZE;
-        while (kept > 0 && is_tail((unsigned char)out[kept])) {
+        size_t kept = size - COPI_LINE_CUT;
+        while (kept > 0 && copi_utf8_continues((unsigned char)out[kept])) {
             kept--; /* not in the middle of a character */
         }
-        (void)snprintf(out + kept, CUT_SIZE, "...(+%zu bytes)", (size_t)wanted - kept);
+        (void)snprintf(out + kept, COPI_LINE_CUT, "...(+%zu bytes)", (size_t)wanted - kept);
     }
 }
 
@@ -339,7 +190,7 @@ copi_log_field_in_words(const cop_field *field, char words[COPI_FIELD_WORDS])
 
 /* What is no text is a word that needs no quotes; but of JSON's numbers none is infinite. */
 static void
-put_value(struct line *line, const cop_field *field)
+put_value(struct copi_line *line, const cop_field *field)
 {
     char words[SCRATCH];
     cop_field shown = copi_log_field_in_words(field, words);
@@ -353,7 +204,7 @@ put_value(struct line *line, const cop_field *field)
     case COP_FIELD_REAL:
         real_in_words(shown.as.real, words, sizeof words);
         if (line->is_json && !isfinite(shown.as.real)) {
-            put_string(line, COP_TEXT(words), VALUE_ROOM);
+            copi_line_put_string(line, COP_TEXT(words), VALUE_ROOM);
             return;
         }
         break;
@@ -365,9 +216,9 @@ put_value(struct line *line, const cop_field *field)
         break;
     case COP_FIELD_TEXT:
         if (line->is_json || needs_quotes(shown.as.text)) {
-            put_string(line, shown.as.text, VALUE_ROOM);
+            copi_line_put_string(line, shown.as.text, VALUE_ROOM);
         } else {
-            put_text(line, PLAIN, shown.as.text, VALUE_ROOM);
+            copi_line_put_text(line, COPI_LINE_PLAIN, shown.as.text, VALUE_ROOM);
         }
         return;
     case COP_FIELD_PID:
@@ -375,14 +226,14 @@ put_value(struct line *line, const cop_field *field)
     case COP_FIELD_END:
         return;
     }
-    put(line, words);
+    copi_line_put(line, words);
 }
 
 /* ---------------------------------------------------------------- fields */
 
 /* A word of letters, digits, '_', '-' and '.', and in JSON none of the members that every entry has. */
 static void
-put_key(struct line *line, const char *key)
+put_key(struct copi_line *line, const char *key)
 {
     static const char *const taken[] = {
         "time", "level", "actor", "pid", "message", "reason", "fields_left_out",
@@ -405,21 +256,21 @@ put_key(struct line *line, const char *key)
             word[size] = '\0';
         }
     }
-    put(line, size ? word : "_");
+    copi_line_put(line, size ? word : "_");
 }
 
 static void
-put_field(struct line *line, const cop_field *field)
+put_field(struct copi_line *line, const cop_field *field)
 {
-    put(line, line->is_json ? ",\"" : " ");
+    copi_line_put(line, line->is_json ? ",\"" : " ");
     put_key(line, field->key);
-    put(line, line->is_json ? "\":" : "=");
+    copi_line_put(line, line->is_json ? "\":" : "=");
     put_value(line, field);
 }
 
 /* As many as there is room for. */
 static void
-put_fields(struct line *line, const cop_field *field)
+put_fields(struct copi_line *line, const cop_field *field)
 {
     unsigned left_out = 0;
     for (; field && field->kind != COP_FIELD_END; field++) {
@@ -434,7 +285,7 @@ put_fields(struct line *line, const cop_field *field)
     if (left_out > 0) {
         const cop_field count = cop_field_unsigned("fields_left_out", left_out);
         line->end += TAIL - sizeof "}\n";
-        put(line, line->is_json ? ",\"fields_left_out\":" : " fields_left_out=");
+        copi_line_put(line, line->is_json ? ",\"fields_left_out\":" : " fields_left_out=");
         put_value(line, &count);
     }
 }
@@ -468,18 +319,18 @@ date_of(int64_t days)
 }
 
 static void
-put_digits(struct line *line, uint64_t number, size_t count, const char *behind)
+put_digits(struct copi_line *line, uint64_t number, size_t count, const char *behind)
 {
     char digits[4];
     for (size_t i = count; i-- > 0; number /= 10) {
         digits[i] = (char)('0' + number % 10);
     }
-    put_bytes(line, digits, count);
-    put(line, behind);
+    copi_line_put_bytes(line, digits, count);
+    copi_line_put(line, behind);
 }
 
 static void
-put_time(struct line *line, cop_time time)
+put_time(struct copi_line *line, cop_time time)
 {
     int64_t second = time / COP_SEC(1), ns = time % COP_SEC(1);
     if (ns < 0) {
@@ -508,59 +359,60 @@ text_of(const char *words)
 
 /* Who speaks: "store<7.1>"; a thread that is no process goes by the program's name. */
 static void
-put_speaker(struct line *line, const cop_log_entry *entry, const char *pid)
+put_speaker(struct copi_line *line, const cop_log_entry *entry, const char *pid)
 {
     if (entry->is_library) {
-        put(line, "coppice");
+        copi_line_put(line, "coppice");
         return;
     }
     bool has_name = entry->actor && entry->actor[0];
     if (has_name || !pid[0]) {
-        put_text(line, PLAIN, text_of(has_name ? entry->actor : program_invocation_short_name),
-                 ACTOR_ROOM);
+        copi_line_put_text(line, COPI_LINE_PLAIN,
+                           text_of(has_name ? entry->actor : program_invocation_short_name),
+                           ACTOR_ROOM);
     }
-    put(line, pid);
+    copi_line_put(line, pid);
 }
 
 /* The library's reports are about somebody, and most of their messages name his pid. */
 static void
-put_line(struct line *line, const cop_log_entry *entry, const char *pid, bool has_time)
+put_line(struct copi_line *line, const cop_log_entry *entry, const char *pid, bool has_time)
 {
     if (has_time) {
         put_time(line, entry->time);
-        put(line, " ");
+        copi_line_put(line, " ");
     }
     put_speaker(line, entry, pid);
-    put(line, ": ");
-    put(line, copi_log_level_in_words(entry->level));
-    put(line, ": ");
-    put_text(line, PLAIN, text_of(entry->message), MESSAGE_ROOM);
+    copi_line_put(line, ": ");
+    copi_line_put(line, copi_log_level_in_words(entry->level));
+    copi_line_put(line, ": ");
+    copi_line_put_text(line, COPI_LINE_PLAIN, text_of(entry->message), MESSAGE_ROOM);
     if (entry->reason) {
-        put(line, ": ");
-        put_text(line, PLAIN, text_of(entry->reason), REASON_ROOM);
+        copi_line_put(line, ": ");
+        copi_line_put_text(line, COPI_LINE_PLAIN, text_of(entry->reason), REASON_ROOM);
     }
     if (entry->is_library && pid[0] && entry->message && !strstr(entry->message, pid)) {
-        put(line, " pid=");
-        put(line, pid);
+        copi_line_put(line, " pid=");
+        copi_line_put(line, pid);
     }
     put_fields(line, entry->fields);
 }
 
 static void
-put_member(struct line *line, const char *key, cop_bytes text, size_t room)
+put_member(struct copi_line *line, const char *key, cop_bytes text, size_t room)
 {
-    put(line, ",\"");
-    put(line, key);
-    put(line, "\":");
-    put_string(line, text, room);
+    copi_line_put(line, ",\"");
+    copi_line_put(line, key);
+    copi_line_put(line, "\":");
+    copi_line_put_string(line, text, room);
 }
 
 static void
-put_object(struct line *line, const cop_log_entry *entry, const char *pid)
+put_object(struct copi_line *line, const cop_log_entry *entry, const char *pid)
 {
-    put(line, "{\"time\":\"");
+    copi_line_put(line, "{\"time\":\"");
     put_time(line, entry->time);
-    put(line, "\"");
+    copi_line_put(line, "\"");
     put_member(line, "level", COP_TEXT(copi_log_level_in_words(entry->level)), VALUE_ROOM);
     if (entry->actor && entry->actor[0]) {
         put_member(line, "actor", COP_TEXT(entry->actor), ACTOR_ROOM);
@@ -578,7 +430,7 @@ put_object(struct line *line, const cop_log_entry *entry, const char *pid)
 size_t
 copi_log_text(const cop_log_entry *entry, struct copi_log_shape shape, char out[COP_LOG_LINE + 1])
 {
-    struct line line = {.at = out, .end = out + COP_LOG_LINE - TAIL, .is_json = shape.is_json};
+    struct copi_line line = {.at = out, .end = out + COP_LOG_LINE - TAIL, .is_json = shape.is_json};
     char pid[COPI_LABEL_SIZE] = "";
     if (entry->pid.id) {
         pid_in_words(entry->pid, pid, sizeof pid);
@@ -586,7 +438,7 @@ copi_log_text(const cop_log_entry *entry, struct copi_log_shape shape, char out[
     if (shape.has_priority) {
         char priority[sizeof "<7>"];
         (void)snprintf(priority, sizeof priority, "<%u>", ((unsigned)entry->level - 1) % 8);
-        put(&line, priority);
+        copi_line_put(&line, priority);
     }
     if (shape.is_json) {
         put_object(&line, entry, pid);
@@ -594,7 +446,7 @@ copi_log_text(const cop_log_entry *entry, struct copi_log_shape shape, char out[
         put_line(&line, entry, pid, shape.has_time);
     }
     line.end = out + COP_LOG_LINE;
-    put(&line, shape.is_json ? "}\n" : "\n");
+    copi_line_put(&line, shape.is_json ? "}\n" : "\n");
     *line.at = '\0';
     return (size_t)(line.at - out);
 }

@@ -6,7 +6,7 @@
  */
 #include "supervisor/observe/escape.h"
 
-#include "supervisor/observe/utf8.h"
+#include "runtime/utf8.h"
 
 static const char *
 escaped(char character, enum copi_escape how)
@@ -28,7 +28,7 @@ copi_text_escaped(struct copi_text *text, const char *string, enum copi_escape h
 {
     while (*string) {
         const char *instead = escaped(*string, how);
-        size_t size = copi_utf8_size((const unsigned char *)string);
+        size_t size = copi_utf8_size((const unsigned char *)string, SIZE_MAX);
         if (size == 0) {
             instead = "\xEF\xBF\xBD";
             size = 1;

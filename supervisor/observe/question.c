@@ -9,8 +9,8 @@
 #include "supervisor/observe/answers.h"
 #include "supervisor/observe/deeds.h"
 
-#include <coppice/name.h>
 #include <coppice/inspect.h>
+#include <coppice/name.h>
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
  */
 #include "supervisor/observe/web_json.h"
 
-#include "supervisor/observe/utf8.h"
+#include "runtime/utf8.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,7 +53,7 @@ put_string(FILE *file, const char *string)
     const unsigned char *at = (const unsigned char *)string;
     (void)fputc('"', file);
     while (*at) {
-        size_t size = copi_utf8_size(at);
+        size_t size = copi_utf8_size(at, SIZE_MAX);
         if (size > 1 || is_plain(*at)) {
             (void)fwrite(at, 1, size, file);
         } else {
