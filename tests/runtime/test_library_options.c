@@ -1,5 +1,5 @@
 /*
- * tests/supervisor/test_no_options.c - NULL in the place of options stands for the defaults.
+ * tests/runtime/test_library_options.c - NULL in the place of options stands for the defaults.
  *
  * Room: tests/. Each function that takes options is called without any, and does what it does with those that
  * are all zero; where something is required, that is missing.
@@ -296,4 +296,4 @@ TEST(a_metric_needs_a_name)
     ck_assert_int_eq(cop_histogram_new_with(&histogram, NULL), -EINVAL);
 }
 
-SUITE("no_options")
+SUITE("library_options")
