@@ -38,10 +38,13 @@ await_down(struct copi_process *self, cop_ref monitor, cop_time timeout, cop_rea
 void
 copi_kill_and_wait(struct copi_process *self, cop_pid pid)
 {
-    cop_ref monitor = cop_monitor(pid);
+    cop_ref monitor = {0};
     cop_reason reason;
-    if (monitor.id == 0 || cop_exit_signal(pid, COP_REASON_KILLED) != 0) {
-        return; /* no memory to wait with */
+    if (cop_exit_signal(pid, COP_REASON_KILLED) == 0) {
+        monitor = cop_monitor(pid); /* of who is gone by now, it fires at once */
+    }
+    if (monitor.id == 0) {
+        return; /* no memory to kill it, or to wait with */
     }
     uint32_t was = copi_load_relaxed_32(&self->uncancelled);
     copi_store_relaxed_32(&self->uncancelled, 1);

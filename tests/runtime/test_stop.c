@@ -7,6 +7,7 @@
 #include "runtime/process.h"
 #include "runtime/stop.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -309,6 +310,81 @@ TEST(a_stop_for_which_there_is_no_memory_asks_nobody)
                                .monitor = &monitor, .fresh_thread = true),
                      0);
     ck_assert_int_eq(test_down(monitor).code, 0);
+}
+
+static bool has_no_signals, has_no_monitors, has_no_requests;
+
+int real_exit_signal(cop_pid to, cop_reason reason) REAL(cop_exit_signal);
+int fail_exit_signal(cop_pid to, cop_reason reason) WRAP(cop_exit_signal);
+int
+fail_exit_signal(cop_pid to, cop_reason reason)
+{
+    return has_no_signals ? -ENOMEM : real_exit_signal(to, reason);
+}
+
+cop_ref real_monitor(cop_pid pid) REAL(cop_monitor);
+cop_ref fail_monitor(cop_pid pid) WRAP(cop_monitor);
+cop_ref
+fail_monitor(cop_pid pid)
+{
+    return has_no_monitors ? (cop_ref){0} : real_monitor(pid);
+}
+
+struct copi_message *real_message(enum copi_kind kind, uint32_t tag, size_t size)
+    REAL(copi_message_new);
+struct copi_message *fail_message(enum copi_kind kind, uint32_t tag, size_t size)
+    WRAP(copi_message_new);
+struct copi_message *
+fail_message(enum copi_kind kind, uint32_t tag, size_t size)
+{
+    return has_no_requests && kind == COPI_STOP ? NULL : real_message(kind, tag, size);
+}
+
+static struct copi_process *
+myself(void)
+{
+    struct copi_process *self;
+    ck_assert_int_eq(copi_enter(&self), 0);
+    return self;
+}
+
+TEST(who_cannot_be_asked_for_want_of_memory_is_not_waited_for_either)
+{
+    cop_pid pid = start_server();
+    cop_process_info info;
+    has_no_requests = true;
+    ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), -ENOMEM);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
+    has_no_requests = false;
+    ck_assert(cop_alive(pid));
+    ck_assert_int_eq(cop_inspect(cop_self(), &info), 0);
+    ck_assert_uint_eq(info.waits_for.id, 0);
+    ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
+    ck_assert(!test_has_mail()); /* nor a DOWN of the first attempt */
+}
+
+TEST(who_cannot_be_killed_for_want_of_memory_is_not_heard_of_later)
+{
+    cop_pid pid = start_server();
+    cop_ref monitor = cop_monitor(pid);
+    has_no_signals = true;
+    copi_kill_and_wait(myself(), pid);
+    has_no_signals = false;
+    ck_assert(cop_alive(pid));
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    ck_assert(!test_has_mail());
+}
+
+TEST(who_cannot_be_waited_for_is_killed_all_the_same)
+{
+    cop_pid pid = start_server();
+    cop_ref monitor = cop_monitor(pid);
+    has_no_monitors = true;
+    copi_kill_and_wait(myself(), pid);
+    has_no_monitors = false;
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    ck_assert(!test_has_mail());
 }
 
 /* ---------------------------------------------------------------- what is gone */
