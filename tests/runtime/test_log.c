@@ -152,6 +152,19 @@ TEST(words_that_are_there_are_not_complained_about)
     said("");
 }
 
+TEST(whoever_runs_the_program_may_ask_for_all_lines)
+{
+    set_environment("notime,all");
+    configure((cop_config){.log_limit = 2});
+    test_catch_stderr();
+    for (int i = 0; i < 1000; i++) {
+        cop_log(COP_LOG_INFO, "m");
+    }
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, "info: m\n"), 1000);
+    free(lines);
+}
+
 /* ---------------------------------------------------------------- lines */
 
 TEST(a_line_has_a_time_of_now)

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -202,20 +203,34 @@ TEST(a_sink_never_feeds_itself)
     free(lines);
 }
 
+static cop_pid
+start_blocked_sink(void)
+{
+    cop_log_set_level(COP_LOG_INFO);
+    cop_pid pid = start_sink();
+    ck_assert_int_eq(cop_send(pid, COP_TAG(BLOCK)), 0);
+    return pid;
+}
+
+/* Of a kind each: not limited. */
+static void
+log_many(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char message[32];
+        (void)snprintf(message, sizeof message, "m%d", i);
+        cop_log(COP_LOG_INFO, message);
+    }
+}
+
 TEST(a_sink_that_does_not_look_hangs_nobody_and_what_is_dropped_is_counted)
 {
     enum {
         MANY = 10000
     };
-    cop_log_set_level(COP_LOG_INFO);
-    cop_pid pid = start_sink();
     test_catch_stderr();
-    ck_assert_int_eq(cop_send(pid, COP_TAG(BLOCK)), 0);
-    for (int i = 0; i < MANY; i++) {
-        char message[32];
-        (void)snprintf(message, sizeof message, "m%d", i); /* a kind each: not limited */
-        cop_log(COP_LOG_INFO, message);
-    }
+    cop_pid pid = start_blocked_sink();
+    log_many(MANY);
     atomic_store(&got.is_open, true);
     EVENTUALLY(entries() == MOST_BEHIND);
     cop_log(COP_LOG_INFO, "n");
@@ -227,6 +242,39 @@ TEST(a_sink_that_does_not_look_hangs_nobody_and_what_is_dropped_is_counted)
     ck_assert_ptr_nonnull(
         strstr(got.lines,
                "coppice: warning: entries were dropped: the log's sink was behind entries=6000\n"));
+    free(lines);
+}
+
+#define DROPPED "coppice: warning: entries were dropped: the log's sink was behind entries=10\n"
+
+TEST(how_many_were_dropped_is_told_without_memory_too)
+{
+    test_catch_stderr();
+    cop_pid pid = start_blocked_sink();
+    log_many(MOST_BEHIND + 10);
+    atomic_store(&got.is_open, true);
+    EVENTUALLY(entries() == MOST_BEHIND);
+    copi_alloc_fail_after(0);
+    cop_log(COP_LOG_INFO, "n");
+    copi_alloc_fail_after(-1);
+    stop_sink(pid);
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, DROPPED), 1);
+    ck_assert_uint_eq(test_count(lines, "info: n\n"), 1);
+    ck_assert_uint_eq(entries(), MOST_BEHIND);
+    free(lines);
+}
+
+TEST(how_many_were_dropped_is_told_before_the_end)
+{
+    test_catch_stderr();
+    start_blocked_sink();
+    log_many(MOST_BEHIND + 10);
+    atomic_store(&got.is_open, true);
+    EVENTUALLY(entries() == MOST_BEHIND);
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, DROPPED) + test_count(got.lines, DROPPED), 1);
     free(lines);
 }
 
@@ -315,6 +363,19 @@ TEST(it_can_be_let_go)
     char *lines = test_caught_stderr();
     ck_assert_ptr_nonnull(strstr(lines, "info: m\n"));
     free(lines);
+    stop_sink(pid);
+}
+
+TEST(the_child_of_a_fork_changes_no_sink)
+{
+    cop_pid pid = start_sink();
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(cop_log_to(COP_NOBODY) == -EPERM ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
     stop_sink(pid);
 }
 

@@ -107,6 +107,8 @@ TEST(a_zero_in_bytes_is_shown)
 static const char *const no_utf8[] = {
     "\x80",
     "\xc3",
+    "\xc3\xc3",
+    "\xe2\x82\xff",
     "\xc0\xaf",
     "\xe0\x80\xaf",
     "\xed\xa0\x80",
@@ -275,6 +277,14 @@ TEST(a_formatted_text_that_is_too_long_says_how_much_is_missing)
         }
         ck_assert_uint_eq(there + missing, (unsigned)length);
     }
+}
+
+TEST(a_text_that_cannot_be_formatted_is_empty)
+{
+    char out[64] = "before";
+    const wchar_t no_character[] = {0x110000, 0};
+    print(out, sizeof out, "as far as %ls", no_character);
+    ck_assert_str_eq(out, "");
 }
 
 TEST(a_formatted_text_is_not_cut_inside_a_character)

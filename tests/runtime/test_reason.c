@@ -113,6 +113,11 @@ TEST(an_error_is_negative_whatever_the_code_and_kind)
 
 /* ---------------------------------------------------------------- in words */
 
+TEST(a_kind_that_nobody_knows_is_not_recoverable)
+{
+    ck_assert_int_eq(cop_reason_error((cop_reason){.kind = (cop_exit_kind)99}), -ENOTRECOVERABLE);
+}
+
 TEST(kinds_are_named_as_erlang_names_them)
 {
     ck_assert_str_eq(words(COP_REASON_NORMAL), "normal");

@@ -4,6 +4,7 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "runtime/live_kinds.h"
 #include "runtime/recorder.h"
 #include "runtime/recording.h"
 #include "tests/support/support.h"
@@ -417,6 +418,18 @@ TEST(a_name_given_late_is_in_the_file)
     munmap((void *)(uintptr_t)head, head->size);
 }
 
+TEST(a_tag_that_was_named_before_is_in_the_file)
+{
+    ck_assert_int_eq(cop_tag_name(MUCH, "much"), 0);
+    begin();
+    const struct copi_recording_head *head = open_file();
+    cop_self();
+    ck_assert_uint_eq(copi_load_acquire_32(&head->tags[0].is_there), 1);
+    ck_assert_uint_eq(head->tags[0].tag, MUCH);
+    ck_assert_str_eq(head->tags[0].name, "much");
+    munmap((void *)(uintptr_t)head, head->size);
+}
+
 TEST(a_tag_has_its_name_in_the_words)
 {
     begin();
@@ -504,6 +517,38 @@ TEST(who_ended_longest_ago_is_forgotten_first_and_who_crashed_last)
     }
     ck_assert_int_eq(cop_recorder_read(first, seen, MOST), -ESRCH);
     ck_assert_ptr_nonnull(look(crashed, COP_RECORD_EXIT));
+}
+
+/* Who has ended and given its ring back, too, is no object any more. */
+static size_t
+records(void)
+{
+    cop_live_count counts[COPI_LIVE_COUNT];
+    size_t n = cop_live(counts, COPI_LIVE_COUNT);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(counts[i].kind, "processes") == 0) {
+            return counts[i].count;
+        }
+    }
+    return 0;
+}
+
+TEST(a_ring_that_was_the_only_free_one_is_used_again_and_again)
+{
+    begin_with(2, 8); /* one is the test's own */
+    const struct copi_recording_head *head = open_file();
+    for (uint64_t i = 0; i < 10; i++) {
+        cop_pid pid;
+        cop_ref monitor;
+        ck_assert_int_eq(cop_spawn(&pid, test_wait_for_end, .monitor = &monitor), 0);
+        EVENTUALLY(look(pid, COP_RECORD_STARTED));
+        ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+        test_down(monitor);
+        EVENTUALLY(records() == 1);
+        ck_assert_uint_eq(copi_load_relaxed_64(&head->reused), i);
+        ck_assert_uint_eq(copi_load_relaxed_64(&head->unrecorded), 0);
+    }
+    munmap((void *)(uintptr_t)head, head->size);
 }
 
 TEST(more_processes_than_rings_are_counted_and_do_no_harm)

@@ -72,6 +72,23 @@ TEST(an_empty_ring_has_no_records)
     ck_assert_uint_eq(take(&ring, out, 1), 0);
 }
 
+/* In a file, a ring may say anything of itself. */
+TEST_TIMES(2, a_ring_with_room_for_no_whole_record_has_none)
+{
+    struct ring ring = {.written = 0};
+    put(&ring, COP_RECORD_STARTED, 1, 0, 0, 0);
+    const struct copi_recording_source source = {
+        .written = ring.written,
+        .records = (unsigned)_i,
+        .clock = {.nanoseconds = 1.0},
+        .words = words[0],
+        .fetch = fetch,
+        .env = &ring,
+    };
+    cop_record out[1];
+    ck_assert_uint_eq(copi_recording_read(&source, out, 1), 0);
+}
+
 TEST(the_oldest_of_a_full_ring_may_be_torn_and_is_left_out)
 {
     struct ring ring = {.written = 0};
@@ -280,6 +297,7 @@ TEST(every_kind_has_its_words)
          "the mailbox of other holds 10000 messages or more");
     says((cop_record){.kind = COP_RECORD_LOGGED, .took = -1, .text = "disk full"},
          "error: disk full");
+    says((cop_record){.kind = (cop_record_kind)99, .took = -1}, "?");
 }
 
 TEST(words_are_cut_at_the_room_for_them)

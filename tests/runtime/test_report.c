@@ -111,6 +111,16 @@ TEST(a_line_of_any_length_ends_as_a_line)
     }
 }
 
+TEST(a_line_whose_level_is_off_is_not_made)
+{
+    cop_log_set_level(COP_LOG_CRITICAL);
+    test_catch_stderr();
+    copi_report_line(COPI_ERROR, "unheard %d", 1);
+    char *lines = test_caught_stderr();
+    ck_assert_str_eq(lines, "");
+    free(lines);
+}
+
 TEST(a_line_leaves_errno_alone)
 {
     close(STDERR_FILENO);
@@ -254,6 +264,45 @@ TEST(a_crash_tells_who_has_started_it)
     char *lines = test_caught_stderr();
     ck_assert_uint_eq(test_count(lines, "process below crashed: boom"), 1);
     ck_assert_uint_eq(test_count(lines, " under=main/above "), 1);
+    free(lines);
+}
+
+enum {
+    GENERATIONS = 8
+};
+
+/* Each of a long name; the last one crashes. */
+static int
+crash_far_below(cop_bytes arg)
+{
+    int depth = *(const int *)arg.data + 1;
+    if (depth == GENERATIONS) {
+        return crash(arg);
+    }
+    char name[52] = "";
+    memset(name, 'n', sizeof name - 1);
+    name[0] = (char)('0' + depth);
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, crash_far_below, .name = name, .link = true,
+                               .arg = COP_BYTES(depth), .monitor = &monitor),
+                     0);
+    cop_sleep(COP_FOREVER);
+    return 0;
+}
+
+TEST(a_crash_deep_in_a_tree_tells_of_the_nearest_as_far_as_there_is_room)
+{
+    cop_ref monitor;
+    int depth = 0;
+    test_catch_stderr();
+    ck_assert_int_eq(cop_spawn(NULL, crash_far_below, .arg = COP_BYTES(depth), .name = "top",
+                               .monitor = &monitor),
+                     0);
+    test_down(monitor);
+    char *lines = test_caught_stderr();
+    ck_assert_uint_eq(test_count(lines, "error: process 7nnn"), 1);
+    ck_assert_uint_eq(test_count(lines, " under=2nnn"), 1); /* five of 51, and four between them */
+    ck_assert_uint_eq(test_count(lines, "/6nnn"), 1);
     free(lines);
 }
 

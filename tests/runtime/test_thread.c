@@ -104,6 +104,13 @@ TEST(a_stack_of_absurd_size_is_refused)
     ck_assert_uint_eq(copi_thread_count(), 0);
 }
 
+TEST(a_stack_that_is_too_small_for_the_system_is_made_larger)
+{
+    struct work work = {.job.stack_size = 1};
+    ck_assert_int_eq(begin(&work, NULL), 0);
+    EVENTUALLY(work.is_done);
+}
+
 static void
 refuse_threads(void)
 {

@@ -7,6 +7,9 @@
 #include "runtime/process.h"
 #include "runtime/trace.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
+
+#include <dlfcn.h>
 
 /* What a trace taken here would say. */
 static char words[COPI_TRACE_SIZE];
@@ -105,6 +108,54 @@ TEST(a_function_that_is_exported_has_its_name)
     copi_frame_in_words((uintptr_t)strtoul, frame);
     ck_assert_ptr_nonnull(strstr(frame, "libc.so.6+0x"));
     ck_assert_ptr_nonnull(strstr(frame, " "));
+}
+
+/* ---------------------------------------------------------------- where others look */
+
+static const char *name_of_all; /* NULL: each has its own */
+
+int real_dladdr(const void *address, Dl_info *info) REAL(dladdr);
+int look_up(const void *address, Dl_info *info) WRAP(dladdr);
+int
+look_up(const void *address, Dl_info *info)
+{
+    int r = real_dladdr(address, info);
+    info->dli_sname = name_of_all ? name_of_all : info->dli_sname;
+    return r;
+}
+
+/* As a sanitizer does: whoever looks stands in it, too. */
+static bool is_watched;
+
+int real_backtrace(void **frames, int most) REAL(backtrace);
+int look_down(void **frames, int most) WRAP(backtrace);
+int
+look_down(void **frames, int most)
+{
+    if (!is_watched) {
+        return real_backtrace(frames, most);
+    }
+    frames[0] = (void *)(uintptr_t)strtoul;
+    return real_backtrace(frames + 1, most - 1) + 1;
+}
+
+TEST(frames_that_do_not_fit_are_left_out_whole)
+{
+    char name[COPI_FRAME_SIZE];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    name_of_all = name;
+    const char *trace = trace_of(100, cop_failed(-EIO, "boom"));
+    ck_assert_uint_eq(frames(trace), 2);
+    ck_assert_uint_eq(strlen(trace), 2 * (COPI_FRAME_SIZE - 1) + strlen("; "));
+}
+
+TEST(whoever_looks_is_not_shown)
+{
+    is_watched = true;
+    const char *trace = trace_of(0, cop_failed(-EIO, "boom"));
+    ck_assert_uint_ge(frames(trace), 1);
+    ck_assert_uint_eq(test_count(trace, "libc.so"), 0);
 }
 
 SUITE("trace")
