@@ -6,6 +6,9 @@
 #include "runtime/alloc.h"
 #include "runtime/name.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
+
+#include <unistd.h>
 
 #define NAME_63 "123456789012345678901234567890123456789012345678901234567890123"
 #define NAME_64 NAME_63 "4"
@@ -116,6 +119,37 @@ TEST(without_memory_nobody_gets_a_name)
     copi_alloc_fail_after(0);
     ck_assert(cop_pid_eq(cop_named("another"), COP_NOBODY));
     ck_assert_uint_ne(cop_named("short_of_memory").id, 0); /* it is there already */
+}
+
+static cop_pid ends_meanwhile; /* while memory is asked for */
+
+void *real_zalloc(size_t size) REAL(copi_zalloc);
+void *end_and_zalloc(size_t size) WRAP(copi_zalloc);
+void *
+end_and_zalloc(size_t size)
+{
+    cop_pid pid = ends_meanwhile;
+    ends_meanwhile = COP_NOBODY;
+    if (pid.id) {
+        cop_exit_signal(pid, COP_REASON_KILLED);
+        while (cop_alive(pid)) { /* then it waits for the names */
+            usleep(100);
+        }
+    }
+    return real_zalloc(size);
+}
+
+TEST(who_ends_while_it_is_given_a_name_does_not_keep_it)
+{
+    cop_pid first = start(NULL), second = start(NULL);
+    cop_ref monitor = cop_monitor(first);
+    EVENTUALLY(test_is_waiting(first));
+    ends_meanwhile = first;
+    ck_assert_int_eq(cop_register("too_late", first), -ESRCH);
+    ck_assert_int_eq(cop_why().code, -ESRCH);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    ck_assert_uint_eq(cop_whereis("too_late").id, 0);
+    ck_assert_int_eq(cop_register("too_late", second), 0);
 }
 
 TEST(a_name_that_nobody_has_cannot_be_given_up)

@@ -4,6 +4,9 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "runtime/message.h"
+#include "runtime/send.h"
+#include "runtime/table.h"
 #include "tests/support/support.h"
 
 #include <unistd.h>
@@ -454,6 +457,77 @@ TEST(downs_and_timers_take_no_place)
     test_receive(READY);
     ck_assert_int_eq(send_number(pid, 1), 0);
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+}
+
+static int
+read_after_a_down(cop_bytes arg)
+{
+    cop_pid controller;
+    memcpy(&controller, arg.data, sizeof controller);
+    cop_ref ref = cop_monitor(COP_NOBODY);
+    cop_assert(ref.id != 0);
+    cop_send(controller, COP_TAG(READY));
+    while (!atomic_load(&may_read)) {
+        usleep(100);
+    }
+    bool down = false;
+    while (!down || atomic_load(&reads) < 2) {
+        cop_msg msg;
+        cop_assert(cop_receive(&msg, COP_FOREVER) == 0);
+        if (msg.tag == COP_MSG_DOWN) {
+            down = true;
+        } else {
+            int number = *COP_BODY(msg, int);
+            atomic_store(&numbers_read[atomic_fetch_add(&reads, 1)], number);
+        }
+    }
+    return 0;
+}
+
+/* The DOWN is older than all of them. */
+TEST(old_ones_are_dropped_from_behind_what_takes_no_place)
+{
+    cop_pid pid, self = cop_self();
+    ck_assert_int_eq(cop_spawn(&pid, read_after_a_down, .arg = COP_BYTES(self), .monitor = &monitor,
+                               .mailbox = {.limit = 2, .when_full = COP_FULL_DROP_OLD}),
+                     0);
+    test_receive(READY);
+    for (int i = 1; i <= 5; i++) {
+        ck_assert_int_eq(send_number(pid, i), 0);
+    }
+    atomic_store(&may_read, true);
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    ck_assert_int_eq(numbers_read[0], 4);
+    ck_assert_int_eq(numbers_read[1], 5);
+}
+
+/* As it is when the receiver ends in the middle of a send: it has been counted, and finds the mailbox closed. */
+TEST(what_comes_too_late_takes_no_place_and_its_body_is_dropped)
+{
+    cop_pid pid = start(read_later, 2, COP_FULL_REJECT);
+    struct copi_process *process = copi_table_find(pid);
+    uint64_t open = copi_load_relaxed_64(&process->mailbox.word);
+    copi_store_relaxed_64(&process->mailbox.word, COPI_MAILBOX_CLOSED);
+    ck_assert_int_eq(cop_send(pid, MOVED), 0);
+    ck_assert_int_eq(dropped, 1);
+    ck_assert_int_eq(cop_call(pid, COP_TAG(WORK), NULL, 0, SOON), -ESRCH);
+    ck_assert_uint_eq(copi_send_counted(process), 0);
+    copi_store_relaxed_64(&process->mailbox.word, open);
+    stop(pid);
+}
+
+TEST(what_was_counted_for_who_has_ended_is_not_taken_from_the_next_tenant)
+{
+    cop_pid pid = start(read_later, 2, COP_FULL_REJECT);
+    struct copi_process *process = copi_table_find(pid);
+    ck_assert_int_eq(send_number(pid, 1), 0);
+    struct copi_message late = {.generation = copi_pid_generation(pid) - 1, .flags = COPI_COUNTED};
+    copi_send_uncount(process, &late);
+    ck_assert_uint_eq(copi_send_counted(process), 1);
+    late = (struct copi_message){.generation = copi_pid_generation(pid), .flags = COPI_COUNTED};
+    copi_send_uncount(process, &late);
+    ck_assert_uint_eq(copi_send_counted(process), 0);
+    stop(pid);
 }
 
 /* ---------------------------------------------------------------- bounds: who waits */

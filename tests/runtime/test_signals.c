@@ -4,7 +4,12 @@
  * Room: tests/. Case ids (LNK-001, MON-001) are those of the conformance list.
  */
 #include "runtime/alloc.h"
+#include "runtime/message.h"
+#include "runtime/send.h"
 #include "tests/runtime/partners.h"
+#include "tests/support/wrap.h"
+
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- helpers */
 
@@ -469,6 +474,43 @@ keep_monitoring_oneself(cop_bytes arg)
 {
     (void)arg;
     return cop_monitor(cop_self()).id ? 0 : -EINVAL;
+}
+
+/* 1: who tells of its end next stays there; 2: it does; 3: it may go on. */
+static atomic_int telling;
+
+void real_post_signal(cop_pid to, struct copi_message *message) REAL(copi_post_signal);
+void hold_signal(cop_pid to, struct copi_message *message) WRAP(copi_post_signal);
+void
+hold_signal(cop_pid to, struct copi_message *message)
+{
+    int waits = 1;
+    bool is_end = message->kind == COPI_DOWN;
+    if (is_end && atomic_compare_exchange_strong(&telling, &waits, 2)) {
+        while (atomic_load(&telling) == 2) {
+            usleep(100);
+        }
+    }
+    real_post_signal(to, message);
+}
+
+/* Who has not heard yet may watch it again, and hears why it ended; among others whom it watches. */
+TEST(a_monitor_made_while_the_others_are_told_is_told_the_same)
+{
+    cop_ref before, monitor, after;
+    start_waiting(&before);
+    cop_pid pid = start_waiting(&monitor);
+    start_waiting(&after);
+    atomic_store(&telling, 1);
+    ck_assert_int_eq(cop_exit_signal(pid, crash()), 0);
+    EVENTUALLY(atomic_load(&telling) == 2);
+    cop_ref again = cop_monitor(pid);
+    ck_assert_uint_ne(again.id, 0);
+    ck_assert(!test_has_mail());
+    atomic_store(&telling, 3);
+    ck_assert_int_eq(test_down(monitor).code, -EIO);
+    ck_assert_int_eq(test_down(again).code, -EIO);
+    kill_all();
 }
 
 TEST(monitoring_oneself_and_removing_it_leaves_nothing) /* MON-010 */
