@@ -4,7 +4,11 @@
  * Room: tests/. What a test leaves stuck it lets go at its end, so that every thread comes home: also
  * this is the ladder's business.
  */
+#include "runtime/inspect.h"
+#include "runtime/table.h"
+#include "runtime/timer.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -438,6 +442,69 @@ TEST(who_does_not_end_within_the_grace_of_a_kill_is_disowned)
     ck_assert_uint_eq(test_count(report, "stuck did not stop and was disowned: in run for "), 1);
     ck_assert_uint_eq(test_count(report, "; 1 threads are disowned now\n"), 1);
     free(report);
+}
+
+/* Who ends while it is being called by its name: for the report of its disowning. */
+static _Atomic(uint64_t) ends_meanwhile;
+
+const char *real_label(struct copi_process *process, char out[COPI_LABEL_SIZE]) REAL(copi_label);
+const char *label_and_end(struct copi_process *process, char out[COPI_LABEL_SIZE]) WRAP(copi_label);
+const char *
+label_and_end(struct copi_process *process, char out[COPI_LABEL_SIZE])
+{
+    const char *label = real_label(process, out);
+    uint64_t pid = copi_pid(process).id;
+    if (pid != 0 && atomic_compare_exchange_strong(&ends_meanwhile, &pid, 0)) {
+        atomic_store(&released, true);
+        while (copi_table_find((cop_pid){pid})) {
+            sched_yield();
+        }
+    }
+    return label;
+}
+
+TEST(who_ends_at_the_last_moment_is_not_disowned)
+{
+    cop_ref ended;
+    configure(COP_MS(10));
+    cop_pid pid = spawn(spin_in_process, &ended);
+    test_catch_stderr();
+    atomic_store(&ends_meanwhile, pid.id);
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+    ck_assert_int_eq(test_down(ended).kind, COP_KILLED);
+    ck_assert_uint_eq(ends_meanwhile, 0);
+    ck_assert_int_eq(cop_shutdown(SOON), 0); /* joins who would have disowned it */
+    ck_assert_uint_eq(cop_disowned(), 0);
+    char *report = test_caught_stderr();
+    ck_assert_str_eq(report, "");
+    free(report);
+}
+
+static atomic_bool has_no_timers;
+
+int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
+int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
+int
+fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
+{
+    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
+}
+
+TEST(who_could_not_be_disowned_for_want_of_memory_is_disowned_when_it_is_killed_again)
+{
+    cop_ref ended;
+    configure(COP_MS(10));
+    cop_pid pid = spawn(spin_in_process, &ended);
+    atomic_store(&has_no_timers, true);
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+    atomic_store(&has_no_timers, false);
+    ck_assert(cop_alive(pid));
+    test_catch_stderr();
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+    ck_assert_int_eq(test_down(ended).kind, COP_KILLED);
+    EVENTUALLY(cop_disowned() == 1);
+    let_go();
+    free(test_caught_stderr());
 }
 
 TEST(who_is_disowned_can_send_no_more_and_ends_where_it_next_may)

@@ -3,8 +3,11 @@
  *
  * Room: tests/.
  */
+#include "runtime/library.h"
+#include "runtime/table.h"
 #include "runtime/thread.h"
 #include "tests/supervisor/tree.h"
+#include "tests/support/wrap.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -333,6 +336,53 @@ TEST(a_plain_process_is_asked_to_stop)
     cop_pid pid = start(test_wait_for_end);
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     ck_assert_int_eq(how_it_ended(pid), COP_SHUTDOWN);
+}
+
+static atomic_uint refused_signals; /* so many fail */
+
+int real_exit_signal(cop_pid to, cop_reason reason) REAL(cop_exit_signal);
+int fail_exit_signal(cop_pid to, cop_reason reason) WRAP(cop_exit_signal);
+int
+fail_exit_signal(cop_pid to, cop_reason reason)
+{
+    unsigned left = atomic_load(&refused_signals);
+    if (left > 0) {
+        atomic_store(&refused_signals, left - 1);
+        return -ENOMEM;
+    }
+    return real_exit_signal(to, reason);
+}
+
+TEST(who_could_not_be_asked_for_want_of_memory_is_asked_again)
+{
+    observe_all_ends();
+    cop_pid pid = start(test_wait_for_end);
+    atomic_store(&refused_signals, 2);
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    ck_assert_uint_eq(atomic_load(&refused_signals), 0);
+    ck_assert_int_eq(how_it_ended(pid), COP_SHUTDOWN);
+}
+
+static bool has_no_processes;
+
+int real_adopt(struct copi_process *process) REAL(copi_thread_adopt);
+int fail_adopt(struct copi_process *process) WRAP(copi_thread_adopt);
+int
+fail_adopt(struct copi_process *process)
+{
+    return has_no_processes ? -ENOMEM : real_adopt(process);
+}
+
+TEST(who_cannot_become_a_process_shuts_nothing_down_and_takes_nothing)
+{
+    copi_library_begin();
+    has_no_processes = true;
+    ck_assert_int_eq(cop_shutdown(SOON), -ENOMEM);
+    ck_assert_uint_eq(cop_self().id, 0);
+    ck_assert_uint_eq(copi_table_used(), 0);
+    has_no_processes = false;
+    ck_assert_uint_ne(cop_self().id, 0);
+    ck_assert_uint_eq(copi_table_used(), 1);
 }
 
 TEST(a_plain_process_that_traps_exits_gets_the_request_as_a_message)
