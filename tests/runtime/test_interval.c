@@ -5,8 +5,10 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/interval.h"
+#include "runtime/message.h"
 #include "runtime/table.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <unistd.h>
 
@@ -107,6 +109,43 @@ TEST(without_memory_a_tick_is_left_out_and_the_next_one_comes)
     copi_alloc_fail_after(-1);
     test_receive(TICK);
     ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
+}
+
+static bool has_no_messages;
+
+struct copi_message *real_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body)
+    REAL(copi_message_lent);
+struct copi_message *fail_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body)
+    WRAP(copi_message_lent);
+struct copi_message *
+fail_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body)
+{
+    return has_no_messages ? NULL : real_lent(kind, tag, body);
+}
+
+TEST(a_tick_that_no_message_can_carry_is_left_out_and_not_counted)
+{
+    struct copi_interval *interval = new_interval(1);
+    has_no_messages = true;
+    for (int i = 0; i < 5; i++) {
+        copi_interval_tick(copi_interval_hold(interval), cop_self());
+    }
+    has_no_messages = false;
+    ck_assert(!test_has_mail());
+    for (int i = 0; i < 2; i++) { /* as many as may be out */
+        copi_interval_tick(copi_interval_hold(interval), cop_self());
+    }
+    test_receive(TICK);
+    test_receive(TICK);
+    copi_interval_cancel(interval);
+}
+
+TEST(a_message_that_no_memory_could_hold_is_not_repeated)
+{
+    static char one;
+    cop_msg msg = {.tag = TICK, .body = {&one, SIZE_MAX}};
+    ck_assert_uint_eq(cop_send_interval(cop_self(), msg, COP_SEC(1)).id, 0);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
 }
 
 /* ---------------------------------------------------------------- when it is due */

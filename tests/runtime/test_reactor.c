@@ -7,9 +7,11 @@
 #include "runtime/process.h"
 #include "runtime/reactor.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -150,6 +152,33 @@ TEST_TIMES(2, without_a_descriptor_for_itself_it_does_not_start)
     ck_assert_int_eq(descriptors_left(_i), 0);
     ck_assert_int_eq(arm(0, one, COP_IO_READ), -EMFILE);
     setrlimit(RLIMIT_NOFILE, &before);
+    ck_assert_int_eq(arm(0, one, COP_IO_READ), 0); /* and later it does */
+    ck_assert(copi_reactor_disarm(&waiters[0].interest));
+    close_both();
+}
+
+static bool is_set_full;
+
+int real_control(int set, int what, int fd, struct epoll_event *event) REAL(epoll_ctl);
+int fail_control(int set, int what, int fd, struct epoll_event *event) WRAP(epoll_ctl);
+int
+fail_control(int set, int what, int fd, struct epoll_event *event)
+{
+    if (is_set_full && what == EPOLL_CTL_ADD) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return real_control(set, what, fd, event);
+}
+
+TEST(without_a_place_among_all_that_is_watched_it_does_not_start_and_leaves_nothing_open)
+{
+    prepare();
+    unsigned open_before = test_descriptors();
+    is_set_full = true;
+    ck_assert_int_eq(arm(0, one, COP_IO_READ), -ENOSPC);
+    is_set_full = false;
+    ck_assert_uint_eq(test_descriptors(), open_before);
     ck_assert_int_eq(arm(0, one, COP_IO_READ), 0); /* and later it does */
     ck_assert(copi_reactor_disarm(&waiters[0].interest));
     close_both();
