@@ -5,21 +5,8 @@
  */
 #include "actors/registry_partition.h"
 #include "runtime/alloc.h"
-#include "runtime/message.h"
 #include "tests/actors/worker.h"
-#include "tests/support/wrap.h"
-
-static atomic_bool refuses_messages;
-
-struct copi_message *real_message(enum copi_kind kind, uint32_t tag, size_t size)
-    REAL(copi_message_new);
-struct copi_message *refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
-    WRAP(copi_message_new);
-struct copi_message *
-refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
-{
-    return refuses_messages && tag == COP_MSG_PG ? NULL : real_message(kind, tag, size);
-}
+#include "tests/support/no_messages.h"
 
 static cop_pid
 scope_start(int eight)
@@ -136,9 +123,9 @@ TEST_TIMES(2, a_change_that_there_is_no_memory_to_tell_is_lost_and_reported)
     scope_start(_i);
     ck_assert_int_eq(cop_pg_monitor(NULL, COP_STR("g"), &ref, NULL, 0, NULL), 0);
     test_catch_stderr();
-    refuses_messages = true;
+    has_no_messages = true;
     ck_assert_int_eq(cop_pg_join(NULL, COP_STR("g")), 0);
-    refuses_messages = false;
+    has_no_messages = false;
     char *reports = test_caught_stderr();
     ck_assert_uint_eq(test_count(reports, "no memory to tell of a change in a group"), 1);
     free(reports);

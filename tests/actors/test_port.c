@@ -5,6 +5,7 @@
  */
 #include "actors/wire.h"
 #include "runtime/alloc.h"
+#include "tests/actors/late_close.h"
 #include "tests/support/programs.h"
 #include "tests/support/support.h"
 #include "tests/support/wrap.h"
@@ -19,17 +20,6 @@ enum {
     GO = 1,
     DONE,
 };
-
-/* Whatever ends belongs to nobody any more, as if its owner were just ending. */
-static bool is_about_to_end;
-
-bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
-bool leave_late(struct copi_belonging *owned) WRAP(copi_belonging_leave);
-bool
-leave_late(struct copi_belonging *owned)
-{
-    return !is_about_to_end && real_leave(owned);
-}
 
 /* A port that is closed as soon as it is open, as by its owner's end. */
 static bool closes_at_once;

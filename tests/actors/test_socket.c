@@ -4,9 +4,8 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
-#include "runtime/belonging.h"
+#include "tests/actors/late_close.h"
 #include "tests/actors/sockets.h"
-#include "tests/support/wrap.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -14,17 +13,6 @@
 enum {
     DONE = 1,
 };
-
-/* Whatever ends belongs to nobody any more, as if its owner were just ending. */
-static bool is_about_to_end;
-
-bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
-bool leave_late(struct copi_belonging *owned) WRAP(copi_belonging_leave);
-bool
-leave_late(struct copi_belonging *owned)
-{
-    return !is_about_to_end && real_leave(owned);
-}
 
 static void
 address_of(cop_socket socket, char address[128])

@@ -5,6 +5,7 @@
  */
 #include "actors/wire.h"
 #include "runtime/alloc.h"
+#include "tests/actors/late_close.h"
 #include "tests/actors/sockets.h"
 #include "tests/support/wrap.h"
 
@@ -16,17 +17,8 @@ enum {
     DONE,
 };
 
-/* How the runtime answers for an owner that is disowned just now: it leaves nothing, or nothing joins it. */
-static bool leaves_nothing;
-static int joins_refused; /* the next so many */
-
-bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
-bool leave(struct copi_belonging *owned) WRAP(copi_belonging_leave);
-bool
-leave(struct copi_belonging *owned)
-{
-    return !leaves_nothing && real_leave(owned);
-}
+/* The next so many find nobody to belong to. */
+static int joins_refused;
 
 int real_join(struct copi_belonging *owned, cop_pid pid) REAL(copi_belonging_join);
 int join(struct copi_belonging *owned, cop_pid pid) WRAP(copi_belonging_join);
@@ -244,10 +236,10 @@ echo_one(cop_bytes unused)
 TEST(what_its_owners_end_is_about_to_close_is_not_given)
 {
     struct ends ends = CONNECTED();
-    leaves_nothing = true;
+    is_about_to_end = true;
     ck_assert_int_eq(cop_socket_give(ends.ours, cop_self()), -EBADF);
     ck_assert_int_eq(cop_why().code, -EBADF);
-    leaves_nothing = false;
+    is_about_to_end = false;
     peer_says(ends, "here", 4);
     next_text(ends.ours, "here");
     close_ends(ends);

@@ -4,9 +4,9 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
-#include "runtime/message.h"
 #include "runtime/reactor.h"
 #include "tests/actors/sockets.h"
+#include "tests/support/no_messages.h"
 #include "tests/support/wrap.h"
 
 #include <pthread.h>
@@ -50,17 +50,6 @@ arm_or_say_why(struct copi_interest *interest, int fd, int events)
     return reactor_says ? reactor_says : real_arm(interest, fd, events);
 }
 
-static atomic_bool refuses_messages;
-
-struct copi_message *real_message(enum copi_kind kind, uint32_t tag, size_t size)
-    REAL(copi_message_new);
-struct copi_message *refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
-    WRAP(copi_message_new);
-struct copi_message *
-refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
-{
-    return refuses_messages ? NULL : real_message(kind, tag, size);
-}
 /* ---------------------------------------------------------------- what is refused */
 
 TEST(what_can_never_be_sent_is_refused)
@@ -171,10 +160,10 @@ TEST(what_the_reactor_cannot_send_breaks_the_connection)
 TEST(without_memory_nobody_is_told_of_room)
 {
     struct ends ends = CONNECTED_LOCALLY();
-    refuses_messages = true;
+    has_no_messages = true;
     ck_assert_int_eq(cop_socket_writable_once(ends.ours), -ENOMEM);
     ck_assert_int_eq(cop_why().code, -ENOMEM);
-    refuses_messages = false;
+    has_no_messages = false;
     ck_assert(!test_has_mail());
     ck_assert_int_eq(cop_socket_writable_once(ends.ours), 0);
     test_receive(COP_MSG_WRITABLE);

@@ -3,28 +3,15 @@
  *
  * Room: tests/. Waiting for a connection: test_accept.c.
  */
-#include "runtime/message.h"
 #include "runtime/table.h"
 #include "tests/actors/sockets.h"
-#include "tests/support/wrap.h"
+#include "tests/support/no_messages.h"
 
 #include <pthread.h>
 
 enum {
     LIMIT = 20000,
 };
-
-static atomic_bool refuses_messages;
-
-struct copi_message *real_message(enum copi_kind kind, uint32_t tag, size_t size)
-    REAL(copi_message_new);
-struct copi_message *refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
-    WRAP(copi_message_new);
-struct copi_message *
-refuse_message(enum copi_kind kind, uint32_t tag, size_t size)
-{
-    return refuses_messages ? NULL : real_message(kind, tag, size);
-}
 
 static bool
 waits_for_room(cop_pid pid)
@@ -163,10 +150,10 @@ TEST(without_memory_nobody_waits)
 {
     struct ends ends = CONNECTED_LOCALLY(.send_limit = LIMIT, .linger = -1);
     fill(ends.ours);
-    refuses_messages = true;
+    has_no_messages = true;
     ck_assert_int_eq(wait_for_room(&ends.ours), -ENOMEM);
     ck_assert_int_eq(cop_why().code, -ENOMEM);
-    refuses_messages = false;
+    has_no_messages = false;
     ck_assert_int_eq(wait_for_room(&ends.ours), 0);
     close_ends(ends);
 }
