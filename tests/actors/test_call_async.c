@@ -5,9 +5,71 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/process.h"
+#include "tests/support/no_messages.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
+
+/* ---------------------------------------------------------------- what comes between */
+
+/* The collectors that were started, in their order. */
+static _Atomic uint64_t collectors[2];
+static atomic_uint started;
+static void (*before_a_collector)(void); /* NULL: nothing; once */
+
+int real_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn) REAL(copi_spawn);
+int spawn_and_note(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn) WRAP(copi_spawn);
+int
+spawn_and_note(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
+{
+    bool is_collector = strcmp(spawn->behaviour->kind, "collector") == 0;
+    void (*before)(void) = before_a_collector;
+    if (is_collector && before) {
+        before_a_collector = NULL;
+        before();
+    }
+    int r = real_spawn(out, ref, spawn);
+    if (is_collector && r == 0 && started < 2) {
+        collectors[started++] = out->id;
+    }
+    return r;
+}
+
+static bool
+is_there(unsigned i)
+{
+    return cop_alive((cop_pid){collectors[i]});
+}
+
+/* The collector ends when it was found, and nothing has been said to it. */
+static bool ends_when_found;
+
+cop_ref real_ref(struct copi_process *self, uint32_t target) REAL(copi_make_ref);
+cop_ref end_and_make_ref(struct copi_process *self, uint32_t target) WRAP(copi_make_ref);
+cop_ref
+end_and_make_ref(struct copi_process *self, uint32_t target)
+{
+    if (ends_when_found) {
+        ends_when_found = false;
+        cop_exit_signal((cop_pid){collectors[0]}, COP_REASON_KILLED);
+        EVENTUALLY(!is_there(0));
+    }
+    return real_ref(self, target);
+}
+
+/* No process can see to its end. */
+static atomic_bool refuses_ends;
+
+int real_at_exit(void (*fn)(void *arg), void *arg) REAL(cop_at_exit);
+int refuse_end(void (*fn)(void *arg), void *arg) WRAP(cop_at_exit);
+int
+refuse_end(void (*fn)(void *arg), void *arg)
+{
+    return refuses_ends ? -ENOMEM : real_at_exit(fn, arg);
+}
+
+/* ---------------------------------------------------------------- the server */
 
 enum {
     ECHO = 1,
@@ -142,6 +204,97 @@ TEST(without_memory_a_request_is_a_rejection_and_nothing_is_left)
     int r;
     expect(ask(pid, ECHO, 1), 0, 1); /* the collector is there */
     ck_assert_uint_gt(test_out_of_memory(try_to_ask, &pid, &r), 0);
+    ck_assert_int_eq(r, 0);
+}
+
+static int
+how_many_wait(cop_pid pid)
+{
+    int n = -1;
+    ck_assert_int_eq(cop_call(pid, COP_TAG(HOW_MANY), COP_OUT(n), SOON), 0);
+    return n;
+}
+
+TEST(without_memory_to_be_registered_nothing_is_asked)
+{
+    cop_pid pid = start();
+    has_no_messages = true;
+    expect(ask(pid, LATER, 1), -ENOMEM, 0);
+    has_no_messages = false;
+    ck_assert_int_eq(how_many_wait(pid), 0);
+}
+
+TEST(without_memory_to_tell_of_it_a_cancellation_is_one_all_the_same)
+{
+    cop_pid pid = start();
+    cop_future *f = ask(pid, LATER, 1);
+    ck_assert_int_eq(how_many_wait(pid), 1);
+    has_no_messages = true;
+    ck_assert_int_eq(cop_future_cancel(f, COP_REASON_SHUTDOWN), 0);
+    has_no_messages = false;
+    expect(f, -ECANCELED, 0);
+    cop_cast(pid, COP_TAG(RELEASE)); /* the answer, which comes late, is let go of */
+    expect(ask(pid, ECHO, 2), 0, 2);
+}
+
+TEST(a_request_whose_collector_ends_before_it_has_heard_of_it_is_a_rejection)
+{
+    cop_pid pid = start();
+    expect(ask(pid, ECHO, 1), 0, 1);
+    ends_when_found = true;
+    expect(ask(pid, LATER, 2), -ECANCELED, 0);
+    expect(ask(pid, ECHO, 3), 0, 3); /* there is another */
+    ck_assert_uint_eq(started, 2);
+}
+
+TEST(a_collector_that_cannot_see_to_its_end_collects_nothing)
+{
+    cop_pid pid = start();
+    test_catch_stderr();
+    refuses_ends = true;
+    expect(ask(pid, ECHO, 1), -ECANCELED, 0);
+    EVENTUALLY(!is_there(0));
+    refuses_ends = false;
+    free(test_caught_stderr());
+    expect(ask(pid, ECHO, 2), 0, 2);
+}
+
+static cop_pid other_server;
+static cop_future *others;
+
+static void
+ask_for_another(void)
+{
+    others = ask(other_server, ECHO, 7);
+}
+
+TEST(of_two_collectors_that_were_started_at_once_one_stays)
+{
+    cop_pid pid = other_server = start();
+    before_a_collector = ask_for_another;
+    expect(ask(pid, ECHO, 1), 0, 1);
+    expect(others, 0, 7);
+    EVENTUALLY(!is_there(1));
+    ck_assert(is_there(0));
+    expect(ask(pid, ECHO, 2), 0, 2);
+    ck_assert_uint_eq(started, 2);
+}
+
+static int
+try_several(void *arg)
+{
+    const cop_pid *servers = arg;
+    int value = 6, out[2], status[2];
+    return cop_multi_call(servers, 2, COP_MSG_OF(ECHO, value), out, sizeof out[0], status, SOON);
+}
+
+TEST(without_memory_several_requests_fail_and_nothing_is_left)
+{
+    cop_pid servers[2] = {start(), start()};
+    int r;
+    expect(ask(servers[0], ECHO, 1), 0, 1); /* the collector is there */
+    test_fill_deferred();
+    ck_assert_uint_gt(test_out_of_memory(try_several, servers, &r), 2);
     ck_assert_int_eq(r, 0);
 }
 

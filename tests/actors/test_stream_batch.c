@@ -3,6 +3,7 @@
  *
  * Room: tests/. The rules that hold for every stage: test_stream_rs.c.
  */
+#include "runtime/alloc.h"
 #include "tests/actors/stream.h"
 
 static struct source source;
@@ -189,6 +190,48 @@ TEST(bytes_that_are_lent_are_the_batchs_own)
     cop_stream *stream = cop_stream_batch(cop_stream_generate(next_word, &n, COP_ANY), 3);
     ck_assert_int_eq(cop_stream_for_each(stream, read_words, &seen, SOON), 0);
     ck_assert_int_eq(seen, 5);
+}
+
+TEST(what_is_left_waits_until_it_is_wanted)
+{
+    cop_stream *stream;
+    cop_sender *sender;
+    cop_batch batch;
+    cop_reason why;
+    ck_assert_int_eq(cop_stream_new(&stream, &sender, .size = sizeof(int)), 0);
+    cop_stream *stage = copi_stream_claim(cop_stream_batch(stream, 4));
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(cop_stream_try_send(sender, COP_BYTES(i)), 0);
+    }
+    ck_assert_int_eq(stage->kind->pull(stage, &batch, &why), COPI_NOT_YET);
+    ck_assert_int_eq(cop_stream_close(sender), 0);
+    ck_assert_int_eq(stage->kind->pull(stage, NULL, &why), COPI_NOT_YET);
+    ck_assert_int_eq(stage->kind->pull(stage, &batch, &why), COPI_ELEMENT);
+    ck_assert_uint_eq(batch.count, 2);
+    cop_batch_drop(&batch);
+    ck_assert_int_eq(stage->kind->pull(stage, NULL, &why), COPI_COMPLETE);
+    copi_stage_let_go(stage);
+    cop_sender_free(sender);
+}
+
+static int
+next_word_of_a_shortage(void *element, void *env)
+{
+    if (*(const int *)env == 1) {
+        copi_alloc_fail_after(0);
+    }
+    return next_word(element, env);
+}
+
+TEST(without_memory_for_bytes_that_are_lent_it_fails)
+{
+    int n = 0, seen = 0;
+    cop_stream *stream =
+        cop_stream_batch(cop_stream_generate(next_word_of_a_shortage, &n, COP_ANY), 3);
+    int r = cop_stream_for_each(stream, read_words, &seen, SOON);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert_int_le(seen, 1);
 }
 
 SUITE("stream batch")

@@ -3,6 +3,7 @@
  *
  * Room: tests/. What it does when asked, see test_stream_rs.c, too.
  */
+#include "runtime/alloc.h"
 #include "tests/actors/stream.h"
 
 static struct source source;
@@ -125,6 +126,25 @@ TEST(elements_of_any_size_are_lent_and_copied_where_they_wait)
     cop_stream *stream = cop_stream_generate(next_text, &generated, COP_ANY);
     ck_assert_int_eq(cop_stream_for_each(stream, compare_text, &seen, SOON), 0);
     ck_assert_uint_eq(seen, 0);
+}
+
+static int
+next_text_of_a_shortage(void *element, void *env)
+{
+    if (*(const unsigned *)env == 7) {
+        copi_alloc_fail_after(0);
+    }
+    return next_text(element, env);
+}
+
+TEST(without_memory_to_copy_an_element_of_any_size_the_stream_fails)
+{
+    unsigned generated = 8, seen = 8;
+    cop_stream *stream = cop_stream_generate(next_text_of_a_shortage, &generated, COP_ANY);
+    int r = cop_stream_for_each(stream, compare_text, &seen, SOON);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert_uint_ge(seen, 7);
 }
 
 /* ---------------------------------------------------------------- one that waits */
