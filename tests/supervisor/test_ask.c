@@ -141,6 +141,25 @@ TEST(without_memory_a_request_is_refused_and_nothing_has_changed)
     ck_assert_str_eq(listed(sup), "a=up");
 }
 
+static int
+ask_for_children(void *arg)
+{
+    const cop_pid *sup = arg;
+    cop_child_info info;
+    size_t count;
+    return cop_supervisor_children(*sup, &info, 1, &count);
+}
+
+TEST(without_memory_there_is_no_list_and_the_next_request_has_one)
+{
+    cop_pid sup = start_tree(TREE(COP_CHILDREN(BOX("a"))));
+    int result;
+    counts(sup);
+    ck_assert_uint_ge(test_out_of_memory(ask_for_children, &sup, &result), 1);
+    ck_assert_int_eq(result, 0);
+    ck_assert_str_eq(listed(sup), "a=up");
+}
+
 /* ---------------------------------------------------------------- granted */
 
 TEST(a_list_that_is_too_short_gets_as_many_as_fit)

@@ -326,6 +326,16 @@ TEST(a_check_needs_memory)
     ck_assert_int_eq(result, 0);
 }
 
+TEST(more_children_than_memory_can_hold_are_not_looked_at)
+{
+    const cop_child_spec one = BOX("a");
+    cop_self();
+    ck_assert_int_eq(copi_check_spec(
+                         &(cop_supervisor_spec){.children = &one, .child_count = SIZE_MAX}),
+                     -ENOMEM);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
+}
+
 static const cop_supervisor_spec low = {
     COP_CHILDREN({.id = "ok", .worker = work}, {.id = "deep", .worker = work, .shutdown = -9})};
 static const cop_supervisor_spec mid = {COP_CHILDREN({.id = "low", .supervisor = &low})};

@@ -4,6 +4,7 @@
  *
  * Room: tests/.
  */
+#include "runtime/alloc.h"
 #include "supervisor/command.h"
 #include "tests/support/programs.h"
 #include "tests/support/support.h"
@@ -175,6 +176,28 @@ TEST(crashes_when_no_descriptor_is_left)
         ck_assert_int_eq(reason.code, room == 2 ? 0 : -EMFILE);
     }
     left_nothing(descriptors);
+}
+
+static int
+run_without_memory(cop_bytes arg)
+{
+    copi_alloc_fail_after(0);
+    int r = copi_command_run(arg);
+    copi_alloc_fail_after(-1);
+    return r;
+}
+
+TEST(crashes_without_memory_and_starts_no_program)
+{
+    struct child child;
+    const struct copi_command command = {.argv = ARGV("sleep", "1000")};
+    ck_assert_int_eq(cop_spawn(&child.pid, run_without_memory, .arg = COP_BYTES(command),
+                               .monitor = &child.monitor, .fresh_thread = true),
+                     0);
+    cop_reason reason = end_of(child);
+    ck_assert_int_eq(reason.kind, COP_FAILED);
+    ck_assert_int_eq(reason.code, -ENOMEM);
+    ck_assert(!has_children());
 }
 
 /* ---------------------------------------------------------------- how it ends by itself */

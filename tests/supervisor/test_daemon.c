@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,6 +169,33 @@ TEST(returns_1_in_a_process_that_the_library_started)
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
 }
 
+static void *
+run_beside(void *unused)
+{
+    (void)unused;
+    tell(cop_run(TREE(.name = "another")) == 1 ? "1" : "0");
+    return NULL;
+}
+
+static int
+run_another_in_a_thread(cop_bytes arg)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_beside, NULL) == 0) {
+        pthread_join(thread, NULL);
+    }
+    return serve(arg);
+}
+
+TEST(returns_1_while_another_one_runs_which_goes_on)
+{
+    struct daemon daemon =
+        run(TREE(COP_CHILDREN({.id = "another", .worker = run_another_in_a_thread})));
+    ck_assert_int_eq(hear(&daemon), '1');
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+}
+
 TEST(returns_1_in_the_child_of_a_fork)
 {
     ck_assert_uint_ne(cop_self().id, 0);
@@ -187,6 +216,20 @@ TEST(returns_1_when_no_descriptor_is_left)
         run_after(leave_no_descriptor, TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
     ck_assert_int_eq(status_of(&daemon), 1);
     ck_assert_int_eq(hear(&daemon), '\0'); /* nothing of it ran */
+}
+
+static void
+have_no_eventfd(void)
+{
+    test_refuse_system_call(SYS_eventfd2, ENFILE);
+}
+
+TEST(returns_1_when_there_is_nothing_to_be_woken_by)
+{
+    struct daemon daemon =
+        run_after(have_no_eventfd, TREE(COP_CHILDREN({.id = "serve", .worker = serve})));
+    ck_assert_int_eq(status_of(&daemon), 1);
+    ck_assert_int_eq(hear(&daemon), '\0');
 }
 
 /* ---------------------------------------------------------------- signals */

@@ -7,6 +7,10 @@
 #include "supervisor/hangup.h"
 #include "tests/runtime/no_timers.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
+
+#include <errno.h>
+#include <pthread.h>
 
 enum {
     AGAIN = 7,
@@ -26,6 +30,24 @@ TEST(without_memory_nobody_is_told)
     copi_alloc_fail_after(-1);
     copi_hangup();
     ck_assert(!test_has_mail());
+}
+
+static void *
+ask_without_memory(void *result)
+{
+    copi_alloc_fail_after(0);
+    *(int *)result = cop_on_hangup(AGAIN);
+    copi_alloc_fail_after(-1);
+    return NULL;
+}
+
+TEST(a_thread_that_cannot_become_a_process_is_not_told)
+{
+    int r = 0;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_without_memory, &r), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(r, -ENOMEM);
 }
 
 TEST(who_has_not_asked_hears_nothing)
@@ -87,6 +109,54 @@ TEST(whom_there_is_no_memory_to_tell_is_told_later)
     ck_assert_int_eq(
         cop_spawn(NULL, listen_and_hear_without_memory, .monitor = &down, .fresh_thread = true), 0);
     ck_assert_int_eq(test_down(down).kind, COP_NORMAL);
+}
+
+/* More than are told later: MANY of supervisor/hangup.c's sixteen. */
+enum {
+    MANY = 20
+};
+static atomic_int listening, have_heard;
+
+static int
+listen(cop_bytes unused)
+{
+    (void)unused;
+    cop_msg msg;
+    int r = cop_on_hangup(AGAIN);
+    listening++;
+    r = r ? r : cop_receive(&msg, COP_FOREVER);
+    have_heard += r == 0 && msg.tag == AGAIN;
+    return r;
+}
+
+static int
+hang_up_without_memory(cop_bytes unused)
+{
+    (void)unused;
+    copi_alloc_fail_after(0);
+    copi_hangup();
+    copi_alloc_fail_after(-1);
+    return 0;
+}
+
+TEST(of_too_many_some_are_told_later_and_the_others_are_reported)
+{
+    cop_ref down;
+    cop_cancel_timer(cop_start_timer(cop_self(), AGAIN, SOON), NULL); /* there is one */
+    for (int i = 0; i < MANY; i++) {
+        ck_assert_int_eq(cop_spawn(NULL, listen), 0);
+    }
+    EVENTUALLY(listening == MANY);
+    test_catch_stderr();
+    ck_assert_int_eq(
+        cop_spawn(NULL, hang_up_without_memory, .monitor = &down, .fresh_thread = true), 0);
+    ck_assert_int_eq(test_down(down).kind, COP_NORMAL);
+    char *said = test_caught_stderr();
+    ck_assert_uint_ge(test_count(said, "no memory to tell a process of SIGHUP"), 1);
+    free(said);
+    EVENTUALLY(have_heard > 0);
+    copi_hangup();
+    EVENTUALLY(have_heard == MANY);
 }
 
 static int

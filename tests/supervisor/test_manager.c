@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -88,6 +89,20 @@ TEST(an_address_that_is_none_is_reported)
         ck_assert_int_eq(copi_manager_attend(), COP_FOREVER);
         copi_manager_close();
     }
+}
+
+TEST(without_a_socket_the_manager_is_not_told_and_that_is_reported)
+{
+    setenv("NOTIFY_SOCKET", "@coppice-test", 1);
+    test_refuse_system_call(SYS_socket, EMFILE);
+    test_catch_stderr();
+    copi_manager_open();
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "warning: the service manager is not told: "), 1);
+    free(said);
+    copi_manager_ready();
+    ck_assert_int_eq(copi_manager_attend(), COP_FOREVER);
+    copi_manager_close();
 }
 
 TEST(a_manager_that_is_gone_costs_nothing)

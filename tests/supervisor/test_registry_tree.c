@@ -62,6 +62,26 @@ TEST(without_memory_no_registry_starts)
 
 /* ---------------------------------------------------------------- a tree */
 
+static int
+start_r_with_much_deferred(void *env)
+{
+    test_fill_deferred();
+    return start_r(env);
+}
+
+/* What has been made of a registry before is there when it starts again. */
+TEST(without_memory_a_registry_does_not_start_again)
+{
+    int result;
+    cop_pid pid;
+    ck_assert_int_eq(start_r(&pid), 0);
+    ck_assert_int_eq(cop_supervisor_stop(pid, SOON), 0);
+    ck_assert_uint_ge(test_out_of_memory_afresh(start_r_with_much_deferred, &pid, &result), 5);
+    ck_assert_int_eq(result, 0);
+    ck_assert(cop_alive(pid));
+    ck_assert_int_eq(cop_supervisor_stop(pid, SOON), 0);
+}
+
 TEST_TIMES(4, partitions_are_visible_as_that_many_children) /* REG-001 */
 {
     static const size_t asked[] = {0, 1, 8, COP_REGISTRY_PARTITIONS_MAX};

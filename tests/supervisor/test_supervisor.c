@@ -4,8 +4,10 @@
  * Room: tests/. Case ids (SUP-003) are those of the conformance list.
  */
 #include "runtime/alloc.h"
+#include "supervisor/offer.h"
 #include "supervisor/supervisor.h"
 #include "tests/supervisor/tree.h"
+#include "tests/support/wrap.h"
 
 static void
 does_not_start(const cop_supervisor_spec *spec, int code, const char *why)
@@ -150,6 +152,46 @@ TEST(without_memory_a_start_fails_and_leaves_nothing)
     const char *what = happened();
     ck_assert_uint_eq(test_count(what, "+a"), test_count(what, "-a"));
     ck_assert_uint_eq(test_count(what, "+b"), test_count(what, "-b"));
+}
+
+static int
+try_to_start_with_much_deferred(void *spec)
+{
+    test_fill_deferred();
+    return try_to_start(spec);
+}
+
+TEST(without_memory_for_what_is_deferred_a_start_fails_and_leaves_nothing)
+{
+    cop_supervisor_spec spec = {.name = "sup", COP_CHILDREN(BOX("a"))};
+    int result;
+    ck_assert_uint_ge(test_out_of_memory_afresh(try_to_start_with_much_deferred, &spec, &result),
+                      10);
+    ck_assert_int_eq(result, 0);
+    const char *what = happened();
+    ck_assert_uint_eq(test_count(what, "+a"), test_count(what, "-a"));
+}
+
+static bool is_withdrawn;
+
+struct copi_spec *real_take(uint64_t number) REAL(copi_offer_take);
+struct copi_spec *take_unless_withdrawn(uint64_t number) WRAP(copi_offer_take);
+struct copi_spec *
+take_unless_withdrawn(uint64_t number)
+{
+    return is_withdrawn ? NULL : real_take(number);
+}
+
+/* As if who starts it had ended just before. */
+TEST(a_supervisor_whose_start_was_withdrawn_starts_nobody)
+{
+    cop_pid pid = {9};
+    is_withdrawn = true;
+    ck_assert_int_eq(cop_supervisor_start(&pid, TREE(.name = "sup", COP_CHILDREN(BOX("a")))),
+                     -ECANCELED);
+    ck_assert_uint_eq(pid.id, 9);
+    ck_assert_uint_eq(cop_whereis("sup").id, 0);
+    HAPPENED("");
 }
 
 /* ---------------------------------------------------------------- starts */

@@ -48,6 +48,15 @@ TEST(children_stand_below_their_supervisor)
     free(said);
 }
 
+TEST(a_child_is_shown_with_how_often_it_was_restarted)
+{
+    cop_pid sup = start_tree(TREE(COP_CHILDREN(BOX("a"))));
+    end_box_of(sup, "a", BOOM);
+    char *said = picture();
+    shows(said, "notice:     a: waiting, restarted 1 times\n");
+    free(said);
+}
+
 static atomic_bool let_go;
 
 static int

@@ -6,8 +6,10 @@
 #include "runtime/alloc.h"
 #include "supervisor/watchdog.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <unistd.h>
 
 enum {
@@ -58,6 +60,24 @@ TEST(a_limit_that_is_none_is_refused)
 {
     ck_assert_int_eq(cop_watchdog(-1), -EINVAL);
     ck_assert(copi_watchdog_is_content());
+}
+
+static void *
+ask_without_memory(void *result)
+{
+    copi_alloc_fail_after(0);
+    *(int *)result = cop_watchdog(COP_SEC(1));
+    copi_alloc_fail_after(-1);
+    return NULL;
+}
+
+TEST(a_thread_that_cannot_become_a_process_is_not_watched)
+{
+    int r = 0;
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_without_memory, &r), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(r, -ENOMEM);
 }
 
 TEST(without_memory_nobody_is_watched)
@@ -115,6 +135,28 @@ TEST(who_is_not_watched_any_more_may_hang)
     ck_assert_int_eq(cop_watchdog(0), 0);
     cop_sleep(COP_MS(10));
     ck_assert(copi_watchdog_is_content());
+    test_receive(1);
+}
+
+static bool is_gone;
+
+int real_inspect(cop_pid pid, cop_process_info *info) REAL(cop_inspect);
+int inspect_unless_gone(cop_pid pid, cop_process_info *info) WRAP(cop_inspect);
+int
+inspect_unless_gone(cop_pid pid, cop_process_info *info)
+{
+    return is_gone ? -ESRCH : real_inspect(pid, info);
+}
+
+TEST(who_ends_while_it_is_looked_at_is_no_reason_to_be_discontent)
+{
+    ck_assert_int_eq(cop_watchdog(1), 0);
+    ck_assert_int_eq(cop_send(cop_self(), COP_TAG(1)), 0);
+    test_catch_stderr();
+    EVENTUALLY(!copi_watchdog_is_content());
+    is_gone = true;
+    ck_assert(copi_watchdog_is_content());
+    free(test_caught_stderr());
     test_receive(1);
 }
 

@@ -330,6 +330,39 @@ test_out_of_memory(int (*attempt)(void *arg), void *arg, int *result)
     }
 }
 
+struct afresh {
+    int (*attempt)(void *arg);
+    void *arg;
+    long allocations;
+    int *result;
+};
+
+static int
+attempt_afresh(cop_bytes arg)
+{
+    const struct afresh *it = *(const struct afresh *const *)arg.data;
+    copi_alloc_fail_after(it->allocations);
+    *it->result = it->attempt(it->arg);
+    copi_alloc_fail_after(-1);
+    return 0;
+}
+
+unsigned
+test_out_of_memory_afresh(int (*attempt)(void *arg), void *arg, int *result)
+{
+    struct afresh it = {attempt, arg, 0, result};
+    const struct afresh *at = &it;
+    do {
+        cop_ref down;
+        ck_assert_int_eq(cop_spawn(NULL, attempt_afresh, .arg = COP_BYTES(at), .monitor = &down,
+                                   .fresh_thread = true),
+                         0);
+        ck_assert_int_eq(test_down(down).kind, COP_NORMAL);
+        ck_assert_int_lt(it.allocations, 10000);
+    } while (*result == -ENOMEM && ++it.allocations);
+    return (unsigned)it.allocations;
+}
+
 static void
 do_nothing(void *unused)
 {

@@ -145,6 +145,9 @@ enum {
  */
 unsigned test_out_of_memory(int (*attempt)(void *arg), void *arg, int *result);
 
+/* The same with each attempt in a process and a thread of its own, which have no memory of before. */
+unsigned test_out_of_memory_afresh(int (*attempt)(void *arg), void *arg, int *result);
+
 /* From here on each further cop_defer of this process needs memory. */
 void test_fill_deferred(void);
 
