@@ -133,7 +133,8 @@ via_of(const struct copi_child_spec *spec)
 }
 
 static int
-start_by_kind(cop_pid *out, const struct copi_child_spec *spec, cop_start_opts *opts)
+start_by_kind(cop_pid *out, const struct copi_child_spec *spec, cop_start_opts *opts,
+              cop_reason *why)
 {
     switch (spec->kind) {
     case COPI_CHILD_GENSERVER:
@@ -151,19 +152,15 @@ start_by_kind(cop_pid *out, const struct copi_child_spec *spec, cop_start_opts *
     case COPI_CHILD_START:
         break;
     }
-    return copi_fail(-EINVAL);
+    return start_user(out, spec, opts->arg, why);
 }
 
 int
 copi_child_start(const struct copi_child_spec *spec, cop_bytes arg, cop_pid *out, cop_reason *why)
 {
     cop_pid pid = COP_NOBODY;
-    int r;
     *why = COP_REASON_NORMAL;
-    if (spec->kind == COPI_CHILD_START) {
-        r = start_user(&pid, spec, arg, why);
-    } else {
-        r = start_by_kind(&pid, spec,
+    int r = start_by_kind(&pid, spec,
                           &(cop_start_opts){
                               .size = sizeof(cop_start_opts),
                               .name = spec->name[0] ? spec->name : NULL,
@@ -176,10 +173,10 @@ copi_child_start(const struct copi_child_spec *spec, cop_bytes arg, cop_pid *out
                               .init_timeout = spec->init_timeout,
                               .contain_faults = spec->contain_faults,
                               .context = copi_context_current(),
-                          });
-        if (r) {
-            *why = cop_why();
-        }
+                          },
+                          why);
+    if (r && spec->kind != COPI_CHILD_START) {
+        *why = cop_why();
     }
     if (r == 0 || r == -EEXIST) {
         *out = pid;
@@ -302,14 +299,10 @@ stop(struct copi_process *self, cop_pid pid, cop_time shutdown, cop_reason *reas
 int
 copi_child_stop(const struct copi_child_spec *spec, cop_pid pid, cop_reason *reason)
 {
-    struct copi_process *self;
-    int r = copi_enter(&self);
-    if (r) {
-        return r;
-    }
+    struct copi_process *self = copi_here.process;
     uint32_t was = copi_load_relaxed_32(&self->uncancelled);
     copi_store_relaxed_32(&self->uncancelled, 1);
-    r = stop(self, pid, spec->shutdown, reason);
+    int r = stop(self, pid, spec->shutdown, reason);
     copi_store_relaxed_32(&self->uncancelled, was);
     return r;
 }

@@ -41,11 +41,8 @@ prepare(void)
     struct copi_program *program = cop_alloc(sizeof *program);
     if (program) {
         program->pidfd = -1;
-        if (cop_at_exit(bury, program) != 0) {
-            return NULL;
-        }
     }
-    return program;
+    return program && cop_at_exit(bury, program) == 0 ? program : NULL;
 }
 
 /* In the system's words: they are about the program, not about a call of this library. */
@@ -72,15 +69,10 @@ start(const struct copi_command *command, struct copi_program *program)
 static int
 stop(const struct copi_command *command, const struct copi_program *program)
 {
-    struct copi_process *self;
-    int r = copi_enter(&self);
-    if (r) {
-        return r;
-    }
-    copi_store_relaxed_32(&self->uncancelled, 1);
+    copi_store_relaxed_32(&copi_here.process->uncancelled, 1);
     copi_spawner_signal(program, SIGTERM);
-    r = cop_wait_fd(program->pidfd, POLLIN,
-                    command->shutdown ? command->shutdown : DEFAULT_SHUTDOWN);
+    int r = cop_wait_fd(program->pidfd, POLLIN,
+                        command->shutdown ? command->shutdown : DEFAULT_SHUTDOWN);
     if (r == -ETIMEDOUT) {
         cop_exit(COP_REASON_KILLED);
     }

@@ -306,12 +306,19 @@ cop_partition_supervisor_child_free(cop_child_spec *child)
  * goes; and the other way round. */
 
 static int
+tell(const char *name, cop_pid supervisor, unsigned number)
+{
+    int r = copi_name_note(name, supervisor, number);
+    return r ? copi_fail(r) : 0;
+}
+
+static int
 take_last_away(const char *name, cop_pid supervisor, unsigned last)
 {
     char id[ID_SIZE];
     write_id(id, last);
-    int r = copi_name_note(name, supervisor, last);
-    return r ? copi_fail(r) : cop_supervisor_terminate_child(supervisor, id);
+    int r = tell(name, supervisor, last);
+    return r ? r : cop_supervisor_terminate_child(supervisor, id);
 }
 
 static int
@@ -320,10 +327,7 @@ bring_next_back(const char *name, cop_pid supervisor, unsigned next)
     char id[ID_SIZE];
     write_id(id, next);
     int r = cop_supervisor_restart_child(supervisor, id, NULL);
-    if (r == 0 && (r = copi_name_note(name, supervisor, next + 1))) {
-        copi_fail(r);
-    }
-    return r;
+    return r ? r : tell(name, supervisor, next + 1);
 }
 
 int

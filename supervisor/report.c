@@ -25,44 +25,16 @@ enum {
     WITH_SIZE = 256,
 };
 
-static const char *
-in_words(cop_event_kind kind)
-{
-    switch (kind) {
-    case COP_EVENT_CHILD_TERMINATED:
-        return "ended";
-    case COP_EVENT_START_ERROR:
-        return "did not start";
-    case COP_EVENT_SHUTDOWN_ERROR:
-        return "did not stop as asked";
-    case COP_EVENT_GAVE_UP:
-        return "was restarted too often, giving up";
-    case COP_EVENT_START:
-    case COP_EVENT_EXIT:
-    case COP_EVENT_UNEXPECTED_MESSAGE:
-        break;
-    }
-    return "";
-}
-
-static cop_record_kind
-as_record(cop_event_kind kind)
-{
-    switch (kind) {
-    case COP_EVENT_START_ERROR:
-        return COP_RECORD_START_FAILED;
-    case COP_EVENT_SHUTDOWN_ERROR:
-        return COP_RECORD_STOP_FAILED;
-    case COP_EVENT_GAVE_UP:
-        return COP_RECORD_GAVE_UP;
-    case COP_EVENT_CHILD_TERMINATED:
-    case COP_EVENT_START:
-    case COP_EVENT_EXIT:
-    case COP_EVENT_UNEXPECTED_MESSAGE:
-        break;
-    }
-    return COP_RECORD_CHILD_ENDED;
-}
+/* What a supervisor has to report of its children; the other events are not its own. */
+static const struct {
+    const char *in_words;
+    cop_record_kind record;
+} known[] = {
+    [COP_EVENT_CHILD_TERMINATED] = {"ended", COP_RECORD_CHILD_ENDED},
+    [COP_EVENT_START_ERROR] = {"did not start", COP_RECORD_START_FAILED},
+    [COP_EVENT_SHUTDOWN_ERROR] = {"did not stop as asked", COP_RECORD_STOP_FAILED},
+    [COP_EVENT_GAVE_UP] = {"was restarted too often, giving up", COP_RECORD_GAVE_UP},
+};
 
 /* ---------------------------------------------------------------- entries */
 
@@ -115,7 +87,7 @@ static bool
 begin_report(struct said *it, const cop_event *event)
 {
     cop_log_level level = cop_is_crash(event->reason) ? COP_LOG_ERROR : COP_LOG_NOTICE;
-    if (!begin(it, level, event, in_words(event->kind))) {
+    if (!begin(it, level, event, known[event->kind].in_words)) {
         return false;
     }
     it->entry.reason = cop_reason_string(event->reason, it->reason, sizeof it->reason);
@@ -126,7 +98,7 @@ static void
 tell_others(const cop_event *event)
 {
     copi_report_event(event);
-    copi_record_note(copi_here.process, as_record(event->kind), event->pid,
+    copi_record_note(copi_here.process, known[event->kind].record, event->pid,
                      (uint32_t)event->reason.kind, event->reason.code, event->child);
 }
 

@@ -231,11 +231,11 @@ static struct copi_child *
 restart_after(struct copi_supervisor *sup, const struct copi_child *before)
 {
     struct copi_failed_start how;
-    if (stop_after(sup, before) != 0) {
-        return NULL; /* killed: whoever is left learns of it */
+    struct copi_child *failed = NULL;
+    if (stop_after(sup, before) == 0) { /* or killed: whoever is left learns of it */
+        failed = start_after(sup, before, &how);
+        count_restarts_after(sup, before);
     }
-    struct copi_child *failed = start_after(sup, before, &how);
-    count_restarts_after(sup, before);
     return failed;
 }
 
@@ -260,13 +260,13 @@ attempt(struct copi_supervisor *sup, struct copi_child *child)
     case COP_ONE_FOR_ONE:
     case COP_SIMPLE_ONE_FOR_ONE:
     case COP_DYNAMIC:
-        return restart_one(sup, child);
+        break;
     case COP_ONE_FOR_ALL:
         return restart_after(sup, NULL);
     case COP_REST_FOR_ONE:
         return restart_after(sup, child->older);
     }
-    return NULL;
+    return restart_one(sup, child);
 }
 
 static bool

@@ -176,13 +176,13 @@ copy_kind(struct copi_child_spec *out, const cop_child_spec *from)
     switch (out->kind) {
     case COPI_CHILD_GENSERVER:
         out->genserver = from->genserver;
-        return 0;
+        break;
     case COPI_CHILD_STATEM:
         out->statem = from->statem;
-        return 0;
+        break;
     case COPI_CHILD_WORKER:
         out->worker = from->worker;
-        return 0;
+        break;
     case COPI_CHILD_SUPERVISOR:
         return copy_nested(out, from->supervisor);
     case COPI_CHILD_COMMAND:
@@ -191,7 +191,7 @@ copy_kind(struct copi_child_spec *out, const cop_child_spec *from)
         return copy_agent(out, from->agent);
     case COPI_CHILD_START:
         out->start = from->start;
-        return 0;
+        break;
     }
     return 0;
 }

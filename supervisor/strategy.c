@@ -19,7 +19,7 @@ copi_is_restarted(cop_restart rule, const cop_reason *reason)
     case COP_TRANSIENT:
         return cop_is_crash(*reason);
     case COP_TEMPORARY:
-        return false;
+        break;
     }
     return false;
 }
@@ -63,12 +63,12 @@ bool
 copi_is_auto_shutdown(cop_auto_shutdown mode, bool significant, bool others_left)
 {
     switch (mode) {
-    case COP_NEVER:
-        return false;
     case COP_ANY_SIGNIFICANT:
         return significant;
     case COP_ALL_SIGNIFICANT:
         return significant && !others_left;
+    case COP_NEVER:
+        break;
     }
     return false;
 }

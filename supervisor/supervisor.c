@@ -97,11 +97,11 @@ static int
 take_spec(struct copi_supervisor *sup, cop_bytes birth)
 {
     int r = cop_at_exit(give_back, sup);
-    if (r) {
-        return r;
+    if (r == 0) {
+        sup->spec = copi_offer_take(((const struct birth *)birth.data)->number);
+        r = sup->spec ? 0 : -ECANCELED; /* who starts it has ended */
     }
-    sup->spec = copi_offer_take(((const struct birth *)birth.data)->number);
-    return sup->spec ? 0 : -ECANCELED;
+    return r;
 }
 
 /* ---------------------------------------------------------------- its first children */

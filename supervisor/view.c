@@ -89,16 +89,16 @@ show_kind(struct copi_view *view, cop_child_spec *out, const struct copi_child_s
     switch (of->kind) {
     case COPI_CHILD_GENSERVER:
         out->genserver = of->genserver;
-        return 0;
+        break;
     case COPI_CHILD_STATEM:
         out->statem = of->statem;
-        return 0;
+        break;
     case COPI_CHILD_WORKER:
         out->worker = of->worker;
-        return 0;
+        break;
     case COPI_CHILD_START:
         out->start = of->start;
-        return 0;
+        break;
     case COPI_CHILD_SUPERVISOR:
         out->supervisor = supervisor_of(view, of->supervisor);
         return out->supervisor ? 0 : -ENOMEM;
