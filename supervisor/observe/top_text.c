@@ -304,11 +304,10 @@ top_cell(enum top_field field, const struct top_row *row, const struct top_pictu
     case TOP_F_RESTARTS:
         return top_count(top_number(row, TOP_RESTARTS), out);
     case TOP_F_AGE:
-        return top_duration(time_since(picture->taken, top_number(row, TOP_STARTED)), out);
-    case TOP_FIELDS:
+    case TOP_FIELDS: /* which is none */
         break;
     }
-    return "";
+    return top_duration(time_since(picture->taken, top_number(row, TOP_STARTED)), out);
 }
 
 /* ---------------------------------------------------------------- one of them */

@@ -226,6 +226,40 @@ TEST(an_end_in_order_is_seen)
     says("ends: shutdown");
 }
 
+TEST(what_is_missing_is_told_and_what_was_at_the_same_time_stands_in_its_order)
+{
+    make();
+    struct made_ring *ring = add_actor("actor", 1, 0);
+    add_record(ring, COP_RECORD_CAST, 1000, 0, 11, 0, 0);
+    for (uint32_t tag = 12; tag < 20; tag++) {
+        add_record(ring, COP_RECORD_CAST, 2000, 0, tag, 0, 0);
+    }
+    add_actor("cut off", 2, 0);
+    made.head.reused = 3;
+    made.head.unrecorded = 4;
+    write_bytes(&made, sizeof made - (RINGS - 1) * sizeof(struct made_ring));
+    ck_assert_int_eq(ask("-s 0"), 0);
+    says("Of 3 that ended before, none are: others got their rings.\n");
+    says("4 were not recorded: there were more at once than rings (6).\n");
+    says("The file is cut short: 1 rings are missing.\n");
+    const char *before = place_of("cast 11");
+    for (int tag = 12; tag < 20; tag++) {
+        char words[16];
+        (void)snprintf(words, sizeof words, "cast %d", tag);
+        const char *at = place_of(words);
+        ck_assert(before < at);
+        before = at;
+    }
+}
+
+TEST(what_cannot_be_written_has_failed)
+{
+    make();
+    add_record(add_actor("actor", 1, 0), COP_RECORD_CAST, 1000, 0, 11, 0, 0);
+    write_made();
+    ck_assert_int_eq(ask("> /dev/full"), 1);
+}
+
 TEST(only_the_seconds_that_are_asked_for_are_shown)
 {
     make();

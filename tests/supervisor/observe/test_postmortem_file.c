@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/postmortem_file.h"
 #include "tests/supervisor/observe/recordings.h"
+#include "tests/support/wrap.h"
 
 static struct recording recording;
 static char why[WHY_SIZE];
@@ -127,6 +128,61 @@ TEST(what_a_terminal_would_obey_is_a_question_mark)
     ck_assert_uint_eq(strlen(recording.actors[0].label), sizeof recording.actors[0].label - 1);
     ck_assert_str_eq(recording.head.program, "p?q");
     recording_free(&recording);
+}
+
+static long allocations = -1, reads = -1; /* that still succeed; -1: all */
+
+static bool
+succeeds(long *left)
+{
+    *left -= *left > 0;
+    return *left != 0;
+}
+
+void *real_calloc(size_t count, size_t size) REAL(calloc);
+void *calloc_if_there_is_memory(size_t count, size_t size) WRAP(calloc);
+void *
+calloc_if_there_is_memory(size_t count, size_t size)
+{
+    return succeeds(&allocations) ? real_calloc(count, size) : NULL;
+}
+
+ssize_t real_pread(int fd, void *to, size_t size, off_t at) REAL(pread);
+ssize_t pread_if_the_disk_is_whole(int fd, void *to, size_t size, off_t at) WRAP(pread);
+ssize_t
+pread_if_the_disk_is_whole(int fd, void *to, size_t size, off_t at)
+{
+    errno = EIO;
+    return succeeds(&reads) ? real_pread(fd, to, size, at) : -1;
+}
+
+/* The n-th of them and all after it fail; how often that was so, and nothing was left of it. */
+static int
+failures_of(long *left, int error)
+{
+    for (long n = 1;; n++) {
+        *left = n;
+        int r = read_it();
+        bool was_reached = *left == 0;
+        *left = -1;
+        if (!was_reached) {
+            ck_assert_int_eq(r, 0);
+            recording_free(&recording);
+            return (int)n - 1;
+        }
+        ck_assert_int_eq(r, error);
+    }
+}
+
+TEST(without_memory_or_from_a_broken_disk_nothing_is_read)
+{
+    make();
+    for (unsigned i = 1; i <= 3; i++) {
+        add_record(add_actor("actor", i, 0), COP_RECORD_CAST, 1, 1, 1, 0, 0);
+    }
+    write_made();
+    ck_assert_int_ge(failures_of(&allocations, -ENOMEM), 4);
+    ck_assert_int_ge(failures_of(&reads, -EIO), 4);
 }
 
 TEST(a_ring_that_changes_hands_is_left_out)

@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/postmortem_tree.h"
 #include "tests/supervisor/observe/recordings.h"
+#include "tests/support/wrap.h"
 
 static struct recording recording;
 static char state[STATE_SIZE];
@@ -46,6 +47,32 @@ TEST(what_a_process_was_doing_is_seen_from_its_last_records)
     recording_free(&recording);
 }
 
+TEST(each_callback_is_called_by_its_name)
+{
+    static const struct {
+        cop_record_kind kind;
+        const char *words;
+    } known[] = {
+        {COP_RECORD_CAST, "in handle_cast: cast 7"},
+        {COP_RECORD_TIMEOUT, "in handle_info: "},
+        {COP_RECORD_CONTINUE, "in handle_continue: "},
+        {COP_RECORD_MESSAGE, "handles "},
+        {COP_RECORD_STOP, "handles "},
+        {COP_RECORD_SYSTEM, "handles "},
+    };
+    make();
+    for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
+        add_record(add_actor("actor", i + 1, 0), known[i].kind, 100, -1, 7, 0, COP_VERDICT_NONE);
+    }
+    read_made();
+    for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
+        const char *words = state_of(i + 1);
+        ck_assert_msg(strncmp(words, known[i].words, strlen(known[i].words)) == 0, "%u: %s", i,
+                      words);
+    }
+    recording_free(&recording);
+}
+
 TEST(who_has_said_so_or_written_its_end_lived_no_more)
 {
     make();
@@ -58,6 +85,28 @@ TEST(who_has_said_so_or_written_its_end_lived_no_more)
     for (unsigned i = 1; i <= 5; i++) {
         ck_assert_int_eq(actor_lived(recording_find(&recording, made_pid(i))), i == 1);
     }
+    recording_free(&recording);
+}
+
+static bool has_no_memory;
+
+void *real_calloc(size_t count, size_t size) REAL(calloc);
+void *calloc_if_there_is_memory(size_t count, size_t size) WRAP(calloc);
+void *
+calloc_if_there_is_memory(size_t count, size_t size)
+{
+    return has_no_memory ? NULL : real_calloc(count, size);
+}
+
+TEST(without_memory_there_is_no_tree)
+{
+    make();
+    add_actor("one", 1, 0);
+    read_made();
+    has_no_memory = true;
+    int r = tree_print(&recording, stdout);
+    has_no_memory = false;
+    ck_assert_int_eq(r, -ENOMEM);
     recording_free(&recording);
 }
 

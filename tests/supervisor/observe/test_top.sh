@@ -157,6 +157,12 @@ prints_into_a_pipe()
     "$build/coppice-top" "$socket" 2>> "$log" < /dev/null | grep -q '^  root '
 }
 
+tells_how_it_is_used()
+{
+    once --help && grep -q ^usage: "$folder/out" && [ ! -s "$folder/err" ]
+}
+
+check "--help says how it is used" tells_how_it_is_used
 check "without a daemon it says so in one line" fails_with_one_line
 check "options that it does not know are refused" refuses_what_it_does_not_know
 start_daemon 3
@@ -183,6 +189,20 @@ keys r
 check "r sorts by restarts" first_is brief
 keys t
 check "t is the tree again" first_is thread
+
+keys a
+check "a sorts by age, the youngest first" first_is brief
+keys t
+check "t is the tree after that, too" first_is thread
+
+keys / h u x BSpace
+check "what is searched for is shown, and can be taken back" shows '^/hu_'
+keys Escape
+check "and given up" hides '^/hu'
+keys / w o r k e r Enter n Enter
+check "n goes on to the next that is found" shows '^child +worker-1 '
+keys q
+check "and q goes back from it" shows '^  root '
 
 keys / h u n g Enter
 keys Enter
@@ -241,6 +261,8 @@ goes_to_the_end()
     shows 'worker-39'
 }
 check "the last is reached" goes_to_the_end
+keys Home
+check "and the first again" first_is thread
 
 keys q
 check "q quits" is_gone
@@ -257,6 +279,11 @@ no_colour()
 check "and has none" no_colour
 keys q
 check "and quits" is_gone
+
+top TERM=no-such-terminal
+check "a terminal that nobody knows gets lines" shows '^      worker-39 '
+keys C-c
+check "until an interrupt" is_gone
 
 top TERM=dumb
 check "a terminal that cannot be drawn on gets lines" shows '^      worker-39 '

@@ -5,6 +5,9 @@
  */
 #include "supervisor/observe/top_events.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
+
+#include <stdarg.h>
 
 static void
 becomes(const char *answer, const char *lines)
@@ -28,6 +31,27 @@ TEST(what_makes_no_sense_is_passed_over)
     becomes("ok\n\n", "");
     becomes("ok\nevent\nevent\t7\nnews\t1\t2\nevent\tx\ty\n\nevent\t1\tnot any more\n",
             "    5.0s ago  y\n");
+}
+
+static bool has_no_memory;
+
+int asprintf_if_there_is_memory(char **out, const char *format, ...) WRAP(asprintf);
+int
+asprintf_if_there_is_memory(char **out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int r = has_no_memory ? -1 : vasprintf(out, format, arguments);
+    va_end(arguments);
+    return r;
+}
+
+TEST(without_memory_there_are_none)
+{
+    char refused[] = "error\tno\n\n", told[] = "ok\nevent\t1\tx\nevent\t2\ty\n\n";
+    has_no_memory = true;
+    ck_assert_ptr_null(top_events(refused, 0));
+    ck_assert_ptr_null(top_events(told, 0));
 }
 
 TEST(the_newest_comes_first)

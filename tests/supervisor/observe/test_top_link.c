@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/top_link.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -65,6 +66,26 @@ hear(char **answer)
     return top_link_read(&ends.link, answer);
 }
 
+static bool has_no_memory;
+
+void *real_realloc(void *memory, size_t size) REAL(realloc);
+void *realloc_if_there_is_memory(void *memory, size_t size) WRAP(realloc);
+void *
+realloc_if_there_is_memory(void *memory, size_t size)
+{
+    return has_no_memory ? NULL : real_realloc(memory, size);
+}
+
+static bool has_no_memory_for_copies;
+
+char *real_strndup(const char *text, size_t size) REAL(strndup);
+char *strndup_if_there_is_memory(const char *text, size_t size) WRAP(strndup);
+char *
+strndup_if_there_is_memory(const char *text, size_t size)
+{
+    return has_no_memory_for_copies ? NULL : real_strndup(text, size);
+}
+
 static int
 outcome_of(const char *text)
 {
@@ -101,6 +122,23 @@ TEST(who_is_no_observer_or_a_newer_one_is_left)
     ck_assert_int_eq(outcome_of("coppice-observer\t2\tkv\t42\n"), -EPROTO);
     ck_assert_int_eq(outcome_of("coppice-observer\t1\n"), 0);
     ck_assert_int_eq(outcome_of(GREETING), 0);
+}
+
+TEST(without_memory_the_line_is_closed_and_can_be_opened_again)
+{
+    char *answer;
+    has_no_memory = true;
+    ck_assert_int_eq(outcome_of(GREETING), -ENOMEM);
+    has_no_memory = false;
+    has_no_memory_for_copies = true;
+    ck_assert_int_eq(outcome_of(GREETING "ok\n\n"), -ENOMEM);
+    has_no_memory_for_copies = false;
+    begin();
+    say(GREETING "ok\n\n");
+    ck_assert_int_eq(hear(&answer), 1);
+    ck_assert_str_eq(answer, "ok\n\n");
+    free(answer);
+    end();
 }
 
 TEST(a_greeting_without_an_end_is_none)

@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/top_picture.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 static struct top_picture
 read_text(const char *text)
@@ -29,6 +30,28 @@ are(const struct top_picture *picture, const char *digits)
     for (size_t i = 0; i < picture->count; i++) {
         ck_assert_int_eq(picture->rows[i].words[TOP_PID][1], digits[i]);
     }
+}
+
+static bool has_no_memory;
+
+void *real_calloc(size_t count, size_t size) REAL(calloc);
+void *calloc_if_there_is_memory(size_t count, size_t size) WRAP(calloc);
+void *
+calloc_if_there_is_memory(size_t count, size_t size)
+{
+    return has_no_memory ? NULL : real_calloc(count, size);
+}
+
+TEST(without_memory_there_is_no_picture_and_its_text_stays_the_callers)
+{
+    struct top_picture picture;
+    char *text = strdup(THREE);
+    has_no_memory = true;
+    int r = top_picture_read(&picture, text);
+    has_no_memory = false;
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert_str_eq(text, THREE);
+    free(text);
 }
 
 TEST(what_is_no_picture_is_refused_and_stays_the_callers)
