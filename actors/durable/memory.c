@@ -415,9 +415,9 @@ run_one(struct memory *memory, cop_store_op *op)
     case COP_STORE_EXPIRE:
         return expire(memory, op);
     case COP_STORE_PRUNE:
-        return prune(memory, op);
+        break;
     }
-    return -EINVAL;
+    return prune(memory, op);
 }
 
 static int

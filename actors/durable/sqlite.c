@@ -79,8 +79,6 @@ code_of(struct copi_sqlite *sqlite, int error)
         return -EMSGSIZE;
     case SQLITE_CANTOPEN:
         return system ? -system : -ENOENT;
-    case SQLITE_INTERRUPT:
-        return -ECANCELED;
     default:
         if (error == SQLITE_IOERR_SHMSIZE && is_full(system)) {
             return -ENOSPC; /* before anything was written; when a sync says so, who knows */

@@ -302,9 +302,9 @@ bind_one(const struct copi_sqlite *sqlite, sqlite3_stmt *statement, const cop_st
     case LIMIT:
         return sqlite3_bind_int64(statement, LIMIT, (sqlite3_int64)op->limit);
     case TAGS:
-        return bind_text(statement, TAGS, op->tags);
+        break;
     }
-    return SQLITE_OK;
+    return bind_text(statement, TAGS, op->tags);
 }
 
 /* A statement for an operation, with all that it may ask for. */
@@ -573,7 +573,7 @@ copi_sqlite_run(struct copi_sqlite *sqlite, cop_store_op *op)
     case COP_STORE_EXPIRE:
         return expire(sqlite, op);
     case COP_STORE_PRUNE:
-        return prune(sqlite, op);
+        break;
     }
-    return SQLITE_MISUSE;
+    return prune(sqlite, op);
 }

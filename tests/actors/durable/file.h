@@ -12,6 +12,10 @@
 #include <ftw.h>
 #include <unistd.h>
 
+#ifndef FOLDERS
+# define FOLDERS "/tmp"
+#endif
+
 static char folder[64], path[80];
 
 static int
@@ -32,7 +36,7 @@ static const char *
 a_path(void)
 {
     if (!folder[0]) {
-        (void)snprintf(folder, sizeof folder, "%s/coppice.XXXXXX", "/tmp");
+        (void)snprintf(folder, sizeof folder, "%s/coppice.XXXXXX", FOLDERS);
         ck_assert_ptr_nonnull(mkdtemp(folder));
         (void)snprintf(path, sizeof path, "%s/promises.db", folder);
         (void)atexit(remove_folder);
