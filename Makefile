@@ -286,7 +286,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call object,$(SUPPORT_SRC)) $(ARCHIVE
 
 # Calls of what a source, or a header of the tests that it includes, declares with WRAP(name) reach the function
 # declared so instead: tests/support/wrap.h.
-wrapped = $(shell sed -n 's/.* WRAP(\([a-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1) \
+wrapped = $(shell sed -n 's/.* WRAP(\([A-Za-z0-9_]*\));$$/-Wl,--wrap=\1/p' $(1) \
     $$(sed -n 's/^.include "\(tests.*\)"/\1/p' $(1)))
 
 # Older runtimes of the sanitizers cannot place their shadow where a newer kernel randomises.

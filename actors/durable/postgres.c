@@ -108,15 +108,14 @@ static int
 run_until(struct postgres *postgres, cop_time until)
 {
     int error;
-    bool was_sent = false;
     do {
         error = copi_postgres_connect(&postgres->link, until);
         error =
             error ? error : copi_postgres_prepare(&postgres->link, copi_postgres_get_one, until);
         error = error ? error : copi_postgres_batch_run(&postgres->batch, &postgres->link, until);
-        was_sent |= error == -EREMOTEIO;
     } while (may_ask_again(error) && cop_now() < until);
-    return may_ask_again(error) && was_sent ? -EREMOTEIO : error;
+    bool is_in_doubt = postgres->batch.was_sent && (may_ask_again(error) || error == -ENOMEM);
+    return is_in_doubt ? -EREMOTEIO : error;
 }
 
 static int

@@ -93,6 +93,7 @@ copi_postgres_batch_begin(struct copi_postgres_batch *batch, cop_store_op *const
         return error;
     }
     batch->count = count;
+    batch->was_sent = false;
     batch->settled.size = batch->queues.size = 0;
     for (size_t i = 0; i < count; i++) {
         batch->items[i] = (struct copi_postgres_item){.op = ops[i], .position = i};
@@ -207,6 +208,7 @@ ask_and_hear(struct copi_postgres_batch *batch, struct copi_postgres_link *link,
         forget(&batch->questions[i]);
         error = copi_postgres_question_ask(&batch->questions[i], link);
     }
+    batch->was_sent |= link->unanswered > 0 || error == -EREMOTEIO;
     for (size_t i = 0; i < batch->asked && error == 0; i++) {
         error = copi_postgres_hear(batch, link, &batch->questions[i], until);
     }

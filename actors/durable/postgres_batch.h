@@ -20,6 +20,7 @@ struct copi_postgres_batch {
     struct copi_postgres_question *questions; /* under way */
     size_t count, room, asked, used;
     unsigned turns;
+    bool was_sent;                             /* some of it, over any connection: it may be done */
     PGresult *rows;                            /* of the answer that is being read */
     struct copi_postgres_news settled, queues; /* for others */
 };
@@ -30,7 +31,7 @@ int copi_postgres_batch_begin(struct copi_postgres_batch *batch, cop_store_op *c
 
 /* Have done what is not yet done. 0: all of it is, and durable. On -EREMOTEIO, -ECANCELED the connection is lost, and
  * the same may be called with another, until the caller gives up. -EIO: the table is not what it should be.
- * -ENOMEM. Exit point: yes. */
+ * -ENOMEM: where something was sent before, that may be done. Exit point: yes. */
 int copi_postgres_batch_run(struct copi_postgres_batch *batch, struct copi_postgres_link *link,
                             cop_time until);
 
