@@ -16,8 +16,8 @@
  * quick at first, and slower when the connection does not come back.
  *
  * A connection may be dead without saying so, and a pooler may have given this session to somebody else. Every
- * HEART_BEAT the server is asked which channels this session hears. No answer in time: connect anew. Another one: the
- * same, and when a session that was just made is as deaf, there is a pooler between; that is logged,
+ * HEART_BEAT, and at first, the server is asked which channels this session hears. No answer in time, or not all of
+ * them: connect anew. When two sessions in a row are deaf from the beginning, there is a pooler between; that is logged,
  * and nothing more is expected. Telling others works all the same.
  *
  * What the process holds is in `struct hints`, its own memory; the connection is closed when it ends.
@@ -231,12 +231,12 @@ listen_to_others(struct hints *hints)
     error = error ? error : check_channels(hints);
     if (error == 0) {
         hints->deaf_sessions = hints->hears ? 0 : hints->deaf_sessions + 1;
-        if (hints->deaf_sessions > 1 && !hints->is_deaf) {
-            warn_of_pooler(hints);
-        }
         hint_at_anything(hints);
     }
-    return error;
+    if (hints->deaf_sessions > 1) {
+        warn_of_pooler(hints);
+    }
+    return error || hints->hears || hints->is_deaf ? error : -EREMOTEIO;
 }
 
 /* One attempt, which has its own limit of time. It begins when it may; until then others are waited for. */
@@ -248,7 +248,7 @@ try_to_connect(struct hints *hints)
         error = listen_to_others(hints);
     }
     if (error == 0) {
-        hints->heart_beat = cop_now() + HEART_BEAT;
+        hints->heart_beat = hints->is_deaf ? COP_FOREVER : cop_now() + HEART_BEAT;
         hints->poll = POLL_FIRST;
         hints->poll_at = COP_FOREVER;
         return 0;
@@ -260,10 +260,6 @@ try_to_connect(struct hints *hints)
 static int
 beat(struct hints *hints)
 {
-    if (hints->is_deaf) {
-        hints->heart_beat = COP_FOREVER;
-        return 0;
-    }
     int error = check_channels(hints);
     hints->heart_beat = cop_now() + HEART_BEAT;
     return error ? error : hints->hears ? 0 : -EREMOTEIO;
@@ -341,7 +337,7 @@ close_link(void *link)
     copi_postgres_close(link);
 }
 
-/* Until the store is gone, or asks it to stop. */
+/* Until the store asks it to stop, or is gone: they are linked. */
 static int
 serve(struct hints *hints)
 {
@@ -353,9 +349,6 @@ serve(struct hints *hints)
         cop_time when = next_deed(hints), now = cop_now();
         cop_msg msg;
         error = cop_receive(&msg, when == COP_FOREVER ? COP_FOREVER : when > now ? when - now : 0);
-        if (error == 0 && msg.tag == COP_MSG_DOWN) {
-            return 0; /* the store has ended */
-        }
         if (error == 0) {
             take_message(hints, msg);
         }
@@ -384,10 +377,8 @@ run(cop_bytes arg)
     };
     hints->tell_at = hints->heart_beat = COP_FOREVER;
     hints->poll = POLL_FIRST;
-    if (cop_at_exit(close_link, &hints->link) != 0 || !cop_monitor(hints->store).id) {
-        return -ENOMEM;
-    }
-    return serve(hints);
+    int error = cop_at_exit(close_link, &hints->link);
+    return error ? error : serve(hints);
 }
 
 /* ---------------------------------------------------------------- for the store */

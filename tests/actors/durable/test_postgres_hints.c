@@ -8,6 +8,7 @@
 #include "actors/durable/postgres_hints.h"
 #include "tests/actors/durable/postgres.h"
 #include "tests/actors/durable/stored.h"
+#include "tests/support/wrap.h"
 
 #include <coppice/worker.h>
 
@@ -322,26 +323,119 @@ TEST(who_is_refused_comes_back_with_pauses)
     proxy_free(line);
 }
 
-/* As through a pooler: the session that is asked is not the one that listens. */
-TEST(where_nothing_can_be_heard_that_is_said_once_and_left_to_the_poll)
+/* ---------------------------------------------------------------- poolers */
+
+static atomic_uint warnings;
+
+void real_log_write(cop_log_level level, const char *message, const cop_field *fields)
+    REAL(cop_log_write);
+void our_log_write(cop_log_level level, const char *message, const cop_field *fields)
+    WRAP(cop_log_write);
+void
+our_log_write(cop_log_level level, const char *message, const cop_field *fields)
 {
-    begin();
-    (void)number_of(
-        "SET client_min_messages = error; DROP SCHEMA IF EXISTS shim CASCADE; CREATE SCHEMA shim;"
-        "CREATE OR REPLACE FUNCTION shim.pg_listening_channels() RETURNS SETOF text "
-        "LANGUAGE sql AS 'SELECT NULL::text WHERE false'");
+    bool is_it = strstr(message, "notifications do not arrive") != NULL;
+    real_log_write(is_it ? COP_LOG_DEBUG : level, message, fields);
+    warnings += is_it;
+}
+
+/* The listener's clock, in the library's own calls, is so much ahead. */
+static _Atomic cop_time ahead;
+static cop_pid this_test;
+
+cop_time real_now(void) REAL(cop_now);
+cop_time our_now(void) WRAP(cop_now);
+cop_time
+our_now(void)
+{
+    return real_now() + (cop_pid_eq(cop_self(), this_test) ? 0 : atomic_load(&ahead));
+}
+
+/* As through a pooler: the session that is asked is not the one that listens; when it is, `ear` says. */
+static const char *
+a_place_with_an_ear(bool hears)
+{
     static char where[256];
     (void)snprintf(where, sizeof where, "%s options='-c search_path=shim,public,pg_catalog'",
                    server.url);
-    test_catch_stderr();
-    cop_postgres_opts opts = {.where = where};
+    (void)number_of("SET client_min_messages = error; DROP SCHEMA IF EXISTS shim CASCADE;"
+                    "CREATE SCHEMA shim; CREATE TABLE shim.ear (hears bool);"
+                    "CREATE SEQUENCE shim.asked;"
+                    "CREATE FUNCTION shim.pg_listening_channels() RETURNS SETOF text LANGUAGE sql "
+                    "AS 'SELECT c FROM pg_catalog.pg_listening_channels() c, shim.ear, "
+                    "nextval(''shim.asked'') WHERE hears'");
+    (void)number_of(hears ? "INSERT INTO shim.ear VALUES (true)"
+                          : "INSERT INTO shim.ear VALUES (false)");
+    return where;
+}
+
+static void
+settle_behind_its_back(void)
+{
+    (void)number_of("UPDATE shim.cop_future SET state = 1, value = 'x\\000', settled_at = now()");
+}
+
+TEST(where_nothing_can_be_heard_that_is_said_once_and_left_to_the_poll)
+{
+    begin();
+    this_test = cop_self();
+    cop_postgres_opts opts = {.where = a_place_with_an_ear(false)};
     cop_pid store = open_store(&opts, COP_MS(100));
     create(store, ID);
     cop_future *future = recovered(store, ID);
-    (void)number_of("UPDATE shim.cop_future SET state = 1, value = 'x\\000', settled_at = now()");
+    EVENTUALLY(warnings == 1);
+    settle_behind_its_back();
+    expect(future, "x");
+    end_listener();
+    create(store, "another"); /* tells nobody, and asks no more who hears */
+    stop(store);
+    ck_assert_uint_eq(warnings, 1);
+}
+
+static long
+times_asked(void)
+{
+    return number_of("SELECT last_value FROM shim.asked");
+}
+
+/* A heart-beat; what comes wakes who looks at the clock. */
+static void
+let_it_look(void)
+{
+    atomic_fetch_add(&ahead, COP_SEC(6));
+    say("cop_queue", "1:q,");
+}
+
+TEST(who_hears_is_asked_again_now_and_then_and_goes_on)
+{
+    begin();
+    this_test = cop_self();
+    cop_postgres_opts opts = {.where = a_place_with_an_ear(true)};
+    cop_pid store = open_store(&opts, COP_SEC(3600));
+    create(store, ID);
+    cop_future *future = recovered(store, ID);
+    EVENTUALLY(listeners() == 1);
+    long before = times_asked();
+    let_it_look();
+    EVENTUALLY(times_asked() > before);
+    settle_behind_its_back();
+    say("cop_future_0", "8:" ID ",");
     expect(future, "x");
     stop(store);
-    free(test_caught_stderr());
+    ck_assert_uint_eq(warnings, 0);
+}
+
+TEST(who_has_become_deaf_connects_anew_and_says_so_if_that_does_not_help)
+{
+    begin();
+    this_test = cop_self();
+    cop_postgres_opts opts = {.where = a_place_with_an_ear(true)};
+    cop_pid store = open_store(&opts, COP_SEC(3600));
+    EVENTUALLY(listeners() == 1);
+    (void)number_of("UPDATE shim.ear SET hears = false");
+    let_it_look();
+    EVENTUALLY(warnings == 1);
+    stop(store);
 }
 
 TEST(a_store_that_stops_leaves_no_connection)
