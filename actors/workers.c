@@ -21,13 +21,15 @@
  * A worker that was disowned counts no more from that moment: should its thread come back, it finds
  * `is_gone`, and ends.
  *
- * A shutdown asks the workers to end: they do, when the queue is empty.
+ * A shutdown asks the workers to end: they do, when the queue is empty. If there is none because it could not
+ * be started, the shutdown is told that one is to come (copi_library_owes).
  */
 #include "actors/workers.h"
 
 #include "runtime/alloc.h"
 #include "runtime/exit.h"
 #include "runtime/inbox.h"
+#include "runtime/library.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/timer.h"
@@ -343,13 +345,12 @@ start_worker(void)
 {
     const cop_start_opts opts = {.size = sizeof opts};
     const struct copi_spawn spawn = {.behaviour = &behaviour, .what = &behaviour, .opts = &opts};
-    if (copi_spawn(NULL, NULL, &spawn) == 0) {
-        return;
-    }
+    bool failed = copi_spawn(NULL, NULL, &spawn) != 0;
     copi_lock_take(&pool.lock);
-    pool.workers--;
-    pool.at_work--;
-    bool again = has_to_look_locked();
+    pool.workers -= failed;
+    pool.at_work -= failed;
+    copi_library_owes(pool.first && pool.workers == 0);
+    bool again = failed && has_to_look_locked();
     copi_lock_give(&pool.lock);
     if (again) {
         meet(LOOK, NULL);

@@ -34,6 +34,7 @@ static struct {
     copi_atomic32 begun;
     bool no_fault_handlers;
     cop_time since; /* written by begin */
+    copi_atomic32 owes;
     copi_lock ending;
 } library = {.once = PTHREAD_ONCE_INIT, .ending = COPI_LOCK_INIT};
 
@@ -193,6 +194,19 @@ all_ended(void)
     return true;
 }
 
+void
+copi_library_owes(bool owes)
+{
+    copi_store_release_32(&library.owes, owes); /* pairs with nothing_is_left */
+}
+
+/* Who has started a process for it says so afterwards: either is seen. */
+static bool
+nothing_is_left(void)
+{
+    return !copi_load_acquire_32(&library.owes) && all_ended(); /* pairs with copi_library_owes */
+}
+
 /* Polling, at growing intervals: this happens once, and nobody has to announce himself for it. Who is
  * started meanwhile, or loses the parent that would have stopped it, is asked, too. */
 static bool
@@ -200,7 +214,7 @@ await_end(struct copi_process *self, cop_time deadline)
 {
     struct copi_parker pause;
     copi_parker_init(&pause);
-    for (cop_time step = COP_US(50); !all_ended(); step += step < COP_MS(5) ? step : 0) {
+    for (cop_time step = COP_US(50); !nothing_is_left(); step += step < COP_MS(5) ? step : 0) {
         if (copi_clock() >= deadline) {
             return false;
         }

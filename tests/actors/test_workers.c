@@ -496,6 +496,20 @@ TEST(a_shutdown_runs_what_is_due)
     assert_others_run(); /* the library may be used again */
 }
 
+TEST(a_shutdown_runs_also_what_has_found_no_memory_for_a_worker)
+{
+    struct promise made = promise_of(0);
+    cop_self();
+    watch(made, count, &counted);
+    copi_alloc_fail_after(0);
+    settle(made);
+    ck_assert_uint_eq(workers(), 0);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(cop_shutdown(SOON), 0);
+    ck_assert_uint_eq(counted, 1);
+    let_go(made);
+}
+
 TEST(a_shutdown_asks_a_continuation_that_waits)
 {
     let_run(wait_in_library, NULL);
