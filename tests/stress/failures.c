@@ -452,8 +452,11 @@ main(int argc, char **argv)
             .second = argc > 6 ? strtoul(argv[6], NULL, 10) : 0,
         };
         run(scenarios[0], &point);
-        say_broken(scenarios[0], &point, 0);
-        return EXIT_SUCCESS;
+        bool is_broken = atomic_load(&trial->broken);
+        if (is_broken) {
+            say_broken(scenarios[0], &point, 0);
+        }
+        return is_broken ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     time_t began = time(NULL);
     try_beside_each_other(scenarios, count, every, kinds);
