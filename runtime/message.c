@@ -19,8 +19,9 @@
  * not one that lies in another's cache. Before a long wait they go home with the rest.
  *
  * Nodes are cut from slabs of 64 KiB that are aligned to their size, so that a node's slab, its pool
- * and its size class are found from its address. Pools are not freed with their thread: nodes of
- * theirs may be anywhere. An orphaned pool is adopted by the next thread that needs one.
+ * and its size class are found from its address. A pool that has many takes the next ones in bulk (slab.c):
+ * its nodes are a backlog that grows, and each is written for the first time. Pools are not freed with their
+ * thread: nodes of theirs may be anywhere. An orphaned pool is adopted by the next thread that needs one.
  *
  *   free lists, slabs    the owner only
  *   returned             any thread pushes a chain (compare-and-swap); the owner takes all
@@ -33,6 +34,7 @@
 #include "runtime/alloc.h"
 #include "runtime/live.h"
 #include "runtime/process.h"
+#include "runtime/slab.h"
 #include "runtime/thread.h"
 
 #include <stdlib.h>
@@ -47,11 +49,11 @@
 #endif
 
 enum {
-    SLAB_SIZE = 64 * 1024,
     CLASSES = 4,
     BATCH = 32,  /* nodes that go home together */
     BATCHES = 8, /* pools, or classes of theirs, that a thread collects for at a time */
     BORROWED_MOST = 8,
+    MANY_SLABS = 16, /* from so many on a pool takes them in bulk */
 };
 static const uint16_t class_size[CLASSES] = {64, 128, 384, 1024};
 #define HEADER  sizeof(struct copi_message)
@@ -64,6 +66,7 @@ _Static_assert(CLASSES <= BATCHES, "a batch is of one class");
 struct slab {
     struct copi_pool *pool;
     struct slab *next;
+    struct copi_region *region;
     uint32_t class, used; /* used: bytes cut off so far */
     uint32_t at_home;     /* while trimming: nodes found in the pool */
 };
@@ -80,6 +83,7 @@ struct copi_pool {
     struct copi_message *borrowed[CLASSES]; /* of other pools, to go out again */
     uint32_t borrowed_count[CLASSES];
     struct slab *slabs[CLASSES]; /* the first is the one that is cut */
+    uint32_t slab_count;
     struct batch batches[BATCHES];
     /* guarded by pools.lock */
     struct copi_pool *next;
@@ -95,7 +99,7 @@ static struct {
 static struct slab *
 slab_of(const struct copi_message *node)
 {
-    return (struct slab *)((uintptr_t)node & ~(uintptr_t)(SLAB_SIZE - 1));
+    return (struct slab *)((uintptr_t)node & ~(uintptr_t)(COPI_SLAB_SIZE - 1));
 }
 
 /* ---------------------------------------------------------------- a thread's pool */
@@ -271,7 +275,7 @@ static struct copi_message *
 cut(struct slab *slab)
 {
     uint32_t size = class_size[slab->class];
-    if (slab->used + size > SLAB_SIZE) {
+    if (slab->used + size > COPI_SLAB_SIZE) {
         return NULL;
     }
     struct copi_message *node = (struct copi_message *)((char *)slab + slab->used);
@@ -282,11 +286,14 @@ cut(struct slab *slab)
 static struct slab *
 add_slab(struct copi_pool *pool, uint32_t class)
 {
-    struct slab *slab = copi_aligned_alloc(SLAB_SIZE, SLAB_SIZE);
+    struct copi_region *region;
+    struct slab *slab = copi_slab_take(pool->slab_count >= MANY_SLABS, &region);
     if (slab) {
-        *slab = (struct slab){.pool = pool, .next = pool->slabs[class], .class = class};
+        *slab = (struct slab){.pool = pool, .region = region, .class = class};
+        slab->next = pool->slabs[class];
         slab->used = class_size[class] > 64 ? class_size[class] : 64; /* the header's place */
         pool->slabs[class] = slab;
+        pool->slab_count++;
     }
     return slab;
 }
@@ -571,8 +578,9 @@ free_slabs_at_home(struct copi_pool *pool, uint32_t class)
         struct slab *slab = *link;
         if (all_at_home(slab)) {
             *link = slab->next;
-            UNPOISON(slab, SLAB_SIZE);
-            free(slab);
+            UNPOISON(slab, COPI_SLAB_SIZE);
+            copi_slab_give(slab->region, slab);
+            pool->slab_count--;
         } else {
             slab->at_home = 0;
             link = &slab->next;

@@ -6,10 +6,11 @@
  *
  * Lock order: none of the runtime's locks is held while another is taken, but that timer.c has two of its
  * own, that ladder.c arms a timer and interrupts a thread under a record's lock, that interval.c sends a
- * message under its own, and that whoever holds context.c's or a record's may unpark. Above them all are two
- * of actors/: the lock of a registry's partition, under which messages are posted, and that of a pipeline,
- * whose holder may unpark. No lock is held while user code runs (the observer of cop_config apart, which
- * must not call back), a message is freed, or a thread is started.
+ * message under its own, that whoever holds context.c's or a record's may unpark, and that slab.c's is taken
+ * under any, by whoever makes a message. Above them all are two of actors/: the lock of a registry's
+ * partition, under which messages are posted, and that of a pipeline, whose holder may unpark. No lock is
+ * held while user code runs (the observer of cop_config apart, which must not call back), a message is freed,
+ * or a thread is started.
  */
 #ifndef COPI_RUNTIME_PROCESS_H
 #define COPI_RUNTIME_PROCESS_H

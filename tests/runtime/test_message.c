@@ -5,10 +5,10 @@
  */
 #include "runtime/alloc.h"
 #include "runtime/message.h"
+#include "runtime/slab.h"
 #include "runtime/thread.h"
 #include "tests/support/support.h"
 
-#include <malloc.h>
 #include <pthread.h>
 
 static atomic_int dropped;
@@ -505,38 +505,100 @@ TEST(nodes_outlive_the_thread_they_come_from)
     free_them(NULL);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) \
-    && !defined(__SANITIZE_THREAD__) /* they have a malloc of their own */
-static size_t
-allocated(void)
-{
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
-
 TEST(trimming_gives_back_what_is_not_in_use)
 {
     copi_message_free(copi_message_new(COPI_SEND, 1, 8));
     copi_pool_trim();
-    size_t before = allocated();
+    size_t before = copi_slabs_taken();
     make_them(8);
-    ck_assert_uint_ge(allocated(), before + NODES * (size_t)64);
+    ck_assert_uint_ge(copi_slabs_taken() * COPI_SLAB_SIZE, NODES * (size_t)64);
     free_them(NULL);
     copi_pool_trim();
-    ck_assert_uint_lt(allocated(), before + NODES * (size_t)8);
+    ck_assert_uint_eq(copi_slabs_taken(), before);
 }
 
 TEST(trimming_gives_back_the_pools_of_threads_that_ended)
 {
-    size_t before = allocated();
+    size_t before = copi_slabs_taken();
     in_a_thread(make_in_thread, NULL);
     free_them(NULL);
     copi_pool_flush();
-    ck_assert_uint_gt(allocated(), before + NODES * (size_t)128);
+    ck_assert_uint_ge(copi_slabs_taken() * COPI_SLAB_SIZE, NODES * (size_t)128);
     copi_pool_trim();
-    ck_assert_uint_lt(allocated(), before + NODES * (size_t)16);
+    ck_assert_uint_eq(copi_slabs_taken(), before);
 }
-#endif
+
+/* ---------------------------------------------------------------- many slabs */
+
+static bool
+shares_region(const struct copi_message *message, const void *slab)
+{
+    const uintptr_t size = (uintptr_t)2 * 1024 * 1024;
+    return (uintptr_t)message / size == (uintptr_t)slab / size;
+}
+
+static unsigned
+count_in_region_of(const void *slab)
+{
+    unsigned count = 0;
+    for (int i = 0; i < NODES; i++) {
+        count += shares_region(nodes[i], slab);
+    }
+    return count;
+}
+
+static void
+make_and_count(size_t body, unsigned *ordinary, unsigned *in_bulk)
+{
+    struct copi_region *of[2];
+    void *small = copi_slab_take(false, &of[0]), *large = copi_slab_take(true, &of[1]);
+    make_them(body);
+    *ordinary = count_in_region_of(small);
+    *in_bulk = count_in_region_of(large);
+    copi_slab_give(of[0], small);
+    copi_slab_give(of[1], large);
+}
+
+TEST(a_pool_that_has_little_takes_no_memory_in_bulk)
+{
+    unsigned ordinary, in_bulk;
+    make_and_count(80, &ordinary, &in_bulk); /* 10 slabs */
+    ck_assert_uint_eq(ordinary, NODES);
+    ck_assert_uint_eq(in_bulk, 0);
+    free_them(NULL);
+}
+
+TEST(a_pool_that_has_much_takes_the_rest_in_bulk_until_it_is_trimmed)
+{
+    unsigned ordinary, in_bulk;
+    make_and_count(300, &ordinary, &in_bulk); /* 30 slabs */
+    ck_assert_uint_gt(ordinary, NODES / 3);
+    ck_assert_uint_gt(in_bulk, NODES / 3);
+    ck_assert_uint_eq(ordinary + in_bulk, NODES);
+    free_them(NULL);
+    copi_pool_trim();
+    make_and_count(80, &ordinary, &in_bulk);
+    ck_assert_uint_eq(in_bulk, 0);
+    free_them(NULL);
+}
+
+TEST(without_memory_a_backlog_stops_growing_and_with_it_goes_on)
+{
+    const size_t body = 900; /* 63 to a slab */
+    have_a_pool();
+    copi_alloc_fail_after(20);
+    int made = 0;
+    while ((nodes[made] = copi_message_new(COPI_SEND, 1, body))) {
+        made++;
+    }
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(made, 20 * 63);
+    while (made < NODES) {
+        nodes[made] = copi_message_new(COPI_SEND, 1, body);
+        ck_assert_ptr_nonnull(nodes[made++]);
+    }
+    free_them(NULL);
+}
 
 TEST(trimming_leaves_what_is_in_use_alone)
 {
