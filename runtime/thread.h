@@ -198,6 +198,17 @@ struct copi_job {
  */
 int copi_thread_run(struct copi_job *job);
 
+/* Put a thread that has nothing to do into the cache, if there is one to be had. copi_thread_run does that in
+ * a rush. */
+void copi_thread_make_spare(void);
+
+/* Starts that come quickly one after another. All zero: none yet. */
+struct copi_rush {
+    cop_time last;
+    unsigned in_a_row;
+};
+bool copi_rush_goes_on(struct copi_rush *rush, cop_time now); /* once for each */
+
 /* The calling thread, which runs a job, must not be used for another: memory that it can still reach
  * is suspect. */
 void copi_thread_retire(void);

@@ -1,11 +1,13 @@
 /*
  * tests/model/cache.pml - the cache of threads: a job is handed over, and threads end and are freed.
  *
- * Models: runtime/thread.c next_job take_idle hand_over thread_main copi_thread_trim join_ended
+ * Models: runtime/thread.c next_job first_job sleep_for_job into_cache_locked take_idle hand_over run_jobs
+ * Models: runtime/thread.c copi_thread_make_spare copi_thread_trim join_ended
  * Models: runtime/thread_park.c go_to_sleep get_up copi_park copi_unpark
  *
  * THREADS threads come from a job of theirs into a cache with room for one less. STARTERS starters take one
- * each, if there is one, and hand it a job; then it comes again. Somebody trims the cache: who is in it is
+ * each, if there is one, and hand it a job; then it comes again. The last of the threads is one that was made
+ * ahead: it looks from the beginning, and who made it puts it into the cache, before or after. Somebody trims the cache: who is in it is
  * handed the end. A thread that ends frees the one that has ended before it. In the cache a thread looks
  * for a while, or sleeps on its parker, which wakes for no reason, too.
  *
@@ -31,6 +33,7 @@
 #endif
 #define ROOM   (THREADS - 1)
 #define NOBODY THREADS
+#define SPARE  (THREADS - 1)
 
 mtype = { EMPTY, NOTIFIED, PARKED };
 mtype:work = { NOTHING, JOB, END };
@@ -119,10 +122,19 @@ proctype trimmer()
     free_ended(before)
 }
 
+proctype maker()
+{
+    atomic { touch(SPARE); is_idle[SPARE] = true; idle_count++ }
+}
+
 proctype thread(byte me)
 {
     byte before;
     bool is_woken;
+    if
+    :: me == SPARE -> goto look
+    :: else
+    fi;
 next:
     atomic {
         touch(me);
@@ -196,6 +208,7 @@ init
         for (i : 0 .. THREADS - 1) { parker[i] = EMPTY; next_job[i] = NOTHING }
         for (i : 0 .. THREADS - 1) { run thread(i) }
         for (i : 0 .. STARTERS - 1) { run starter() }
+        run maker();
         run trimmer()
     }
 end_rest:

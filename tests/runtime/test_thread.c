@@ -255,7 +255,8 @@ TEST(the_cache_keeps_no_more_than_it_should)
     for (int i = 0; i < JOBS; i++) {
         ck_assert_int_eq(begin(&works[i], wait_for_go), 0);
     }
-    ck_assert_uint_eq(copi_thread_count(), JOBS);
+    ck_assert_uint_ge(copi_thread_count(), JOBS);
+    ck_assert_uint_le(copi_thread_count(), JOBS + 1); /* the spare one */
     for (int i = 0; i < JOBS; i++) {
         atomic_store(&works[i].go_on, true);
     }
@@ -295,6 +296,35 @@ TEST(trimming_gives_the_stack_of_the_last_thread_back_too)
     EVENTUALLY((copi_thread_trim(), mincore(stack.page, 4096, &resident)) != 0);
 }
 
+TEST(trimming_gives_back_what_was_mapped_for_stacks_to_come)
+{
+    struct work work = finish(note_stack);
+    union {
+        long number;
+        void *page;
+    } next = {work.found - (1 << 20)};
+    unsigned char resident;
+    ck_assert_int_eq(mincore(next.page, 4096, &resident), 0);
+    EVENTUALLY((copi_thread_trim(), mincore(next.page, 4096, &resident)) != 0);
+}
+
+TEST(where_there_is_room_for_one_stack_only_one_is_mapped)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    finish(NULL);
+    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%lu", &pages), 1); /* NOLINT(cert-err34-c) */
+    ck_assert_int_eq(fclose(file), 0);
+    struct rlimit limit = {.rlim_cur = (pages << 12) + (3 << 20), .rlim_max = RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    finish(NULL);
+    ck_assert_uint_eq(copi_thread_count(), 1);
+#endif
+}
+
 TEST(trimming_leaves_the_busy_ones_alone)
 {
     struct work work = {0};
@@ -316,6 +346,94 @@ TEST(waiting_for_all_threads_gives_up_at_the_deadline_and_not_before)
     atomic_store(&work.go_on, true);
     ck_assert(copi_thread_drained(0, COP_FOREVER));
     ck_assert(work.is_done);
+}
+
+/* ---------------------------------------------------------------- one made ahead */
+
+TEST(where_no_thread_is_to_be_had_none_is_made_ahead_and_nothing_is_left)
+{
+    finish(NULL);
+    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+    cop_self(); /* is awake */
+    EVENTUALLY(copi_threads_awake() == 1);
+    refuse_threads();
+    copi_thread_make_spare();
+    ck_assert_uint_eq(copi_thread_count(), 0);
+    ck_assert_uint_eq(copi_threads_awake(), 1);
+}
+
+TEST(a_thread_that_was_made_ahead_takes_the_next_job_whether_it_looks_or_sleeps)
+{
+    for (useconds_t pause = 0; pause < 1000; pause += 20) {
+        EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+        usleep(2500); /* so that there is no rush, in which another would be made */
+        copi_thread_make_spare();
+        ck_assert_uint_eq(copi_thread_count(), 1);
+        usleep(pause);
+        finish(NULL);
+        ck_assert_uint_eq(copi_thread_count(), 1);
+    }
+}
+
+TEST(a_thread_that_was_made_ahead_and_has_nothing_to_do_is_not_awake)
+{
+    cop_self(); /* is: the caller */
+    copi_thread_make_spare();
+    EVENTUALLY(copi_threads_awake() == 1);
+    finish(NULL);
+    EVENTUALLY(copi_threads_awake() == 1);
+    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+    EVENTUALLY(copi_threads_awake() == 1);
+}
+
+TEST(a_thread_that_was_made_ahead_is_trimmed_as_any_other)
+{
+    unsigned before = test_threads();
+    copi_thread_make_spare();
+    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+    EVENTUALLY(test_threads() == before);
+}
+
+TEST(in_a_rush_no_more_than_one_thread_is_made_ahead)
+{
+    enum {
+        JOBS = 64
+    };
+    static struct work works[JOBS];
+    for (unsigned i = 0; i < JOBS; i++) {
+        ck_assert_int_eq(begin(&works[i], wait_for_go), 0);
+        ck_assert_uint_ge(copi_thread_count(), i + 1);
+        ck_assert_uint_le(copi_thread_count(), i + 2);
+    }
+    for (int i = 0; i < JOBS; i++) {
+        atomic_store(&works[i].go_on, true);
+    }
+    for (int i = 0; i < JOBS; i++) {
+        EVENTUALLY(works[i].is_done);
+    }
+}
+
+TEST(a_rush_is_a_few_starts_that_come_quickly_one_after_another)
+{
+    struct copi_rush rush = {0};
+    cop_time now = COP_SEC(100);
+    ck_assert(!copi_rush_goes_on(&rush, now));
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!copi_rush_goes_on(&rush, now += COP_US(50)));
+    }
+    for (int i = 0; i < 1000; i++) {
+        ck_assert(copi_rush_goes_on(&rush, now += COP_US(1999)));
+    }
+    ck_assert(!copi_rush_goes_on(&rush, now += COP_MS(2)));
+    ck_assert(!copi_rush_goes_on(&rush, now += COP_US(50)));
+}
+
+TEST(starts_at_leisure_are_no_rush)
+{
+    struct copi_rush rush = {0};
+    for (cop_time now = COP_SEC(100); now < COP_SEC(101); now += COP_MS(2)) {
+        ck_assert(!copi_rush_goes_on(&rush, now));
+    }
 }
 
 /* ---------------------------------------------------------------- clean for the next */
@@ -420,6 +538,19 @@ look_at_affinity(struct work *work)
 TEST(the_affinity_of_the_job_before_is_gone)
 {
     ck_assert_int_eq(found_after(set_affinity, look_at_affinity), (long)copi_cores());
+}
+
+TEST(a_thread_that_was_made_ahead_does_not_have_the_affinity_of_whoever_made_it)
+{
+    struct work work = {0};
+    long cores = (long)copi_cores();
+    finish(NULL); /* the program's affinity is noted */
+    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
+    set_affinity(NULL);
+    copi_thread_make_spare();
+    ck_assert_int_eq(begin(&work, look_at_affinity), 0);
+    EVENTUALLY(work.is_done);
+    ck_assert_int_eq(work.found, cores);
 }
 
 TEST(a_new_thread_does_not_have_the_affinity_of_whoever_needed_it)
