@@ -377,6 +377,17 @@ TEST_TIMES(2, listeners_are_told_of_an_end_after_all_else)
     }
 }
 
+/* Not even the last that a start needs. */
+static atomic_bool has_no_blobs;
+
+struct copi_blob *real_blob(cop_bytes bytes) REAL(copi_blob_new);
+struct copi_blob *fail_blob(cop_bytes bytes) WRAP(copi_blob_new);
+struct copi_blob *
+fail_blob(cop_bytes bytes)
+{
+    return has_no_blobs ? NULL : real_blob(bytes);
+}
+
 static int
 start_another(void *listeners)
 {
@@ -392,6 +403,13 @@ TEST(without_memory_for_its_listeners_no_registry_starts)
     int result;
     ck_assert_uint_ge(test_out_of_memory(start_another, listeners, &result), 4);
     ck_assert_int_eq(result, 0);
+    ck_assert_int_eq(cop_supervisor_stop(cop_whereis("another"), SOON), 0);
+    test_catch_stderr();
+    has_no_blobs = true;
+    ck_assert_int_eq(start_another(listeners), -ENOMEM);
+    has_no_blobs = false;
+    free(test_caught_stderr());
+    ck_assert_int_eq(cop_registry_register("another", COP_STR("k"), COP_STR("v")), -ESRCH);
 }
 
 static char large[2000];

@@ -249,6 +249,48 @@ consume_sent(cop_bytes arg)
     return cop_stream_for_each(stream, see, &seen, COP_FOREVER);
 }
 
+/* The stream is told to end, and does not before the test says so. */
+static int
+map_until_stage_3(void *element, void *result, void *env)
+{
+    (void)env;
+    stage = 1;
+    while (cop_cancelled() == 0) {
+        usleep(100);
+    }
+    stage = 2;
+    while (stage == 2) {
+        usleep(100);
+    }
+    return same_int(element, result, NULL);
+}
+
+static int
+consume_until_stage_3(cop_bytes arg)
+{
+    struct seen seen = {0};
+    (void)arg;
+    stream = cop_stream_map(source_stream(&source), map_until_stage_3, NULL, sizeof(int));
+    return cop_stream_for_each(stream, see, &seen, COP_FOREVER);
+}
+
+TEST(a_process_that_is_killed_while_it_waits_for_its_streams_end_was_killed)
+{
+    cop_pid pid;
+    cop_ref monitor;
+    cop_process_info info;
+    ck_assert_int_eq(cop_spawn(&pid, consume_until_stage_3, .monitor = &monitor), 0);
+    EVENTUALLY(stage == 1);
+    cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+    EVENTUALLY(stage == 2);
+    cop_exit_signal(pid, COP_REASON_KILLED);
+    EVENTUALLY(cop_inspect(pid, &info) == 0 && info.mailbox == 0 && info.waits_in);
+    stage = 3;
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    ck_assert_uint_eq(source.closed, 1);
+    ck_assert_uint_eq(source.env_dropped, 1);
+}
+
 TEST_TIMES(2, a_process_that_waits_for_elements_is_asked_to_stop)
 {
     cop_pid pid;
