@@ -7,10 +7,13 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/table.h"
+#include "runtime/wait.h"
 #include "tests/runtime/no_timers.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 enum {
     DO = 1,
@@ -1089,6 +1092,58 @@ TEST(an_exit_signal_ends_the_caller_in_its_call)
     ck_assert_int_eq(test_down(monitor).code, -EDOM);
     cop_msg msg;
     ck_assert_int_eq(cop_receive(&msg, 0), -ETIMEDOUT); /* its call did not return */
+}
+
+/* Who waits under this pid takes nothing in before there are two: the answer, and what ends it. */
+static _Atomic(uint64_t) waits_for_two;
+
+int real_pause(struct copi_process *self, struct copi_wait *wait) REAL(copi_pause);
+int pause_for_two(struct copi_process *self, struct copi_wait *wait) WRAP(copi_pause);
+int
+pause_for_two(struct copi_process *self, struct copi_wait *wait)
+{
+    uint64_t pid = copi_pid(self).id;
+    if (!atomic_compare_exchange_strong(&waits_for_two, &pid, 0)) {
+        return real_pause(self, wait);
+    }
+    while (copi_mailbox_count(copi_load_relaxed_64(&self->mailbox.word)) < 2) {
+        usleep(100);
+    }
+    return 0;
+}
+
+static _Atomic(uint64_t) last_answer;
+
+static void
+ask_once_more(void *server_pid)
+{
+    uint64_t answer = 0;
+    int r = ask(*(cop_pid *)server_pid, echo, 4711, &answer, SOON);
+    atomic_store(&last_answer, r == 0 ? answer : 0);
+}
+
+static int
+ask_and_end(cop_bytes arg)
+{
+    cop_pid pid = *(const cop_pid *)arg.data;
+    uint64_t answer;
+    ck_assert_int_eq(cop_defer(ask_once_more, &pid), 0);
+    atomic_store(&waits_for_two, cop_self().id);
+    ask(pid, defer, 1, &answer, COP_FOREVER);
+    return 0;
+}
+
+TEST(an_answer_that_comes_with_the_end_is_not_taken_for_that_to_another_call)
+{
+    cop_pid pid = start_server(), caller;
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(&caller, ask_and_end, .arg = COP_BYTES(pid), .monitor = &monitor),
+                     0);
+    EVENTUALLY(atomic_load(&deferred.count) == 1);
+    tell(pid, answer_deferred);
+    ck_assert_int_eq(cop_exit_signal(caller, cop_failed(-EDOM, NULL)), 0);
+    ck_assert_int_eq(test_down(monitor).code, -EDOM);
+    ck_assert_uint_eq(atomic_load(&last_answer), 4711);
 }
 
 /* ---------------------------------------------------------------- without memory */

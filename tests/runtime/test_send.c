@@ -459,6 +459,8 @@ TEST(downs_and_timers_take_no_place)
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
 }
 
+static atomic_size_t dropped_before_the_down;
+
 static int
 read_after_a_down(cop_bytes arg)
 {
@@ -476,6 +478,7 @@ read_after_a_down(cop_bytes arg)
         cop_assert(cop_receive(&msg, COP_FOREVER) == 0);
         if (msg.tag == COP_MSG_DOWN) {
             down = true;
+            atomic_store(&dropped_before_the_down, dropped_by(cop_self()));
         } else {
             int number = *COP_BODY(msg, int);
             atomic_store(&numbers_read[atomic_fetch_add(&reads, 1)], number);
@@ -497,6 +500,7 @@ TEST(old_ones_are_dropped_from_behind_what_takes_no_place)
     }
     atomic_store(&may_read, true);
     ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL);
+    ck_assert_uint_eq(dropped_before_the_down, 3); /* they make room at once */
     ck_assert_int_eq(numbers_read[0], 4);
     ck_assert_int_eq(numbers_read[1], 5);
 }
