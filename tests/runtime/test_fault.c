@@ -290,6 +290,20 @@ TEST(a_fault_kills_with_a_report_of_who_where_and_what)
 }
 
 static void
+a_process_faults_where_nobody_hears_it(void)
+{
+    close(STDERR_FILENO);
+    fault_in_process(write_to_nowhere, false);
+}
+
+TEST(a_fault_kills_also_where_there_is_no_standard_error)
+{
+    struct outcome outcome = dies_of(SIGSEGV, a_process_faults_where_nobody_hears_it);
+    ck_assert_str_eq(outcome.report, "");
+    free(outcome.report);
+}
+
+static void
 a_labelled_server_faults(void)
 {
     cop_pid pid;

@@ -7,7 +7,9 @@
 #include "runtime/live_kinds.h"
 #include "runtime/recorder.h"
 #include "runtime/recording.h"
+#include "runtime/thread.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -276,6 +278,34 @@ TEST(a_request_is_recorded_with_what_became_of_it)
     ck_assert_int_le(slept->when + slept->took, cop_now() + COP_MS(10));
     ck_assert_str_eq(must(pid, COP_RECORD_WAIT)->text, "sleep");
     ck_assert_int_ge(must(pid, COP_RECORD_WAIT)->took, least);
+}
+
+static bool has_no_ticks;
+
+bool real_ticks_are_time(void) REAL(copi_ticks_are_time);
+bool ticks_are_time(void) WRAP(copi_ticks_are_time);
+bool
+ticks_are_time(void)
+{
+    return !has_no_ticks && real_ticks_are_time();
+}
+
+TEST(where_the_processor_counts_no_time_records_have_the_clocks)
+{
+    has_no_ticks = true;
+    cop_time earliest = copi_clock_coarse();
+    begin();
+    cop_pid pid = start();
+    ck_assert_int_eq(ask(pid, DEPOSIT), 0);
+    EVENTUALLY(look(pid, COP_RECORD_CALL) && must(pid, COP_RECORD_CALL)->took >= 0);
+    const cop_record *call = must(pid, COP_RECORD_CALL);
+    ck_assert_int_ge(call->when, earliest);
+    ck_assert_int_le(call->when, cop_now());
+    const struct copi_recording_head *head = open_file();
+    ck_assert_int_ge(head->time, earliest);
+    ck_assert_uint_eq(head->ticks, (uint64_t)head->time);
+    ck_assert_uint_eq(head->ticks_in_a_second, 0);
+    munmap((void *)(uintptr_t)head, head->size);
 }
 
 TEST(what_runs_is_seen_before_it_returns)

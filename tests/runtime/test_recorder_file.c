@@ -5,6 +5,7 @@
  */
 #include "runtime/recorder_file.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -74,6 +75,109 @@ TEST(a_file_that_cannot_be_made_is_an_error_and_leaves_nothing)
     ck_assert_int_eq(mkfifo(path, 0600), 0);
     ck_assert_int_eq(make(&file), -EINVAL);
 }
+
+/* ---------------------------------------------------------------- others, meanwhile */
+
+static void (*meanwhile)(void); /* between the lock and the look at what is locked; once */
+static int stat_error;
+
+int real_stat(const char *name, struct stat *out) REAL(stat);
+int late_stat(const char *name, struct stat *out) WRAP(stat);
+int
+late_stat(const char *name, struct stat *out)
+{
+    void (*now)(void) = meanwhile;
+    meanwhile = NULL;
+    if (now) {
+        now();
+    }
+    errno = stat_error;
+    return stat_error ? -1 : real_stat(name, out);
+}
+
+static void
+write_words(const char *name)
+{
+    int fd = open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, "words", 5), 5);
+    close(fd);
+}
+
+static void
+remove_it(void)
+{
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+static void
+put_another_there(void)
+{
+    write_words(new);
+    ck_assert_int_eq(rename(new, path), 0);
+}
+
+TEST(a_file_that_is_removed_meanwhile_is_made_again)
+{
+    struct copi_recorder_file file;
+    begin();
+    write_words(path);
+    meanwhile = remove_it;
+    ck_assert_int_eq(make(&file), 0);
+    ck_assert_uint_eq((uint64_t)size_of(path), file.size);
+    ck_assert_int_eq(size_of(last), -1); /* nothing was in the second one */
+    let_go(&file);
+}
+
+TEST(of_two_files_the_one_that_was_put_there_meanwhile_is_kept)
+{
+    struct copi_recorder_file file;
+    begin();
+    meanwhile = put_another_there;
+    ck_assert_int_eq(make(&file), 0);
+    ck_assert_uint_eq((uint64_t)size_of(path), file.size);
+    ck_assert_int_eq(size_of(last), 5);
+    let_go(&file);
+}
+
+TEST(a_file_that_cannot_be_looked_at_is_an_error)
+{
+    struct copi_recorder_file file;
+    begin();
+    stat_error = EIO;
+    ck_assert_int_eq(make(&file), -EIO);
+    stat_error = 0;
+    ck_assert_int_eq(make(&file), 0); /* the lock has been let go */
+    let_go(&file);
+}
+
+TEST(a_last_one_that_cannot_be_replaced_is_an_error_and_the_old_file_stays)
+{
+    struct copi_recorder_file file;
+    begin();
+    write_words(path);
+    ck_assert_int_eq(mkdir(last, 0700), 0);
+    ck_assert_int_eq(make(&file), -EISDIR);
+    ck_assert_int_eq(size_of(path), 5);
+    ck_assert_int_eq(size_of(new), -1);
+    ck_assert_int_eq(rmdir(last), 0);
+    ck_assert_int_eq(make(&file), 0);
+    ck_assert_int_eq(size_of(last), 5);
+    let_go(&file);
+}
+
+TEST(a_new_one_that_cannot_be_made_is_an_error_and_the_old_file_stays)
+{
+    struct copi_recorder_file file;
+    begin();
+    write_words(path);
+    ck_assert_int_eq(mkdir(new, 0700), 0);
+    ck_assert_int_eq(make(&file), -EEXIST);
+    ck_assert_int_eq(size_of(path), 5);
+    ck_assert_int_eq(size_of(last), -1);
+    ck_assert_int_eq(rmdir(new), 0);
+}
+
+/* ---------------------------------------------------------------- disks */
 
 TEST(a_limit_of_file_sizes_is_an_error_and_no_signal)
 {

@@ -5,6 +5,7 @@
  */
 #include "runtime/standard_error.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static const struct copi_log_shape timed = {.has_time = true};
@@ -158,6 +160,63 @@ TEST(a_socket_that_nobody_reads_does_not_hang_either)
     char *after = drain(from);
     ck_assert_ptr_nonnull(strstr(after, "lines were lost"));
     free(after);
+    close(from);
+}
+
+/* A pipe with room for so many lines; negative: for all. Or a kernel that cannot be told not to wait. */
+static int room = -1;
+static bool may_wait;
+
+ssize_t real_write(int fd, const struct iovec *parts, int count, off_t at, int flags)
+    REAL(pwritev2);
+ssize_t write_some(int fd, const struct iovec *parts, int count, off_t at, int flags)
+    WRAP(pwritev2);
+ssize_t
+write_some(int fd, const struct iovec *parts, int count, off_t at, int flags)
+{
+    if (room == 0 || may_wait) {
+        errno = may_wait ? EOPNOTSUPP : EAGAIN;
+        return -1;
+    }
+    room -= room > 0;
+    return real_write(fd, parts, count, at, flags);
+}
+
+TEST(how_many_were_lost_is_not_lost_when_there_is_no_room_to_tell)
+{
+    int from = redirect_to_pipe();
+    room = 0;
+    say("one");
+    say("two");
+    room = 1;
+    say("three");
+    room = -1;
+    say("four");
+    char *all = drain(from);
+    ck_assert_str_eq(all, "coppice: warning: three\n"
+                          "coppice: warning: four\n"
+                          "coppice: warning: lines were lost: standard error was full lines=2\n");
+    free(all);
+    close(from);
+}
+
+TEST(a_full_pipe_hangs_nobody_where_the_kernel_cannot_be_told_not_to_wait)
+{
+    int from = redirect_to_pipe();
+    char filler[4096];
+    memset(filler, 'x', sizeof filler);
+    (void)fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+    while (write(STDERR_FILENO, filler, sizeof filler) > 0) {
+    }
+    (void)fcntl(STDERR_FILENO, F_SETFL, 0);
+    may_wait = true;
+    say("unheard");
+    free(drain(from));
+    say("heard");
+    char *all = drain(from);
+    ck_assert_str_eq(all, "coppice: warning: heard\n"
+                          "coppice: warning: lines were lost: standard error was full lines=1\n");
+    free(all);
     close(from);
 }
 

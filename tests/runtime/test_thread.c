@@ -7,6 +7,7 @@
 #include "runtime/library.h"
 #include "runtime/thread.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <locale.h>
 #include <pthread.h>
@@ -91,6 +92,29 @@ TEST(without_memory_no_thread_starts_and_the_job_is_not_taken)
     ck_assert_int_eq(begin(&work, NULL), -ENOMEM);
     copi_alloc_fail_after(-1);
     ck_assert_uint_eq(copi_thread_count(), 0);
+    ck_assert_int_eq(begin(&work, NULL), 0);
+    EVENTUALLY(work.is_done);
+}
+
+static bool has_no_attributes;
+
+int real_attributes(pthread_attr_t *out) REAL(pthread_attr_init);
+int fail_attributes(pthread_attr_t *out) WRAP(pthread_attr_init);
+int
+fail_attributes(pthread_attr_t *out)
+{
+    return has_no_attributes ? ENOMEM : real_attributes(out);
+}
+
+TEST(a_thread_that_cannot_be_described_does_not_start)
+{
+    struct work work = {0};
+    copi_library_begin();
+    has_no_attributes = true;
+    ck_assert_int_eq(begin(&work, NULL), -ENOMEM);
+    has_no_attributes = false;
+    ck_assert_uint_eq(copi_thread_count(), 0);
+    ck_assert(!work.is_done);
     ck_assert_int_eq(begin(&work, NULL), 0);
     EVENTUALLY(work.is_done);
 }
