@@ -44,11 +44,10 @@ stat_number(const char *stat, int n, int64_t *out)
     for (int i = 2; at && i < n; i++) {
         at = strchr(at + 1, ' ');
     }
-    if (!at) {
-        return false;
+    if (at) {
+        *out = strtoll(at, NULL, 10);
     }
-    *out = strtoll(at, NULL, 10);
-    return true;
+    return at != NULL;
 }
 
 /* ---------------------------------------------------------------- memory */

@@ -93,9 +93,10 @@ put(void *unused)
 TEST(without_memory_there_are_none)
 {
     int result;
-    cop_self();
+    cop_pid tree = start_two("first", "second");
     ck_assert_uint_gt(test_out_of_memory(put, NULL, &result), 0);
     ck_assert_int_eq(result, 0);
+    stop_all(tree);
 }
 
 TEST(a_process_that_is_stuck_is_seen_with_its_mailbox)
@@ -170,6 +171,44 @@ TEST(only_so_many_have_series_of_their_own)
     for (size_t i = 0; i < COP_METRICS_NAMED + MORE; i++) {
         ck_assert_int_eq(cop_exit_signal(pids[i], COP_REASON_KILLED), 0);
     }
+}
+
+/* A series that is there twice is refused as a whole, by whoever collects them. */
+TEST(children_that_cannot_be_told_apart_have_one_series)
+{
+    cop_pid trees[2];
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(cop_supervisor_start(&trees[i], &(cop_supervisor_spec){COP_CHILDREN(
+                                                             {.id = "one", .genserver = &server})}),
+                         0);
+    }
+    char *text = text_now();
+    ck_assert_uint_eq(test_count(text, "\ncoppice_child_restarts_total{"), 1);
+    free(text);
+    stop_all(trees[0]);
+    stop_all(trees[1]);
+}
+
+TEST(of_too_many_children_so_many_have_their_restarts_told)
+{
+    enum {
+        MANY = COP_METRICS_NAMED + 3
+    };
+    static char ids[MANY][16];
+    static cop_child_spec children[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "child-%zu", i);
+        children[i] = (cop_child_spec){.id = ids[i], .worker = test_wait_for_end};
+    }
+    cop_pid tree;
+    ck_assert_int_eq(cop_supervisor_start(&tree, &(cop_supervisor_spec){.name = "root",
+                                                                        .children = children,
+                                                                        .child_count = MANY}),
+                     0);
+    char *text = text_now();
+    ck_assert_uint_eq(test_count(text, "\ncoppice_child_restarts_total{"), COP_METRICS_NAMED);
+    free(text);
+    stop_all(tree);
 }
 
 TEST(live_objects_are_told_by_kind)

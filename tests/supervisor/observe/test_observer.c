@@ -4,8 +4,12 @@
  * Room: tests/.
  */
 #include "runtime/alloc.h"
+#include "runtime/message.h"
+#include "runtime/process.h"
+#include "runtime/send.h"
 #include "tests/supervisor/tree.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -510,6 +514,85 @@ TEST(who_does_not_read_is_closed)
     stop(sup);
 }
 
+static cop_pid
+observer_of(cop_pid sup)
+{
+    cop_child_info info;
+    ck_assert_int_eq(cop_supervisor_child(sup, "observer", &info), 0);
+    return info.pid;
+}
+
+static _Atomic uint64_t listener; /* the socket that was first asked for whoever comes */
+static atomic_bool has_no_way_to_wait;
+
+int real_active_once(cop_socket socket) REAL(cop_socket_active_once);
+int active_once_and_remember(cop_socket socket) WRAP(cop_socket_active_once);
+int
+active_once_and_remember(cop_socket socket)
+{
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&listener, &none, socket.id);
+    return real_active_once(socket);
+}
+
+int real_writable_once(cop_socket socket) REAL(cop_socket_writable_once);
+int writable_once_if_it_can_wait(cop_socket socket) WRAP(cop_socket_writable_once);
+int
+writable_once_if_it_can_wait(cop_socket socket)
+{
+    return has_no_way_to_wait ? copi_fail(-ENOMEM) : real_writable_once(socket);
+}
+
+TEST(who_reads_slowly_is_closed_when_there_is_no_memory_to_wait_for_him)
+{
+    has_no_way_to_wait = true;
+    cop_pid sup = start();
+    start_many();
+    int fd = connected();
+    for (int i = 0; i < OFTEN; i++) {
+        ask(fd, "picture\n");
+    }
+    struct pollfd gone = {.fd = fd};
+    ck_assert_int_eq(poll(&gone, 1, 15000), 1);
+    close(fd);
+    has_no_way_to_wait = false;
+    ck_assert(is_served(&fd));
+    ANSWERS(fd, "picture\n", "ok\n");
+    close(fd);
+    stop(sup);
+}
+
+TEST(what_makes_no_sense_to_it_is_passed_over)
+{
+    cop_pid sup = start(), observer = observer_of(sup);
+    ck_assert_int_eq(cop_send(observer, COP_TAG(77)), 0);
+    int fd = connected();
+    ANSWERS(fd, "picture\n", "ok\n");
+    ck_assert(cop_alive(observer));
+    close(fd);
+    stop(sup);
+}
+
+TEST(an_observer_that_cannot_listen_any_more_is_started_again)
+{
+    test_catch_stderr();
+    cop_pid sup = start(), before = observer_of(sup);
+    EVENTUALLY(listener != 0);
+    const struct cop_closed closed = {.socket = {listener}, .error = -EIO};
+    struct copi_message *message = copi_message_new(COPI_SEND, COP_MSG_CLOSED, sizeof closed);
+    memcpy(message->body, &closed, sizeof closed);
+    copi_post(before, message);
+    EVENTUALLY(test_is_another(observer_of(sup), before));
+    int fd;
+    EVENTUALLY(is_served(&fd));
+    ANSWERS(fd, "picture\n", "ok\n");
+    close(fd);
+    stop(sup);
+    char *said = test_caught_stderr();
+    ck_assert_ptr_nonnull(strstr(said, "the observer cannot listen any more"));
+    free(said);
+}
+
 /* ---------------------------------------------------------------- deeds */
 
 #define DEEDS \
@@ -559,6 +642,32 @@ TEST(a_deed_that_cannot_be_done_is_refused_with_the_reason)
     ANSWERS(fd, "crash\n", DEEDS);
     ANSWERS(fd, "crash a a\n", DEEDS);
     ANSWERS(fd, "explode a\n", DEEDS);
+    close(fd);
+    stop(sup);
+    free(test_caught_stderr());
+}
+
+static atomic_bool is_held_by_another;
+
+int real_resume(cop_pid pid, cop_time timeout) REAL(cop_sys_resume);
+int resume_unless_held(cop_pid pid, cop_time timeout) WRAP(cop_sys_resume);
+int
+resume_unless_held(cop_pid pid, cop_time timeout)
+{
+    const cop_reason why = cop_failed(-EPERM, "somebody else holds it");
+    return is_held_by_another ? copi_fail_why(&why, -EPERM) : real_resume(pid, timeout);
+}
+
+TEST(a_deed_that_has_failed_is_told_with_the_reason_and_the_next_may_be_done)
+{
+    observed.actions = true;
+    test_catch_stderr();
+    cop_pid sup = start();
+    int fd = connected();
+    is_held_by_another = true;
+    ANSWERS(fd, "resume a\n", "error\tsomebody else holds it\n");
+    is_held_by_another = false;
+    ANSWERS(fd, "resume a\n", "ok\n");
     close(fd);
     stop(sup);
     free(test_caught_stderr());
