@@ -4,10 +4,14 @@
  * Room: tests/. Linked with the store in a file.
  *
  * The input is what happened to a good database. If its first byte is even, bytes of the file are others: each
- * damage is two bytes of where, one of how many, and the bytes. If it is odd, fields are others, in a file
- * whose tables allow all: a byte that says whose row, one for the column, one for the type, and a line.
+ * damage is two bytes of where, one of how many, and the bytes; the rest of the first byte says which few
+ * operations are tried. If it is odd, fields are others, in a file whose tables allow all: a byte that says
+ * whose row, one for the column, one for the type, and a line; and all operations are tried.
  *
  * Whatever is stored, an operation has one of its results, and a record that is found can be one.
+ *
+ * To open a file, and to compile what is asked of it, takes ten times as long as to ask it. So the file of the
+ * fields stays open, and its rows are made good again before each input.
  */
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/wrap.h"
@@ -20,6 +24,8 @@
 
 enum {
     ROWS = 4,
+    USES = 2 * ROWS + 8,
+    FEW = 3,
 };
 
 struct file {
@@ -27,8 +33,10 @@ struct file {
     size_t size;
 };
 
-static char folder[] = "/dev/shm/coppice-fuzz-XXXXXX", path[64];
-static struct file strict, loose;
+static char folder[] = "/dev/shm/coppice-fuzz-XXXXXX", path[64], loose[64];
+static struct file strict;
+static sqlite3 *keeper; /* of what is loose */
+static void *loose_store;
 static const char *const ids[ROWS] = {"pending", "leased", "settled", "overdue"};
 static const cop_owner owner = {{1}};
 
@@ -48,17 +56,19 @@ clock_ms(void *env)
     return 1000000;
 }
 
-static const cop_store_opts opts = {.size = sizeof opts, .at = path, .clock = clock_ms};
+static const cop_store_opts opts = {.size = sizeof opts, .at = path, .clock = clock_ms},
+                            loose_opts = {
+                                .size = sizeof loose_opts, .at = loose, .clock = clock_ms};
 
 /* ---------------------------------------------------------------- files */
 
 static void
-remove_files(void)
+remove_files(const char *of)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-coppice", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char name[sizeof path + 16];
-        (void)snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        (void)snprintf(name, sizeof name, "%s%s", of, suffixes[i]);
         unlink(name);
     }
 }
@@ -66,7 +76,8 @@ remove_files(void)
 static void
 remove_folder(void)
 {
-    remove_files();
+    remove_files(path);
+    remove_files(loose);
     rmdir(folder);
 }
 
@@ -85,10 +96,10 @@ read_file(void)
 }
 
 static void
-write_file(const char *bytes, size_t size)
+write_file(const char *name, const char *bytes, size_t size)
 {
-    remove_files();
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    remove_files(name);
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     HOLDS(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
     close(fd);
 }
@@ -96,10 +107,7 @@ write_file(const char *bytes, size_t size)
 static void
 execute(const char *sql)
 {
-    sqlite3 *db;
-    HOLDS(sqlite3_open(path, &db) == SQLITE_OK);
-    HOLDS(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
-    HOLDS(sqlite3_close(db) == SQLITE_OK);
+    HOLDS(sqlite3_exec(keeper, sql, NULL, NULL, NULL) == SQLITE_OK);
 }
 
 /* ---------------------------------------------------------------- operations */
@@ -167,66 +175,89 @@ make(void *store)
           == 0);
 }
 
+/* All that can be asked: a few of it, from `first` on. */
 static void
-use(void *store)
+use(void *store, size_t first, size_t count)
 {
+    cop_store_op ops[USES] = {
+        {.kind = COP_STORE_LIST, .tags = "two", .limit = 10},
+        {.kind = COP_STORE_EXPIRE, .limit = 10},
+        {.kind = COP_STORE_RENEW, .id = "leased", .owner = owner, .epoch = 1, .time = 1},
+        {.kind = COP_STORE_RELEASE, .id = "leased", .owner = owner, .epoch = 1},
+        {.kind = COP_STORE_CLAIM, .queue = "queue", .owner = owner, .time = COP_SEC(1), .limit = 9},
+        {.kind = COP_STORE_INHERIT,
+         .queue = "queue",
+         .owner = owner,
+         .time = COP_SEC(1),
+         .limit = 9},
+        {.kind = COP_STORE_SETTLE, .id = "pending", .state = COP_DURABLE_RESOLVED},
+        {.kind = COP_STORE_PRUNE, .time = COP_SEC(1), .limit = 10},
+    };
     for (size_t i = 0; i < ROWS; i++) {
-        run(store, (cop_store_op){.kind = COP_STORE_GET, .id = ids[i]});
-        run(store, (cop_store_op){.kind = COP_STORE_CREATE, .id = ids[i], .key = COP_TEXT("k")});
+        ops[USES - 1 - i] = (cop_store_op){.kind = COP_STORE_GET, .id = ids[i]};
+        ops[USES - 1 - ROWS - i] =
+            (cop_store_op){.kind = COP_STORE_CREATE, .id = ids[i], .key = COP_TEXT("k")};
     }
-    run(store, (cop_store_op){.kind = COP_STORE_LIST, .tags = "two", .limit = 10});
-    run(store, (cop_store_op){.kind = COP_STORE_EXPIRE, .limit = 10});
-    run(store, (cop_store_op){
-                   .kind = COP_STORE_RENEW, .id = "leased", .owner = owner, .epoch = 1, .time = 1});
-    run(store,
-        (cop_store_op){.kind = COP_STORE_RELEASE, .id = "leased", .owner = owner, .epoch = 1});
-    run(store, (cop_store_op){.kind = COP_STORE_CLAIM,
-                              .queue = "queue",
-                              .owner = owner,
-                              .time = COP_SEC(1),
-                              .limit = 10});
-    run(store, (cop_store_op){.kind = COP_STORE_INHERIT,
-                              .queue = "queue",
-                              .owner = owner,
-                              .time = COP_SEC(1),
-                              .limit = 10});
-    run(store,
-        (cop_store_op){.kind = COP_STORE_SETTLE, .id = "pending", .state = COP_DURABLE_RESOLVED});
-    run(store, (cop_store_op){.kind = COP_STORE_PRUNE, .time = COP_SEC(1), .limit = 10});
+    for (size_t i = 1; i <= count; i++) { /* what only reads comes before what changes */
+        run(store, ops[(first + USES - i) % USES]);
+    }
+    cop_reason why = {0};
+    (void)cop_sqlite()->changed(store);
+    (void)cop_sqlite()->tidy(store, &why);
 }
 
-/* Open it, do that with it, and close it. */
-static void
-with_store(void (*what)(void *store))
+/* NULL: it is refused. */
+static void *
+open_store(const cop_store_opts *which)
 {
     cop_reason why = {0};
     void *store = calloc(1, cop_sqlite()->state_size);
     HOLDS(store);
-    int r = cop_sqlite()->open(store, &opts, &why);
+    int r = cop_sqlite()->open(store, which, &why);
     if (r == 0) {
-        what(store);
-        (void)cop_sqlite()->changed(store);
-        (void)cop_sqlite()->tidy(store, &why);
-        cop_sqlite()->close(store);
-    } else {
-        HOLDS(r == -EIO || r == -EPROTO || r == -ENOSPC);
+        return store;
     }
+    HOLDS(r == -EIO || r == -EPROTO || r == -ENOSPC);
+    free(store);
+    return NULL;
+}
+
+static void
+close_store(void *store)
+{
+    cop_sqlite()->close(store);
     free(store);
 }
 
 /* ---------------------------------------------------------------- damages */
 
 static void
+begin_loose(void)
+{
+    write_file(loose, strict.bytes, strict.size);
+    HOLDS(sqlite3_open(loose, &keeper) == SQLITE_OK);
+    execute("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET"
+            " sql=replace(replace(sql,'STRICT',''),'NOT NULL','') WHERE name='promise'");
+    HOLDS(sqlite3_close(keeper) == SQLITE_OK);
+    HOLDS(sqlite3_open(loose, &keeper) == SQLITE_OK);
+    execute("PRAGMA ignore_check_constraints=ON; PRAGMA wal_autocheckpoint=0;"
+            "CREATE TEMP TABLE good AS SELECT * FROM promise ORDER BY rowid");
+    loose_store = open_store(&loose_opts);
+    HOLDS(loose_store);
+}
+
+static void
 begin(void)
 {
     HOLDS(mkdtemp(folder));
     (void)snprintf(path, sizeof path, "%s/db", folder);
+    (void)snprintf(loose, sizeof loose, "%s/loose", folder);
     HOLDS(atexit(remove_folder) == 0);
-    with_store(make);
+    void *store = open_store(&opts);
+    make(store);
+    close_store(store);
     strict = read_file();
-    execute("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET"
-            " sql=replace(replace(sql,'STRICT',''),'NOT NULL','') WHERE name='promise'");
-    loose = read_file();
+    begin_loose();
 }
 
 static void
@@ -241,8 +272,19 @@ damage_bytes(struct input *input)
         input->at += length;
         input->size -= length;
     }
-    write_file(bytes, strict.size);
+    write_file(path, bytes, strict.size);
     free(bytes);
+}
+
+static void
+use_bytes(struct input *input, size_t first)
+{
+    damage_bytes(input);
+    void *store = open_store(&opts);
+    if (store) {
+        use(store, first, FEW);
+        close_store(store);
+    }
 }
 
 static void
@@ -264,45 +306,79 @@ bind(sqlite3_stmt *statement, unsigned type, const char *line)
     }
 }
 
-/* Two rows cannot have the same id: such a change is none. */
-static void
-damage_field(sqlite3 *db, struct input *input)
+enum {
+    COLUMNS = 21,
+    MARK = COLUMNS - 1, /* the clock's, not a row's */
+};
+
+/* Compiled once. */
+static sqlite3_stmt *
+update_of(unsigned column)
 {
-    static const char *const columns[] = {
+    static const char *const columns[COLUMNS] = {
         "id",    "queue", "tags",        "state",      "cause",      "code",         "text",
         "param", "value", "create_key",  "settle_key", "created_at", "settled_at",   "expires_at",
         "epoch", "owner", "lease_until", "ready_at",   "attempts",   "max_attempts", "mark",
     };
-    enum {
-        COLUMNS = sizeof columns / sizeof *columns
-    };
+    static sqlite3_stmt *statements[COLUMNS];
+    if (!statements[column]) {
+        char sql[128];
+        (void)snprintf(sql, sizeof sql, "UPDATE %s SET %s=?1 WHERE rowid=?2",
+                       column == MARK ? "clock" : "promise", columns[column]);
+        HOLDS(sqlite3_prepare_v2(keeper, sql, -1, &statements[column], NULL) == SQLITE_OK);
+    }
+    return statements[column];
+}
+
+/* Two rows cannot have the same id: such a change is none. Whether it was the clock's. */
+static bool
+damage_field(struct input *input)
+{
     unsigned row = (unsigned)take_number(input, 1) % ROWS;
     unsigned column = (unsigned)take_number(input, 1) % COLUMNS;
     unsigned type = (unsigned)take_number(input, 1);
-    char *line = take_line(input), sql[128];
-    (void)snprintf(sql, sizeof sql, "UPDATE %s SET %s=?1 WHERE rowid=%u",
-                   column == COLUMNS - 1 ? "clock" : "promise", columns[column], row + 1);
-    sqlite3_stmt *statement;
-    HOLDS(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
+    char *line = take_line(input);
+    sqlite3_stmt *statement = update_of(column);
+    HOLDS(sqlite3_bind_int64(statement, 2, row + 1) == SQLITE_OK);
     bind(statement, type, line);
     (void)sqlite3_step(statement);
-    (void)sqlite3_finalize(statement);
+    (void)sqlite3_reset(statement);
     free(line);
+    return column == MARK;
 }
 
 static void
-damage_fields(struct input *input)
+make_good(void)
 {
-    sqlite3 *db;
-    write_file(loose.bytes, loose.size);
-    HOLDS(sqlite3_open(path, &db) == SQLITE_OK);
-    HOLDS(sqlite3_exec(db, "PRAGMA ignore_check_constraints=ON; BEGIN", NULL, NULL, NULL)
-          == SQLITE_OK);
-    while (input->size > 0) {
-        damage_field(db, input);
+    static sqlite3_stmt *steps[4];
+    static const char *const sql[4] = {"BEGIN IMMEDIATE", "DELETE FROM promise",
+                                       "INSERT INTO promise SELECT * FROM good ORDER BY rowid",
+                                       "UPDATE clock SET mark=0"};
+    for (size_t i = 0; i < 4; i++) {
+        HOLDS(steps[i] || sqlite3_prepare_v2(keeper, sql[i], -1, &steps[i], NULL) == SQLITE_OK);
+        HOLDS(sqlite3_step(steps[i]) == SQLITE_DONE);
+        HOLDS(sqlite3_reset(steps[i]) == SQLITE_OK);
     }
-    HOLDS(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK);
-    HOLDS(sqlite3_close(db) == SQLITE_OK);
+}
+
+/* A store remembers the time: after another one it is opened anew. */
+static void
+use_fields(struct input *input)
+{
+    bool is_other_time = false;
+    make_good();
+    while (input->size > 0) {
+        is_other_time |= damage_field(input);
+    }
+    execute("COMMIT");
+    use(loose_store, 0, USES);
+    if (is_other_time) {
+        close_store(loose_store);
+        make_good();
+        execute("COMMIT");
+        loose_store = open_store(&loose_opts);
+        HOLDS(loose_store);
+    }
 }
 
 int
@@ -312,11 +388,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!path[0]) {
         begin();
     }
-    if (take_number(&input, 1) & 1) {
-        damage_fields(&input);
+    unsigned first = (unsigned)take_number(&input, 1);
+    if (first & 1) {
+        use_fields(&input);
     } else {
-        damage_bytes(&input);
+        use_bytes(&input, first / 2);
     }
-    with_store(use);
     return 0;
 }
