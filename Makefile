@@ -372,13 +372,14 @@ CROSS  = BUILD=build-arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJC
 
 QUICK  = $(addprefix runtime/test_,fault inbox mailbox map message name process send set signals table \
     thread timer wait) $(addprefix actors/test_,address framing genserver socket) supervisor/test_restart
+CORE   = $(patsubst tests/%.c,%,$(wildcard $(patsubst %,tests/%/test_*.c,runtime actors supervisor)) tests/stress/test_steady.c)
 
 .PHONY: test-arm64
-test-arm64: ## build for arm64 and test with qemu: the quick suites, or TESTS="runtime/test_mailbox …"
+test-arm64: ## build for arm64 and test with qemu: the quick suites, ALL=1 those of all rooms, or TESTS="runtime/test_mailbox …"
 	@.ci/deps arm64 && .ci/arm64 build-arm64/root
 	@TEST_SKIPS=tests/support/qemu.skips LAUNCHER="qemu-aarch64 -L /usr/aarch64-linux-gnu" CK_TIMEOUT_MULTIPLIER=8 \
 	    $(MAKE) --no-print-directory $(CROSS) test-suites \
-	    TESTS="$(if $(filter command line,$(origin TESTS)),$(TESTS),$(QUICK))"
+	    TESTS="$(if $(filter command line,$(origin TESTS)),$(TESTS),$(if $(ALL),$(CORE),$(QUICK)))"
 
 .PHONY: test-suites
 test-suites: all $(filter $(BUILD)/%,$(RUN))
