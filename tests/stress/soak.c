@@ -36,9 +36,11 @@ enum {
     TIMES_MOST = 1 << 20,
 };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-# define FAULTS_MOST 0 /* they are the sanitizer's */
+# define IS_SANITIZED true /* the memory is the sanitizer's, */
+# define FAULTS_MOST  0    /* and so are the faults */
 #else
-# define FAULTS_MOST 40 /* each keeps what it had, by design */
+# define IS_SANITIZED false
+# define FAULTS_MOST  40 /* each keeps what it had, by design */
 #endif
 #define ROUND    COP_SEC(5)
 #define PATIENCE COP_SEC(30)
@@ -381,8 +383,16 @@ run_round(cop_time until)
     soak.rounds++;
 }
 
+/* ---------------------------------------------------------------- memory */
+
+/* In KiB. */
+struct memory {
+    double allocated, resident,
+        in_use; /* in_use: resident when malloc has given back what nobody uses */
+};
+
 static double
-memory(void)
+allocated(void)
 {
     struct mallinfo2 info = mallinfo2();
     return (double)(info.uordblks + info.hblkhd) / 1024;
@@ -400,6 +410,23 @@ resident(void)
         (void)fclose(file);
     }
     return (double)kept * (double)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static struct memory
+look_at_memory(void)
+{
+    struct memory now = {.allocated = allocated(), .resident = resident()};
+    malloc_trim(0);
+    now.in_use = resident();
+    return now;
+}
+
+/* Contained faults keep what they had; pools and caches are a little larger now and then. */
+static bool
+has_come_back(double now, double line)
+{
+    const double slack = 2048, each_fault = 64;
+    return now <= line + slack + each_fault * cop_tainted();
 }
 
 /* ---------------------------------------------------------------- the page */
@@ -426,7 +453,7 @@ check(const char *what, unsigned long count)
 }
 
 static size_t
-say_page(long seconds, uint64_t seed, const double line[2])
+say_page(long seconds, uint64_t seed, const struct memory *first, const struct memory *last)
 {
     const struct ledger_tally *t = &ledger_tally;
     size_t good = 0;
@@ -443,10 +470,12 @@ say_page(long seconds, uint64_t seed, const double line[2])
            atomic_load(&t->calls), atomic_load(&t->answered), atomic_load(&t->refused),
            atomic_load(&t->unknown));
     printf("  %-46s %lu\n", "casts", atomic_load(&t->notes));
-    printf("  %-46s %.0f KiB after the first round, %.0f after the last\n", "allocated", line[0],
-           memory());
-    printf("  %-46s %.0f KiB after the first round, %.0f after the last\n\n", "resident", line[1],
-           resident());
+    printf("  %-46s %.0f KiB after the first round, %.0f after the last\n", "allocated",
+           first->allocated, last->allocated);
+    printf("  %-46s %.0f KiB after the first round, %.0f after the last\n", "resident",
+           first->resident, last->resident);
+    printf("  %-46s %.0f KiB after the first round, %.0f after the last\n\n",
+           "resident, and not kept by malloc alone", first->in_use, last->in_use);
     good += check("acknowledged, and lost", atomic_load(&t->lost));
     good += check("answers to other calls", atomic_load(&t->strangers));
     good += check("out of order", atomic_load(&t->out_of_order));
@@ -458,16 +487,6 @@ say_page(long seconds, uint64_t seed, const double line[2])
     good += check("threads that had to be disowned", cop_disowned());
     good += check("stops, restarts and leavings that were wrong", soak.failed);
     return good;
-}
-
-/* Contained faults keep what they had; pools and caches are a little larger now and then. */
-static void
-compare_memory(double line)
-{
-    const double slack = 2048, each_fault = 64;
-    if (memory() > line + slack + each_fault * cop_tainted()) {
-        tell("memory does not come back");
-    }
 }
 
 int
@@ -487,18 +506,19 @@ main(int argc, char **argv)
     };
     struct left before;
     char words[300];
-    double line[2] = {0, 0};
+    struct memory first = {0}, last;
     if (!getenv("COPPICE_LOG") && !freopen("/dev/null", "w", stderr)) {
         return 2; /* contained faults are reported, whatever the level */
     }
     soak.dice.seed = seed;
-    soak.recoveries = calloc(TIMES_MOST, sizeof *soak.recoveries);
+    soak.recoveries = malloc(TIMES_MOST * sizeof *soak.recoveries);
     left_look_first(&before);
     if (!soak.recoveries || seconds <= 0 || cop_configure(&config) != 0) {
         (void)fprintf(stderr, "usage: soak [SECONDS [SEED]]\n");
         free(soak.recoveries);
         return 2;
     }
+    memset(soak.recoveries, 0xff, TIMES_MOST * sizeof *soak.recoveries); /* resident from now on */
     for (size_t i = 0; i < LEDGERS; i++) {
         ledger_name(i, names[i]);
     }
@@ -512,12 +532,17 @@ main(int argc, char **argv)
             tell(words);
         }
         if (soak.rounds == 1) {
-            line[0] = memory();
-            line[1] = resident();
+            first = look_at_memory();
         }
-        compare_memory(line[0]);
+        if (!has_come_back(allocated(), first.allocated)) {
+            tell("memory does not come back");
+        }
     }
-    size_t good = say_page(seconds, seed, line);
+    last = look_at_memory();
+    if (!IS_SANITIZED && !has_come_back(last.in_use, first.in_use)) {
+        tell("resident memory does not come back");
+    }
+    size_t good = say_page(seconds, seed, &first, &last);
     printf("%zu passed, %zu failed\n", good, CHECKS - good);
     free(soak.recoveries);
     return good == CHECKS ? EXIT_SUCCESS : EXIT_FAILURE;
