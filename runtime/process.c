@@ -396,14 +396,37 @@ live(struct copi_process *self)
     run_deferred(self, &origin);
 }
 
+/*
+ * The name is for people, in top or in a debugger. A process that has none is called by its pid, and only from
+ * when it first sleeps: one that never does has usually ended before anybody has looked, and to be named took a
+ * fifth of the time that its whole life takes. What its thread shows until then is nobody's.
+ */
+void
+copi_process_show_name(struct copi_process *self)
+{
+    char name[COPI_LABEL_SIZE];
+    copi_thread_name(copi_label(self, name));
+    copi_here.is_nameless = false;
+}
+
+static void
+name_thread(struct copi_process *self)
+{
+    if (!self->is_nameless) {
+        copi_process_show_name(self);
+    } else if (!copi_here.is_nameless) { /* it shows the name of who had it, or who made it */
+        copi_thread_name("cop:process");
+        copi_here.is_nameless = true;
+    }
+}
+
 static void
 run_job(struct copi_job *job)
 {
     struct copi_process *self =
         (struct copi_process *)(void *)((char *)job - offsetof(struct copi_process, job));
-    char name[COPI_LABEL_SIZE];
     copi_here.process = self;
-    copi_thread_name(copi_label(self, name));
+    name_thread(self);
     copi_recorder_enter(self);
     copi_lock_take(&self->lock);
     self->thread = copi_here.thread;
@@ -522,6 +545,7 @@ fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_
         memcpy(process->arg_copy, opts->arg.data, opts->arg.size);
         process->arg = (cop_bytes){process->arg_copy, opts->arg.size};
     }
+    process->is_nameless = !opts->name && !opts->label;
     if (opts->label) {
         set_label(process, opts->label);
     }

@@ -205,7 +205,7 @@ struct copi_process {
     cop_bytes arg;
     void *arg_copy;
     struct copi_job job;
-    bool contain_faults;
+    bool contain_faults, is_nameless; /* nameless: it was started with neither a name nor a label */
 
     /* --- guarded by `lock` */
     copi_lock lock;
@@ -340,6 +340,9 @@ int copi_process_become(struct copi_process *self, const struct copi_behaviour *
 
 /* Tell whoever waits for the start; once. */
 void copi_acknowledge(struct copi_process *self, int code, const cop_reason *reason);
+
+/* Before it first sleeps, if copi_here.is_nameless: from here on its thread shows what it is called. */
+void copi_process_show_name(struct copi_process *self);
 
 /* The thread of an adopted process ends. */
 void copi_process_foreign_ended(struct copi_process *self);

@@ -50,6 +50,7 @@ struct copi_here {
     struct copi_pool *pool;     /* of messages; NULL: none yet */
     struct copi_thread *thread; /* NULL: not started by the library */
     bool is_library;            /* one of the library's own */
+    bool is_nameless;           /* shows no process's name: process.c */
     struct copi_live_cell live; /* what it has made and freed: live.c */
 };
 extern _Thread_local struct copi_here copi_here;

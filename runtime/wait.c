@@ -110,6 +110,9 @@ sleep_for_news(struct copi_process *self, struct copi_wait *wait, int fd, short 
 {
     int ready = 0;
     copi_pool_flush();
+    if (copi_here.is_nameless) {
+        copi_process_show_name(self);
+    }
     show_wait(self, wait->in);
     copi_record_wait_begin(self, wait->in);
     tell_behaviour(self, true);

@@ -4,6 +4,7 @@
  * Room: tests/. Below processes: what runs here are jobs.
  */
 #include "runtime/alloc.h"
+#include "runtime/inspect.h"
 #include "runtime/library.h"
 #include "runtime/thread.h"
 #include "tests/support/support.h"
@@ -931,6 +932,36 @@ TEST(the_name_of_the_process_before_is_gone)
         test_down(monitor);
         ck_assert_str_ne(own_name, "first");
     } while (own_number != number);
+}
+
+static int
+sleep_and_tell_own_name(cop_bytes arg)
+{
+    tell_own_name(arg);
+    ck_assert_str_eq(own_name, "cop:process");
+    cop_sleep(COP_MS(1));
+    return tell_own_name(arg);
+}
+
+TEST(a_process_without_a_name_shows_its_pid_when_it_has_slept)
+{
+    for (int i = 0; i < 3; i++) { /* on a new thread, and on one that shows another's */
+        cop_ref monitor;
+        char pid[COPI_LABEL_SIZE];
+        cop_pid process;
+        ck_assert_int_eq(cop_spawn(&process, sleep_and_tell_own_name, .monitor = &monitor), 0);
+        copi_label_pid(process, pid);
+        test_down(monitor);
+        ck_assert_str_eq(own_name, pid);
+    }
+}
+
+TEST(a_label_is_shown_from_the_beginning)
+{
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(NULL, tell_own_name, .label = "labelled", .monitor = &monitor), 0);
+    test_down(monitor);
+    ck_assert_int_eq(strncmp(own_name, "labelled", strlen("labelled")), 0);
 }
 
 static void
