@@ -9,7 +9,10 @@
 #include "runtime/belonging.h"
 #include "tests/support/wrap.h"
 
-static bool is_about_to_end;
+#include <stdatomic.h>
+#include <stdbool.h>
+
+static atomic_bool is_about_to_end;
 
 bool real_leave(struct copi_belonging *owned) REAL(copi_belonging_leave);
 bool leave_late(struct copi_belonging *owned) WRAP(copi_belonging_leave);

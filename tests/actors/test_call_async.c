@@ -16,7 +16,7 @@
 /* The collectors that were started, in their order. */
 static _Atomic uint64_t collectors[2];
 static atomic_uint started;
-static void (*before_a_collector)(void); /* NULL: nothing; once */
+static void (*_Atomic before_a_collector)(void); /* NULL: nothing; once */
 
 int real_spawn(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn) REAL(copi_spawn);
 int spawn_and_note(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn) WRAP(copi_spawn);
@@ -24,9 +24,8 @@ int
 spawn_and_note(cop_pid *out, cop_ref *ref, const struct copi_spawn *spawn)
 {
     bool is_collector = strcmp(spawn->behaviour->kind, "collector") == 0;
-    void (*before)(void) = before_a_collector;
-    if (is_collector && before) {
-        before_a_collector = NULL;
+    void (*before)(void) = is_collector ? atomic_exchange(&before_a_collector, NULL) : NULL;
+    if (before) {
         before();
     }
     int r = real_spawn(out, ref, spawn);
@@ -43,15 +42,14 @@ is_there(unsigned i)
 }
 
 /* The collector ends when it was found, and nothing has been said to it. */
-static bool ends_when_found;
+static atomic_bool ends_when_found;
 
 cop_ref real_ref(struct copi_process *self, uint32_t target) REAL(copi_make_ref);
 cop_ref end_and_make_ref(struct copi_process *self, uint32_t target) WRAP(copi_make_ref);
 cop_ref
 end_and_make_ref(struct copi_process *self, uint32_t target)
 {
-    if (ends_when_found) {
-        ends_when_found = false;
+    if (atomic_exchange(&ends_when_found, false)) {
         cop_exit_signal((cop_pid){collectors[0]}, COP_REASON_KILLED);
         EVENTUALLY(!is_there(0));
     }

@@ -18,7 +18,7 @@ enum {
 };
 
 /* The next so many find nobody to belong to. */
-static int joins_refused;
+static atomic_int joins_refused;
 
 int real_join(struct copi_belonging *owned, cop_pid pid) REAL(copi_belonging_join);
 int join(struct copi_belonging *owned, cop_pid pid) WRAP(copi_belonging_join);
