@@ -40,6 +40,7 @@ struct copi_spin {
     cop_time most;   /* that may pay; 0: what a wake-up takes */
     cop_time budget; /* how long to look */
     uint32_t looks;
+    uint32_t shared; /* yields that led to somebody else, since a moment's look has paid */
     struct copi_trial glance, yield; /* while too many are awake */
 };
 

@@ -162,6 +162,53 @@ TEST(now_and_then_one_looks_for_long_though_it_did_not_pay)
     ck_assert_uint_gt(most, least);
 }
 
+static bool
+takes_long_after_a_moment(void *looks)
+{
+    if (++*(unsigned *)looks > 100) {
+        usleep(10);
+    }
+    return false;
+}
+
+/* As in the test above, one of several is enough; so it is in these. */
+TEST(yields_that_lead_to_somebody_else_are_counted)
+{
+    NEEDS_TWO_CORES;
+    struct copi_spin spin = {.most = COP_MS(1)};
+    for (int i = 0; i < WAITS && spin.shared == 0; i++) {
+        unsigned looks = 0;
+        spin.budget = spin.most;
+        copi_spin_for(&spin, takes_long_after_a_moment, &looks);
+    }
+    ck_assert_uint_gt(spin.shared, 0);
+}
+
+TEST(after_too_many_of_them_one_parks_after_a_moment_and_counts_anew)
+{
+    NEEDS_TWO_CORES;
+    struct copi_spin spin = {0};
+    unsigned looks = UINT32_MAX;
+    for (int i = 0; i < WAITS && (i == 0 || spin.shared > 0); i++) {
+        spin.shared = UINT32_MAX / 2;
+        spin.budget = COP_MS(1);
+        looks = looks_in_vain(&spin);
+    }
+    ck_assert_uint_eq(spin.shared, 0);
+    ck_assert_uint_le(looks, 100);
+    ck_assert_int_eq(spin.budget, COP_MS(1)); /* nothing has been found out about it */
+}
+
+TEST(what_comes_within_a_moment_ends_the_count)
+{
+    NEEDS_TWO_CORES;
+    struct copi_spin spin = {.shared = 1};
+    for (int i = 0; i < WAITS && spin.shared > 0; i++) {
+        is_found(&spin, 10, 0);
+    }
+    ck_assert_uint_eq(spin.shared, 0);
+}
+
 /* ---------------------------------------------------------------- all cores are busy */
 
 TEST(nobody_looks_for_long_when_more_are_awake_than_there_are_cores)
