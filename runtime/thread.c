@@ -285,7 +285,10 @@ map_pages(size_t size)
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE;
     /* cppcheck-suppress invalidFunctionArg ; without a file it has to be -1 */
     void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
+    if (pages == MAP_FAILED) {
+        return NULL;
+    }
+    return pages;
 }
 
 /* The highest of those that are there, as the kernel would. */
