@@ -405,9 +405,9 @@ pull(cop_subscription *self)
         self->phase = CLOSING;
         return false;
     case COPI_BROKEN:
-        fail(self, &why);
-        return false;
+        break;
     }
+    fail(self, &why);
     return false;
 }
 
