@@ -37,7 +37,7 @@ TEST(what_is_no_question_is_nonsense)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         is_nonsense(lines[i]);
     }
-    ck_assert_int_eq(copi_question_read((cop_bytes){NULL, 0}).asked, COPI_ASKED_NONSENSE);
+    ck_assert_int_eq(copi_question_read((cop_bytes){"", 0}).asked, COPI_ASKED_NONSENSE);
     ck_assert_int_eq(copi_question_read((cop_bytes){"picture\0\n", 9}).asked, COPI_ASKED_NONSENSE);
 }
 
