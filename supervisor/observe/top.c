@@ -10,13 +10,13 @@
  */
 #include "supervisor/observe/top_events.h"
 #include "supervisor/observe/top_link.h"
+#include "supervisor/observe/top_options.h"
 #include "supervisor/observe/top_picture.h"
 #include "supervisor/observe/top_screen.h"
 #include "supervisor/observe/top_text.h"
 
 #include <curses.h>
 #include <errno.h>
-#include <getopt.h>
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
@@ -521,85 +521,20 @@ print_pictures(bool once)
 
 /* ---------------------------------------------------------------- main */
 
-static const char usage[] =
-    "usage: coppice-top [--once] [--sort tree|mailbox|messages|restarts|age] [--interval SECONDS] [PATH]\n"
-    "\n"
-    "Show a daemon's processes, over the socket of its observer: PATH, or else COPPICE_OBSERVER.\n"
-    "\n"
-    "  --once       print one picture as text and end; so does an output that is no terminal\n"
-    "  --sort       begin in that order\n"
-    "  --interval   how often to look: 0.1 to 60 seconds; 1 if it is not said\n";
-
-static bool
-read_order(const char *word)
-{
-    enum top_order order = TOP_BY_TREE;
-    while (order < TOP_ORDERS && strcmp(top_order_name(order), word) != 0) {
-        order++;
-    }
-    top.view.order = order;
-    return order < TOP_ORDERS;
-}
-
-static bool
-read_interval(const char *word)
-{
-    char *end;
-    double seconds = strtod(word, &end);
-    if (*end || end == word || !(seconds >= 0.1 && seconds <= 60)) {
-        return false;
-    }
-    top.interval_ms = (int)(seconds * SECOND_MS);
-    return true;
-}
-
-/* false: they are wrong. */
-static bool
-read_options(int argc, char **argv, bool *once)
-{
-    static const struct option options[] = {
-        {"once", no_argument, NULL, 'o'},
-        {"sort", required_argument, NULL, 's'},
-        {"interval", required_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    const char *path = getenv("COPPICE_OBSERVER");
-    int option;
-    bool is_right = true;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            *once = true;
-            break;
-        case 's':
-            is_right &= read_order(optarg);
-            break;
-        case 'i':
-            is_right &= read_interval(optarg);
-            break;
-        case 'h':
-            (void)fputs(usage, stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            return false;
-        }
-    }
-    path = optind < argc ? argv[optind++] : path;
-    top_link_init(&top.link, path);
-    return is_right && path && optind == argc;
-}
-
 int
 main(int argc, char **argv)
 {
-    bool once = !isatty(STDOUT_FILENO);
-    top.interval_ms = SECOND_MS;
+    struct top_options options;
     (void)setlocale(LC_ALL, "");
-    if (!read_options(argc, argv, &once)) {
-        (void)fputs(usage, stderr);
-        return 2;
+    enum top_wish wish = top_options_read(&options, argc, argv);
+    if (wish != TOP_WISH_LOOK) {
+        (void)fputs(top_usage, wish == TOP_WISH_HELP ? stdout : stderr);
+        return wish == TOP_WISH_HELP ? EXIT_SUCCESS : 2;
     }
+    bool once = options.once || !isatty(STDOUT_FILENO);
+    top.interval_ms = options.interval_ms;
+    top.view.order = options.order;
+    top_link_init(&top.link, options.path);
     const struct sigaction end = {.sa_handler = on_end};
     sigaction(SIGTERM, &end, NULL);
     sigaction(SIGINT, &end, NULL);

@@ -1,23 +1,19 @@
 /*
  * tests/fuzz/fuzz_arguments.c - the command lines of coppice-top and coppice-postmortem.
  *
- * Room: tests/. With both inside, and linked with the rest of them.
+ * Room: tests/. With the one inside, and linked with the rest of them.
  *
  * The first byte says whose it is, each line is an argument. What is taken can be done.
  */
-#include "tests/fuzz/back.h"
+#include "supervisor/observe/top_options.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <getopt.h>
+
 /* NOLINTBEGIN(bugprone-suspicious-include) */
-#define main  main_of_postmortem
-#define usage usage_of_postmortem
+#define main main_of_postmortem
 int main(int argc, char **argv);
 #include "supervisor/observe/postmortem.c"
-#undef main
-#undef usage
-#define main main_of_top
-int main(int argc, char **argv);
-#include "supervisor/observe/top.c"
 #undef main
 /* NOLINTEND(bugprone-suspicious-include) */
 
@@ -37,17 +33,13 @@ check_postmortem(char **arguments)
 static void
 check_top(int count, char **arguments)
 {
-    bool once = false;
+    struct top_options options;
     optind = 0;
     opterr = 0;
-    top.interval_ms = SECOND_MS;
-    top.view.order = TOP_BY_TREE;
-    is_reading = true;
-    if (setjmp(back) == 0 && read_options(count, arguments, &once)) {
-        HOLDS(top.link.path && top.interval_ms >= 100 && top.interval_ms <= 60 * SECOND_MS);
-        HOLDS(top.view.order < TOP_ORDERS);
+    if (top_options_read(&options, count, arguments) == TOP_WISH_LOOK) {
+        HOLDS(options.path && options.interval_ms >= 100 && options.interval_ms <= 60000);
+        HOLDS(options.order < TOP_ORDERS);
     }
-    is_reading = false;
 }
 
 int
