@@ -6,7 +6,7 @@
  */
 #include "runtime/inspect.h"
 #include "runtime/table.h"
-#include "runtime/timer.h"
+#include "tests/runtime/no_timers.h"
 #include "tests/support/support.h"
 #include "tests/support/wrap.h"
 
@@ -478,16 +478,6 @@ TEST(who_ends_at_the_last_moment_is_not_disowned)
     char *report = test_caught_stderr();
     ck_assert_str_eq(report, "");
     free(report);
-}
-
-static atomic_bool has_no_timers;
-
-int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
-int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
-int
-fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
-{
-    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
 }
 
 TEST(who_could_not_be_disowned_for_want_of_memory_is_disowned_when_it_is_killed_again)

@@ -4,9 +4,8 @@
  * Room: tests/.
  */
 #include "runtime/log_limit.h"
-#include "runtime/timer.h"
+#include "tests/runtime/no_timers.h"
 #include "tests/support/support.h"
-#include "tests/support/wrap.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
@@ -174,16 +173,6 @@ TEST(threads_together_have_one_limit)
 }
 
 /* ---------------------------------------------------------------- ends */
-
-static bool has_no_timers;
-
-int real_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) REAL(copi_timer_call);
-int fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg) WRAP(copi_timer_call);
-int
-fail_timer(cop_time deadline, void (*fn)(uint64_t arg), uint64_t arg)
-{
-    return has_no_timers ? -ENOMEM : real_timer(deadline, fn, arg);
-}
 
 TEST(what_was_withheld_is_told_before_the_next_span)
 {
