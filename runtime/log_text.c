@@ -214,16 +214,15 @@ put_value(struct copi_line *line, const cop_field *field)
     case COP_FIELD_DURATION:
         duration_in_words(shown.as.duration, line->is_json, words, sizeof words);
         break;
+    case COP_FIELD_PID: /* these are texts by now, or no value */
+    case COP_FIELD_REASON:
+    case COP_FIELD_END:
     case COP_FIELD_TEXT:
         if (line->is_json || needs_quotes(shown.as.text)) {
             copi_line_put_string(line, shown.as.text, VALUE_ROOM);
         } else {
             copi_line_put_text(line, COPI_LINE_PLAIN, shown.as.text, VALUE_ROOM);
         }
-        return;
-    case COP_FIELD_PID:
-    case COP_FIELD_REASON:
-    case COP_FIELD_END:
         return;
     }
     copi_line_put(line, words);

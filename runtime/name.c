@@ -79,10 +79,7 @@ place_locked(uint32_t number)
 static struct copi_name *
 insert_locked(const char *text)
 {
-    if (names.count == CHUNK * CHUNKS) {
-        return NULL;
-    }
-    copi_atomic_ptr *place = place_locked(names.count);
+    copi_atomic_ptr *place = names.count < CHUNK * CHUNKS ? place_locked(names.count) : NULL;
     size_t size = strlen(text) + 1;
     struct copi_name *name = place ? copi_zalloc(sizeof *name + size) : NULL;
     if (!name) {
