@@ -28,7 +28,8 @@
 static struct {
     atomic_int fork, pidfd, moved; /* the error with which the next one fails; 0: it does not */
     atomic_int thread;             /* the same, negative */
-    atomic_bool has_lost_parent;
+    atomic_bool has_lost_parent, may_lead_no_group, may_close_nothing; /* every child */
+    atomic_bool has_left_its_group;
 } system_;
 
 static int
@@ -65,12 +66,34 @@ fail_to_watch(pid_t pid)
     return error ? -1 : 0;
 }
 
+int real_setpgid(pid_t pid, pid_t group) REAL(setpgid);
+int lead(pid_t pid, pid_t group) WRAP(setpgid);
+int
+lead(pid_t pid, pid_t group)
+{
+    errno = EPERM;
+    return atomic_load(&system_.may_lead_no_group) ? -1 : real_setpgid(pid, group);
+}
+
+int real_kill(pid_t pid, int signal) REAL(kill);
+int send_signal(pid_t pid, int signal) WRAP(kill);
+int
+send_signal(pid_t pid, int signal)
+{
+    errno = ESRCH;
+    return pid < 0 && atomic_load(&system_.has_left_its_group) ? -1 : real_kill(pid, signal);
+}
+
 long real_syscall(long number, long a, long b, long c, long d, long e, long f) REAL(syscall);
 long call_system(long number, long a, long b, long c, long d, long e, long f) WRAP(syscall);
 long
 call_system(long number, long a, long b, long c, long d, long e, long f)
 {
     if (number == SYS_pidfd_open && fail_to_watch((pid_t)a) != 0) {
+        return -1;
+    }
+    if (number == SYS_close_range && atomic_load(&system_.may_close_nothing)) {
+        errno = ENOSYS;
         return -1;
     }
     return real_syscall(number, a, b, c, d, e, f);
@@ -117,14 +140,20 @@ try_to_run(const char *const argv[], struct copi_program *program)
     return copi_spawner_run(argv, program);
 }
 
+static bool
+is_over(const struct copi_program *program)
+{
+    struct pollfd polled = {.fd = program->pidfd, .events = POLLIN};
+    return poll(&polled, 1, (int)(SOON / COP_MS(1))) == 1;
+}
+
 static int
 status_of(const char *const argv[])
 {
     struct copi_program program;
     struct copi_program_end end;
     ck_assert_int_eq(try_to_run(argv, &program), 0);
-    struct pollfd polled = {.fd = program.pidfd, .events = POLLIN};
-    ck_assert_int_eq(poll(&polled, 1, (int)(SOON / COP_MS(1))), 1);
+    ck_assert(is_over(&program));
     ck_assert_int_eq(copi_spawner_status(&program, &end), 0);
     ck_assert_int_eq(end.signal, 0);
     copi_spawner_bury(&program);
@@ -233,6 +262,34 @@ TEST(a_pipe_that_cannot_be_moved_away_from_the_standard_descriptors_is_an_error)
     close(input);
     ck_assert_int_eq(r, -EMFILE);
     ck_assert_uint_eq(left, descriptors);
+    ck_assert(!has_children());
+}
+
+TEST(a_program_that_cannot_lead_a_group_does_not_begin)
+{
+    begin();
+    atomic_store(&system_.may_lead_no_group, true);
+    fails_with(ARGV("true"), -EPERM);
+}
+
+TEST(a_program_that_would_have_our_descriptors_does_not_begin)
+{
+    begin();
+    atomic_store(&system_.may_close_nothing, true);
+    fails_with(ARGV("true"), -ENOSYS);
+}
+
+TEST(a_program_that_has_left_its_group_is_signalled_by_itself)
+{
+    struct copi_program program;
+    struct copi_program_end end;
+    ck_assert_int_eq(try_to_run(ARGV("sleep", "1000"), &program), 0);
+    atomic_store(&system_.has_left_its_group, true);
+    copi_spawner_signal(&program, SIGTERM);
+    ck_assert(is_over(&program));
+    ck_assert_int_eq(copi_spawner_status(&program, &end), 0);
+    ck_assert_int_eq(end.signal, SIGTERM);
+    copi_spawner_bury(&program);
     ck_assert(!has_children());
 }
 

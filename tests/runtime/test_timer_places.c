@@ -45,6 +45,18 @@ TEST(without_memory_there_is_no_place_for_what_has_a_reference)
     copi_timer_places_trim(&places);
 }
 
+/* A reference has no room for the number of another. */
+TEST(when_all_places_are_taken_there_is_none_for_what_has_a_reference)
+{
+    struct copi_timer *timer = NULL;
+    const uint32_t all = (1u << (64 - COPI_TIMER_COUNT_BITS)) / 64;
+    places.chunk_count = places.chunk_room = all;
+    ck_assert_int_eq(copi_timer_places_take(&places, &message, &timer), -EAGAIN);
+    ck_assert_ptr_null(timer);
+    take(&call); /* a spare one */
+    places.chunk_count = places.chunk_room = 0;
+}
+
 TEST(without_memory_a_few_calls_find_one_and_again_when_they_are_over)
 {
     static struct copi_timer *taken[COPI_TIMER_SPARE];
