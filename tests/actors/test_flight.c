@@ -123,6 +123,26 @@ TEST(without_memory_a_flight_fails_and_leaves_nothing)
     ck_assert_int_eq(r, 0);
 }
 
+static int
+try_to_join(void *unused)
+{
+    int n;
+    (void)unused;
+    return cop_flight_do(flight, "key", answer_at_the_gate, nothing, &n, NULL, COP_MS(1));
+}
+
+TEST(who_cannot_see_to_its_own_end_leaves_what_it_has_begun)
+{
+    int r;
+    flight = cop_flight_new(sizeof(int));
+    test_fill_deferred();
+    test_out_of_memory(try_to_join, NULL, &r);
+    ck_assert_int_eq(r, -ETIMEDOUT);
+    EVENTUALLY(cop_processes(NULL, 0) == 1); /* nobody wants it any more */
+    ck_assert_int_eq(cancelled, calls);
+    cop_flight_free(flight);
+}
+
 /* ---------------------------------------------------------------- sharing */
 
 TEST(many_callers_of_one_key_make_one_call) /* GO05 */
