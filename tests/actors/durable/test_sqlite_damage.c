@@ -92,4 +92,17 @@ TEST(more_attempts_than_a_number_has_room_for_are_no_damage)
     stop(store);
 }
 
+TEST(who_awaits_one_that_another_removes_is_told)
+{
+    cop_reason why;
+    cop_pid store = a_store_with_three();
+    cop_future *future = recovered(store, ID);
+    execute("DELETE FROM promise WHERE id='" ID "'");
+    ck_assert_int_eq(cop_await(future, NULL, 0, SOON), -ENOENT);
+    ck_assert_int_eq(cop_future_state(future, &why), -ENOENT);
+    ck_assert_str_eq(why.text, "it was forgotten");
+    cop_future_release(future);
+    stop(store);
+}
+
 SUITE("sqlite_damage")

@@ -20,6 +20,7 @@
 
 static sqlite3_mem_methods real;
 static long allocations_left = -1; /* until one fails; -1: none does */
+static long malloc_left = -1;      /* the same of the store's own */
 static bool has_failed;
 
 static bool
@@ -49,6 +50,10 @@ void *fail_malloc(size_t size) WRAP(malloc);
 void *
 fail_malloc(size_t size)
 {
+    if (malloc_left >= 0 && malloc_left-- == 0) {
+        has_failed = true;
+        return NULL;
+    }
     return fails() ? NULL : real_malloc(size);
 }
 
@@ -62,12 +67,23 @@ int fdatasync(int) __attribute__((alias("sync_nothing")));
 int fsync(int) __attribute__((alias("sync_nothing")));
 
 /* To give a watch back takes the kernel ten milliseconds. */
-int no_watch(int flags) WRAP(inotify_init1);
+static bool has_bells;
+
+int real_bell(int flags) REAL(inotify_init1);
+int our_bell(int flags) WRAP(inotify_init1);
 int
-no_watch(int flags)
+our_bell(int flags)
 {
-    (void)flags;
     errno = EMFILE;
+    return has_bells ? real_bell(flags) : -1;
+}
+
+int no_watch(int bell, const char *name, uint32_t mask) WRAP(inotify_add_watch);
+int
+no_watch(int bell, const char *name, uint32_t mask)
+{
+    (void)bell, (void)name, (void)mask;
+    errno = ENOSPC;
     return -1;
 }
 
@@ -209,13 +225,13 @@ take_step(const struct step *step)
 /* There are some thousand allocations, a dozen or more in everything that fails by itself: each thirteenth will do. */
 enum {
     SHARES = 8,
-    STRIDE = SHARES * (TEST_SANITIZED ? 53 : 13),
+    EACH = TEST_SANITIZED ? 53 : 13,
 };
 
 TEST_TIMES(SHARES, what_finds_no_memory_was_not_applied_and_succeeds_when_it_is_asked_again)
 {
     begin();
-    for (long n = _i;; n += STRIDE) {
+    for (long n = (long)_i * EACH;; n += (long)SHARES * EACH) {
         forget_file();
         ck_assert_int_eq(open_store(), 0);
         has_failed = false;
@@ -238,7 +254,7 @@ TEST_TIMES(SHARES, what_finds_no_memory_was_not_applied_and_succeeds_when_it_is_
 TEST_TIMES(SHARES, a_file_that_finds_no_memory_is_not_opened_and_can_be)
 {
     begin();
-    for (long n = _i;; n += STRIDE) {
+    for (long n = (long)_i * EACH;; n += (long)SHARES * EACH) {
         forget_file();
         has_failed = false;
         allocations_left = n;
@@ -254,6 +270,22 @@ TEST_TIMES(SHARES, a_file_that_finds_no_memory_is_not_opened_and_can_be)
         }
     }
     free(store);
+}
+
+TEST(without_memory_for_the_name_of_the_file_beside_it_it_is_not_opened)
+{
+    begin();
+    for (long n = 0; !has_failed; n++) {
+        malloc_left = n;
+        int r = open_store();
+        malloc_left = -1;
+        ck_assert_int_eq(r, has_failed ? -ENOMEM : 0);
+        if (r == 0) {
+            cop_sqlite()->close(store);
+        }
+    }
+    ck_assert_int_eq(open_store(), 0);
+    end();
 }
 
 /* ---------------------------------------------------------------- the system */
@@ -380,6 +412,17 @@ TEST(who_is_not_let_in_to_write_has_applied_nothing)
     ck_assert_int_eq(open_store(), 0);
     ck_assert_int_eq(result_of(a_create), 0);
     end();
+}
+
+TEST(without_room_for_a_watch_there_is_the_poll)
+{
+    unsigned before = test_descriptors();
+    begin();
+    has_bells = true;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(cop_sqlite()->descriptor(store), -1);
+    end();
+    ck_assert_uint_eq(test_descriptors(), before);
 }
 
 /* SQLite's locks are the process's: what a child closed would be ours. */
