@@ -19,6 +19,7 @@
  *            the first may be older than what it found locked, and cop_store_judge says why
  *   DONE     it has its result, which is durable
  *
+ * What the server would not let be done, because of a lock say, is asked again, until its answer does not come in time.
  * When the connection is lost on the way, those that are not DONE are asked again over another. Each may have been
  * done already; then it says the same as before, and is a duplicate. Only a claim names nothing: what its
  * owner, which is drawn for each, holds already is looked for before.
@@ -232,22 +233,6 @@ has_any(const struct copi_postgres_batch *batch, enum copi_postgres_progress pro
     return false;
 }
 
-/* What is still to be done, though nobody would let it, when the time is over. */
-static int
-give_up_waiting(const struct copi_postgres_batch *batch, cop_time until)
-{
-    if (cop_now() < until) {
-        return 0;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->items[i].progress != COPI_POSTGRES_DONE) {
-            batch->items[i].op->result = -EAGAIN;
-            batch->items[i].progress = COPI_POSTGRES_DONE;
-        }
-    }
-    return 0;
-}
-
 int
 copi_postgres_batch_run(struct copi_postgres_batch *batch, struct copi_postgres_link *link,
                         cop_time until)
@@ -263,7 +248,6 @@ copi_postgres_batch_run(struct copi_postgres_batch *batch, struct copi_postgres_
                 plan_second_look(batch);
                 error = ask_and_hear(batch, link, until);
             }
-            error = error ? error : give_up_waiting(batch, until);
         }
     }
     return error;

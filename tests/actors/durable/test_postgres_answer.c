@@ -89,4 +89,48 @@ TEST(what_is_in_no_row_is_not_there_or_still_to_be_done)
     end();
 }
 
+/* Its connection was lost, and what it holds is looked for. */
+TEST(a_claim_that_was_never_heard_is_made_again)
+{
+    begin();
+    cop_store_op claim = {
+        .kind = COP_STORE_CLAIM, .queue = "q", .owner = us, .time = COP_SEC(9), .limit = 1};
+    struct copi_postgres_item item = {.op = &claim, .asked = true}, *members[] = {&item};
+    struct copi_postgres_question question = {
+        .kind = COP_STORE_CLAIM, .members = members, .count = 1};
+    ck_assert_int_eq(create(ID), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(copi_postgres_question_ask(&question, &ours.link), 0);
+        ck_assert_int_eq(copi_postgres_hear(&ours.batch, &ours.link, &question, cop_now() + SOON),
+                         0);
+        ck_assert_int_eq(item.progress, i == 0 ? COPI_POSTGRES_TO_DO : COPI_POSTGRES_DONE);
+        ck_assert_uint_eq(claim.count, i);
+    }
+    forget(&claim, 1);
+    end();
+}
+
+/* Both answers of what is asked in two are heard, and the connection goes on. */
+TEST(what_a_lock_does_not_let_expire_expires_when_it_is_gone)
+{
+    begin();
+    struct session impatient = {.link = {.where = server.url, .call_timeout = COP_MS(30)}};
+    PGconn *other = look_in();
+    ck_assert_int_eq(copi_postgres_connect(&impatient.link, cop_now() + SOON), 0);
+    ck_assert_int_eq(
+        result_of(&ours, (cop_store_op){.kind = COP_STORE_CREATE, .id = ID, .time = COP_MS(1)}), 0);
+    PQclear(look_at(other, "BEGIN; LOCK TABLE cop_future"));
+    ck_assert_int_eq(PQsendQuery(other, "SELECT pg_sleep(0.2); COMMIT"), 1);
+    int backend = PQbackendPID(impatient.link.connection);
+    cop_store_op expire = {.kind = COP_STORE_EXPIRE, .limit = 10};
+    do_all(&impatient, &expire, 1);
+    ck_assert_int_eq(expire.result, 0);
+    ck_assert_uint_eq(expire.count, 1);
+    ck_assert_int_eq(PQbackendPID(impatient.link.connection), backend);
+    forget(&expire, 1);
+    PQfinish(other);
+    close_session(&impatient);
+    end();
+}
+
 SUITE_AROUND("PostgreSQL's answers", start_server, end_server)

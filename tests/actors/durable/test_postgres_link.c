@@ -157,6 +157,24 @@ TEST(a_table_that_is_not_there_is_no_mistake_of_the_caller)
     copi_postgres_close(&link);
 }
 
+TEST(without_a_connection_there_is_no_answer)
+{
+    to_server();
+    ck_assert_int_eq(answer(NULL), -EREMOTEIO);
+}
+
+/* As one that has become a standby would say. */
+TEST(a_server_that_takes_no_writes_any_more_is_left)
+{
+    to_server();
+    ck_assert_int_eq(copi_postgres_connect(&link, soon()), 0);
+    ck_assert_int_eq(ask("DO $$ BEGIN RAISE EXCEPTION 'standby' USING ERRCODE = '25006'; END $$"),
+                     0);
+    ck_assert_int_eq(answer(NULL), -EREMOTEIO);
+    ck_assert_ptr_null(link.connection);
+    ck_assert_msg(why_says("standby"), "%s", link.why.text);
+}
+
 TEST(what_the_server_ends_for_time_may_be_asked_again)
 {
     to_server();

@@ -41,6 +41,21 @@ TEST(an_empty_database_gets_all_of_it)
     ck_assert_int_eq(number_of("SELECT count(*) FROM cop_future WHERE colour = 'green'"), 1);
 }
 
+TEST(who_does_not_get_the_lock_in_time_has_changed_nothing)
+{
+    begin_anew();
+    PGconn *other = look_in();
+    (void)number_with(other, "SELECT pg_advisory_lock(4861520)::text");
+    link = (struct copi_postgres_link){.where = server.url, .call_timeout = SOON};
+    ck_assert_int_eq(copi_postgres_connect(&link, soon()), 0);
+    ck_assert_int_eq(copi_postgres_migrate(&link, three, 3, cop_now() + COP_MS(50)), -EREMOTEIO);
+    copi_postgres_close(&link);
+    ck_assert_int_eq(
+        number_with(other, "SELECT count(*) FROM pg_class WHERE relname = 'cop_schema'"), 0);
+    PQfinish(other);
+    ck_assert_int_eq(migrate(&link, 3), 0);
+}
+
 TEST(an_older_schema_is_brought_forward_and_keeps_what_it_has)
 {
     begin_anew();

@@ -6,6 +6,7 @@
  * libpq is a shared library, and left alone. While an allocation is to fail, nothing is asserted: libcheck
  * allocates, too.
  */
+#include "actors/durable/postgres_hints.h"
 #include "tests/actors/durable/postgres.h"
 #include "tests/actors/durable/stored.h"
 #include "tests/support/wrap.h"
@@ -255,7 +256,8 @@ TEST(a_database_that_is_new_is_opened_without_memory_at_another_time)
 TEST_TIMES(CALLS, a_connection_on_which_a_call_fails_is_given_up_and_what_was_asked_is_asked_again)
 {
     begin();
-    for (int n = 0; n < 6; n++) {
+    int most = strcmp(calls[_i], "result") == 0 ? 24 : 6; /* of those there are many */
+    for (int n = 0; n < most; n++) {
         char id[16];
         (void)snprintf(id, sizeof id, "n-%d", n);
         cop_store_op op = {.kind = COP_STORE_CREATE, .id = id};
@@ -279,6 +281,27 @@ TEST_TIMES(CALLS, a_connection_on_which_a_call_fails_is_given_up_and_what_was_as
 }
 
 /* ---------------------------------------------------------------- a store that tells others */
+
+TEST(news_that_find_no_memory_or_nobody_are_not_told)
+{
+    cop_pid gone;
+    cop_ref ended;
+    struct copi_postgres_news settled = {0}, queues = {0};
+    copi_postgres_news_add(&settled, ID);
+    copi_postgres_news_add(&queues, "q");
+    allocations_left = 0;
+    copi_postgres_hints_tell(cop_self(), &settled, &queues);
+    allocations_left = -1;
+    ck_assert(has_failed && !test_has_mail());
+    ck_assert_int_eq(cop_spawn(&gone, test_wait_for_end, .monitor = &ended), 0);
+    ck_assert_int_eq(cop_exit_signal(gone, COP_REASON_KILLED), 0);
+    (void)test_down(ended);
+    copi_postgres_hints_tell(gone, &settled, &queues); /* a leak would be seen */
+    copi_postgres_hints_tell(cop_self(), &settled, &queues);
+    ck_assert(test_has_mail());
+    copi_postgres_news_free(&settled);
+    copi_postgres_news_free(&queues);
+}
 
 enum {
     FIRST = 24
