@@ -20,6 +20,7 @@
 #include "runtime/alloc.h"
 #include "runtime/process.h"
 #include "runtime/send.h"
+#include "runtime/table.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -283,7 +284,7 @@ copi_ask_post(cop_pid store, const cop_store_op *op)
     struct copi_ask *ask = make(op, &(struct copi_ask_opts){.is_bare = true});
     struct copi_message *message = ask ? message_of(ask) : NULL;
     if (message) {
-        copi_post(store, message);
+        copi_post(copi_resolve(store), message);
     }
     if (ask) {
         cop_future_release(&ask->future);

@@ -130,4 +130,15 @@ TEST(a_full_mailbox_refuses)
     forget_data();
 }
 
+TEST(what_is_posted_to_a_name_comes_to_who_has_it)
+{
+    cop_pid store;
+    ck_assert_int_eq(cop_store_start(&store, .name = "store"), 0);
+    ck_assert_int_eq(copi_ask_post(cop_named("store"), &ASK(.kind = COP_STORE_CREATE, .id = ID)),
+                     0);
+    EVENTUALLY(result_of(store, ASK(.kind = COP_STORE_GET, .id = ID)) == 0);
+    ck_assert_int_eq(copi_ask_post(cop_named("nobody"), &ASK(.kind = COP_STORE_GET, .id = ID)), 0);
+    stop(store);
+}
+
 SUITE("ask")
