@@ -19,6 +19,33 @@ TEST(a_store_whose_data_does_not_open_does_not_start_and_says_why)
     ck_assert_str_eq(cop_why().text, "it will not open");
 }
 
+static int
+start_one(void *out)
+{
+    return cop_store_start((cop_pid *)out, .name = "store");
+}
+
+TEST(without_memory_none_starts_and_nothing_is_left_of_it)
+{
+    cop_pid store;
+    int r;
+    ck_assert_uint_gt(test_out_of_memory(start_one, &store, &r), 0);
+    ck_assert_int_eq(r, 0);
+    ck_assert_int_eq(cop_durable_create(cop_named("store"), ID), 0);
+    stop(store);
+}
+
+TEST(one_that_is_open_need_not_be_opened_anew)
+{
+    cop_pid store = a_faulty_store((cop_store_opts){0});
+    ck_assert_int_eq(cop_durable_create(store, ID), 0);
+    ck_assert_int_eq(cop_store_reopen(store, SOON), 0);
+    ck_assert_uint_eq(atomic_load(&opens), 1);
+    ck_assert_int_eq(state_of(store, ID), COP_DURABLE_PENDING);
+    stop(store);
+    forget_data();
+}
+
 /* DP10 */
 TEST(after_a_failed_sync_it_is_closed_to_writes_until_it_is_opened_anew)
 {
