@@ -4,8 +4,12 @@
  * Room: tests/.
  */
 #include "tests/supervisor/observe/web.h"
+#include "runtime/process.h"
+#include "tests/support/wrap.h"
 
+#include <errno.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 /* ---------------------------------------------------------------- starts that fail */
 
@@ -51,7 +55,70 @@ TEST(a_port_that_is_taken_fails_the_start_and_nothing_is_left)
     ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
 }
 
+TEST(without_what_libmicrohttpd_waits_with_the_start_fails_and_nothing_is_left)
+{
+    unsigned port;
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT);
+    unsigned before = test_descriptors();
+    test_refuse_system_call(SYS_epoll_create1, EMFILE);
+    ck_assert_int_eq(start_alone(&(cop_web_opts){
+                         .size = sizeof(cop_web_opts), .port = COP_WEB_ANY_PORT, .name = "other"}),
+                     -ENOMEM);
+    ck_assert_uint_eq(test_descriptors(), before);
+    ck_assert_int_eq(status_of(port, "GET /metrics", ""), 200);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+}
+
 /* ---------------------------------------------------------------- ends */
+
+static atomic_int refused; /* how often readiness is still to be refused */
+
+static bool
+is_of_libmicrohttpd(int fd)
+{
+    char link[32], what[64] = "";
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, what, sizeof what - 1);
+    return size > 0 && strstr(what, "eventpoll");
+}
+
+cop_ref real_watch(int fd, int events) REAL(cop_io_watch);
+cop_ref watch_unless_refused(int fd, int events) WRAP(cop_io_watch);
+cop_ref
+watch_unless_refused(int fd, int events)
+{
+    if (refused > 0 && is_of_libmicrohttpd(fd)) {
+        refused--;
+        copi_fail(-ENOMEM);
+        return (cop_ref){0};
+    }
+    return real_watch(fd, events);
+}
+
+/* Whoever says something to it lets libmicrohttpd hear. */
+static bool
+is_another_after(int guest, cop_pid before)
+{
+    (void)send(guest, "x", 1, MSG_NOSIGNAL);
+    return test_is_another(cop_whereis("coppice_web"), before);
+}
+
+TEST(a_page_that_cannot_hear_any_more_is_started_again)
+{
+    unsigned port, again;
+    test_catch_stderr();
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT), before = cop_whereis("coppice_web");
+    refused = 1;
+    int guest = connect_to(port);
+    EVENTUALLY(is_another_after(guest, before));
+    EVENTUALLY(cop_web_port(cop_named("coppice_web"), &again, SOON) == 0);
+    ck_assert_int_eq(status_of(again, "GET /tree.json", ""), 200);
+    close(guest);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+    char *said = test_caught_stderr();
+    ck_assert_ptr_nonnull(strstr(said, "no readiness to be had"));
+    free(said);
+}
 
 TEST(a_stop_closes_everything_with_guests_in_the_house)
 {

@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/web_actions.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 static struct copi_web_actions actions;
 
@@ -57,6 +58,31 @@ TEST(who_is_gone_is_refused_at_once)
     ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
     ck_assert_int_eq(copi_web_action_begin(&actions, "crash", pid), -ESRCH);
     ck_assert_uint_eq(actions.running[0].id, 0);
+}
+
+static atomic_bool is_gone; /* to everybody but the test */
+static cop_pid test_itself;
+
+int real_inspect(cop_pid pid, cop_process_info *info) REAL(cop_inspect);
+int inspect_unless_gone(cop_pid pid, cop_process_info *info) WRAP(cop_inspect);
+int
+inspect_unless_gone(cop_pid pid, cop_process_info *info)
+{
+    bool is_asked_late = is_gone && !cop_pid_eq(cop_self(), test_itself);
+    return is_asked_late ? -ESRCH : real_inspect(pid, info);
+}
+
+TEST(who_ends_before_it_can_be_crashed_is_told_of)
+{
+    cop_pid pid = start();
+    test_itself = cop_self();
+    is_gone = true;
+    ck_assert_int_eq(copi_web_action_begin(&actions, "crash", pid), 0);
+    ck_assert_int_eq(outcome().code, -ESRCH);
+    is_gone = false;
+    ck_assert(cop_alive(pid));
+    ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);
+    all_places_are_free();
 }
 
 TEST(only_so_many_run_at_a_time)

@@ -5,7 +5,9 @@
  */
 #include "supervisor/observe/web_doors.h"
 #include "tests/supervisor/observe/web.h"
+#include "tests/support/wrap.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 
 TEST(an_address_that_is_none_is_refused)
@@ -43,6 +45,76 @@ TEST(without_descriptors_there_is_no_door)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     ck_assert_int_eq(copi_web_doors_open(&doors, NULL, 0), -EMFILE);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+}
+
+static bool has_no_v6, has_no_names, is_aborted;
+
+int real_socket(int domain, int type, int protocol) REAL(socket);
+int socket_without_v6(int domain, int type, int protocol) WRAP(socket);
+int
+socket_without_v6(int domain, int type, int protocol)
+{
+    errno = EAFNOSUPPORT;
+    return has_no_v6 && domain == AF_INET6 ? -1 : real_socket(domain, type, protocol);
+}
+
+int real_name(int fd, struct sockaddr *name, socklen_t *size) REAL(getsockname);
+int name_if_there_is_one(int fd, struct sockaddr *name, socklen_t *size) WRAP(getsockname);
+int
+name_if_there_is_one(int fd, struct sockaddr *name, socklen_t *size)
+{
+    errno = ENOBUFS;
+    return has_no_names ? -1 : real_name(fd, name, size);
+}
+
+int real_accept(int fd, struct sockaddr *name, socklen_t *size, int flags) REAL(accept4);
+int accept_the_next(int fd, struct sockaddr *name, socklen_t *size, int flags) WRAP(accept4);
+int
+accept_the_next(int fd, struct sockaddr *name, socklen_t *size, int flags)
+{
+    bool aborted = is_aborted;
+    is_aborted = false;
+    errno = ECONNABORTED;
+    return aborted ? -1 : real_accept(fd, name, size, flags);
+}
+
+TEST(a_door_whose_port_is_not_known_is_closed)
+{
+    struct copi_web_doors doors;
+    unsigned before = test_descriptors();
+    has_no_names = true;
+    ck_assert_int_eq(copi_web_doors_open(&doors, NULL, 0), -ENOBUFS);
+    ck_assert_uint_eq(doors.count, 0);
+    ck_assert_uint_eq(test_descriptors(), before);
+}
+
+TEST(a_machine_without_the_newer_protocol_has_one_door)
+{
+    struct copi_web_doors doors;
+    has_no_v6 = true;
+    ck_assert_int_eq(copi_web_doors_open(&doors, NULL, 0), 0);
+    ck_assert_uint_eq(doors.count, 1);
+    ck_assert_uint_gt(doors.port, 0);
+    copi_web_doors_close(&doors);
+    ck_assert_int_eq(copi_web_doors_open(&doors, "::1", 0), -EAFNOSUPPORT);
+}
+
+TEST(who_left_before_he_was_let_in_is_passed_over)
+{
+    struct copi_web_doors doors;
+    struct sockaddr_storage address;
+    socklen_t size;
+    int accepted = -EAGAIN;
+    ck_assert_int_eq(copi_web_doors_open(&doors, "127.0.0.1", 0), 0);
+    is_aborted = true;
+    ck_assert_int_eq(copi_web_doors_accept(doors.fds[0], &address, &size), -EAGAIN);
+    int fd = connect_to(doors.port);
+    is_aborted = true;
+    EVENTUALLY((accepted = copi_web_doors_accept(doors.fds[0], &address, &size)) != -EAGAIN);
+    ck_assert_int_ge(accepted, 0);
+    close(accepted);
+    close(fd);
+    copi_web_doors_close(&doors);
 }
 
 TEST(both_names_of_this_machine_have_one_port)

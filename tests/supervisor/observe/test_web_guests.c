@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/web_guests.h"
 #include "tests/supervisor/observe/web.h"
+#include "tests/support/wrap.h"
 
 static struct copi_web_guests guests;
 static struct MHD_Daemon *house;
@@ -85,6 +86,32 @@ is_over(int fd)
 }
 
 #define REQUEST "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+static bool has_no_memory;
+
+void *real_calloc(size_t count, size_t size) REAL(calloc);
+void *calloc_if_there_is_memory(size_t count, size_t size) WRAP(calloc);
+void *
+calloc_if_there_is_memory(size_t count, size_t size)
+{
+    return has_no_memory ? NULL : real_calloc(count, size);
+}
+
+TEST(whom_there_is_no_memory_to_watch_is_shown_out_and_the_next_is_served)
+{
+    open_house(10, COP_SEC(100));
+    has_no_memory = true;
+    int fd = come();
+    EVENTUALLY(is_over(fd));
+    has_no_memory = false;
+    ck_assert_uint_eq(guests.count, 0);
+    int next = come();
+    say(next, REQUEST);
+    EVENTUALLY(strstr(heard(next), "hello"));
+    close(fd);
+    close(next);
+    close_house();
+}
 
 TEST(whose_time_is_over_is_told_and_shown_out)
 {

@@ -5,6 +5,7 @@
  */
 #include "supervisor/observe/web_json.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 static void
 is_written_as(const char *string, const char *expected)
@@ -18,6 +19,32 @@ is_written_as(const char *string, const char *expected)
     ck_assert_msg(size == strlen(expected) && memcmp(out, expected, size) == 0, "%.*s is not %s",
                   (int)size, out, expected);
     free(out);
+}
+
+static bool has_no_memory;
+
+int real_close(FILE *file) REAL(fclose);
+int close_if_there_is_memory(FILE *file) WRAP(fclose);
+int
+close_if_there_is_memory(FILE *file)
+{
+    int r = real_close(file);
+    return has_no_memory ? EOF : r;
+}
+
+TEST(without_memory_there_is_nothing_to_be_taken)
+{
+    struct copi_json json;
+    char *out = NULL;
+    size_t size = 7;
+    ck_assert_int_eq(copi_json_begin(&json), 0);
+    copi_json_string(&json, NULL, "text");
+    has_no_memory = true;
+    int r = copi_json_take(&json, &out, &size);
+    has_no_memory = false;
+    ck_assert_int_eq(r, -ENOMEM);
+    ck_assert_ptr_null(out);
+    ck_assert_uint_eq(size, 7);
 }
 
 TEST(markup_and_quotes_are_escaped)

@@ -6,6 +6,7 @@
  */
 #include "supervisor/observe/web.h"
 #include "tests/supervisor/observe/web.h"
+#include "tests/support/wrap.h"
 
 #define BEARER "Authorization: Bearer secret\r\n"
 
@@ -41,6 +42,74 @@ TEST(refusals_have_their_status)
                      413);
     ck_assert_int_eq(
         status_of(port, "POST /processes/1.1/crash", BEARER "Transfer-Encoding: chunked\r\n"), 413);
+    down();
+}
+
+TEST(who_does_not_say_whom_he_asks_is_refused)
+{
+    static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    up();
+    int fd = connect_to(port);
+    ck_assert_int_eq(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    char *answer = read_all(fd);
+    ck_assert_ptr_nonnull(strstr(answer, " 400 "));
+    ck_assert_ptr_nonnull(strstr(answer, "a Host header is wanted\n"));
+    free(answer);
+    down();
+}
+
+TEST(without_a_token_there_are_no_actions)
+{
+    test_catch_stderr();
+    tree = start_page(&port, .port = COP_WEB_ANY_PORT);
+    char *answer = ask(port, "POST /processes/1.1/crash", BEARER);
+    ck_assert_ptr_nonnull(strstr(answer, " 403 "));
+    ck_assert_ptr_nonnull(strstr(answer, "this daemon allows no actions\n"));
+    free(answer);
+    down();
+}
+
+static atomic_bool has_no_memory;
+
+int real_take(cop_picture **out) REAL(cop_picture_take);
+int take_if_there_is_memory(cop_picture **out) WRAP(cop_picture_take);
+int
+take_if_there_is_memory(cop_picture **out)
+{
+    return has_no_memory ? -ENOMEM : real_take(out);
+}
+
+enum MHD_Result real_add(struct MHD_Response *response, const char *name, const char *value)
+    REAL(MHD_add_response_header);
+enum MHD_Result add_if_there_is_memory(struct MHD_Response *response, const char *name,
+                                       const char *value) WRAP(MHD_add_response_header);
+enum MHD_Result
+add_if_there_is_memory(struct MHD_Response *response, const char *name, const char *value)
+{
+    bool is_lost = has_no_memory && strcmp(name, "WWW-Authenticate") == 0;
+    return is_lost ? MHD_NO : real_add(response, name, value);
+}
+
+TEST(without_memory_the_tree_is_to_be_asked_for_again)
+{
+    up();
+    has_no_memory = true;
+    char *answer = ask(port, "GET /tree.json", "");
+    ck_assert_ptr_nonnull(strstr(answer, " 503 "));
+    ck_assert_ptr_nonnull(strstr(answer, "Retry-After: 1\r\n"));
+    free(answer);
+    has_no_memory = false;
+    ck_assert_int_eq(status_of(port, "GET /tree.json", ""), 200);
+    down();
+}
+
+TEST(without_memory_for_all_of_a_refusal_the_connection_ends)
+{
+    up();
+    has_no_memory = true;
+    ck_assert_int_eq(status_of(port, "POST /processes/1.1/crash", ""), 0);
+    has_no_memory = false;
+    ck_assert_int_eq(status_of(port, "POST /processes/1.1/crash", ""), 401);
     down();
 }
 
