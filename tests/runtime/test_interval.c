@@ -111,7 +111,7 @@ TEST(without_memory_a_tick_is_left_out_and_the_next_one_comes)
     ck_assert_int_eq(cop_cancel_timer(timer, NULL), 0);
 }
 
-static bool has_no_messages;
+static atomic_bool has_no_messages;
 
 struct copi_message *real_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body)
     REAL(copi_message_lent);

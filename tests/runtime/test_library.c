@@ -363,7 +363,7 @@ TEST(who_could_not_be_asked_for_want_of_memory_is_asked_again)
     ck_assert_int_eq(how_it_ended(pid), COP_SHUTDOWN);
 }
 
-static bool has_no_processes;
+static atomic_bool has_no_processes;
 
 int real_adopt(struct copi_process *process) REAL(copi_thread_adopt);
 int fail_adopt(struct copi_process *process) WRAP(copi_thread_adopt);

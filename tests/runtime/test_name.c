@@ -121,15 +121,14 @@ TEST(without_memory_nobody_gets_a_name)
     ck_assert_uint_ne(cop_named("short_of_memory").id, 0); /* it is there already */
 }
 
-static cop_pid ends_meanwhile; /* while memory is asked for */
+static _Atomic(uint64_t) ends_meanwhile; /* while memory is asked for */
 
 void *real_zalloc(size_t size) REAL(copi_zalloc);
 void *end_and_zalloc(size_t size) WRAP(copi_zalloc);
 void *
 end_and_zalloc(size_t size)
 {
-    cop_pid pid = ends_meanwhile;
-    ends_meanwhile = COP_NOBODY;
+    cop_pid pid = {atomic_exchange(&ends_meanwhile, 0)};
     if (pid.id) {
         cop_exit_signal(pid, COP_REASON_KILLED);
         while (cop_alive(pid)) { /* then it waits for the names */
@@ -144,7 +143,7 @@ TEST(who_ends_while_it_is_given_a_name_does_not_keep_it)
     cop_pid first = start(NULL), second = start(NULL);
     cop_ref monitor = cop_monitor(first);
     EVENTUALLY(test_is_waiting(first));
-    ends_meanwhile = first;
+    atomic_store(&ends_meanwhile, first.id);
     ck_assert_int_eq(cop_register("too_late", first), -ESRCH);
     ck_assert_int_eq(cop_why().code, -ESRCH);
     ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);

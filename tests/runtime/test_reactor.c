@@ -157,7 +157,7 @@ TEST_TIMES(2, without_a_descriptor_for_itself_it_does_not_start)
     close_both();
 }
 
-static bool is_set_full;
+static atomic_bool is_set_full;
 
 int real_control(int set, int what, int fd, struct epoll_event *event) REAL(epoll_ctl);
 int fail_control(int set, int what, int fd, struct epoll_event *event) WRAP(epoll_ctl);

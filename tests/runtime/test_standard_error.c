@@ -164,8 +164,8 @@ TEST(a_socket_that_nobody_reads_does_not_hang_either)
 }
 
 /* A pipe with room for so many lines; negative: for all. Or a kernel that cannot be told not to wait. */
-static int room = -1;
-static bool may_wait;
+static atomic_int room = -1;
+static atomic_bool may_wait;
 
 ssize_t real_write(int fd, const struct iovec *parts, int count, off_t at, int flags)
     REAL(pwritev2);
@@ -174,11 +174,14 @@ ssize_t write_some(int fd, const struct iovec *parts, int count, off_t at, int f
 ssize_t
 write_some(int fd, const struct iovec *parts, int count, off_t at, int flags)
 {
-    if (room == 0 || may_wait) {
-        errno = may_wait ? EOPNOTSUPP : EAGAIN;
+    int left = atomic_load(&room);
+    if (left == 0 || atomic_load(&may_wait)) {
+        errno = left == 0 ? EAGAIN : EOPNOTSUPP;
         return -1;
     }
-    room -= room > 0;
+    if (left > 0) {
+        atomic_store(&room, left - 1);
+    }
     return real_write(fd, parts, count, at, flags);
 }
 

@@ -312,7 +312,7 @@ TEST(a_stop_for_which_there_is_no_memory_asks_nobody)
     ck_assert_int_eq(test_down(monitor).code, 0);
 }
 
-static bool has_no_signals, has_no_monitors, has_no_requests;
+static atomic_bool has_no_signals, has_no_monitors, has_no_requests;
 
 int real_exit_signal(cop_pid to, cop_reason reason) REAL(cop_exit_signal);
 int fail_exit_signal(cop_pid to, cop_reason reason) WRAP(cop_exit_signal);

@@ -97,7 +97,7 @@ TEST(without_memory_no_thread_starts_and_the_job_is_not_taken)
     EVENTUALLY(work.is_done);
 }
 
-static bool has_no_attributes;
+static atomic_bool has_no_attributes;
 
 int real_attributes(pthread_attr_t *out) REAL(pthread_attr_init);
 int fail_attributes(pthread_attr_t *out) WRAP(pthread_attr_init);
