@@ -3,8 +3,8 @@
  *
  * Room: tests/.
  */
-#include "tests/supervisor/observe/web.h"
 #include "runtime/process.h"
+#include "tests/supervisor/observe/web.h"
 #include "tests/support/wrap.h"
 
 #include <errno.h>
