@@ -217,7 +217,7 @@ open_store(const cop_store_opts *which)
     if (r == 0) {
         return store;
     }
-    HOLDS(r == -EIO || r == -EPROTO || r == -ENOSPC);
+    HOLDS(r == -EIO || r == -EPROTO || r == -EROFS || r == -ENOSPC);
     free(store);
     return NULL;
 }
