@@ -319,6 +319,14 @@ LOCK_FREE = $(addprefix runtime/test_,mailbox message table thread thread_park t
 stress: $(LOCK_FREE:%=$(BUILD)/tests/%) | deps-test ## the suites of the lock-free parts again and again for SECONDS=60, with SAN=thread
 	@BUILD=$(BUILD) SAN=$(SAN) DURATION=$(or $(SECONDS),60) tests/stress/again.sh $^
 
+# The suites of the rooms that need no library of somebody else's; test_steady, which traces itself, is not for a crowd.
+CORE  = $(patsubst tests/%.c,%,$(wildcard $(patsubst %,tests/%/test_*.c,runtime actors supervisor)) tests/stress/test_steady.c)
+CROWD = $(patsubst %,$(BUILD)/tests/%,$(if $(filter command line,$(origin TESTS)),$(TESTS),$(filter-out stress/%,$(CORE))))
+.PHONY: crowd
+crowd: $(BUILD)/tests/stress/misery $(CROWD) | deps-test ## the suites on a bad machine, two at a time for SECONDS=60: MISERY=threads, programs, starved or core
+	@BUILD=$(BUILD) SAN=$(SAN) DURATION=$(or $(SECONDS),60) CK_TIMEOUT_MULTIPLIER=24 \
+	    LAUNCHER="$< $(or $(MISERY),threads)" tests/stress/again.sh $$(shuf -e $(CROWD))
+
 $(patsubst %.c,$(BUILD)/%,$(wildcard tests/supervisor/observe/test_postmortem_*.c)): \
     $(filter-out %/postmortem.o,$(POSTMORTEM_OBJ))
 
@@ -372,7 +380,6 @@ CROSS  = BUILD=build-arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJC
 
 QUICK  = $(addprefix runtime/test_,fault inbox mailbox map message name process send set signals table \
     thread timer wait) $(addprefix actors/test_,address framing genserver socket) supervisor/test_restart
-CORE   = $(patsubst tests/%.c,%,$(wildcard $(patsubst %,tests/%/test_*.c,runtime actors supervisor)) tests/stress/test_steady.c)
 
 .PHONY: test-arm64
 test-arm64: ## build for arm64 and test with qemu: the quick suites, ALL=1 those of all rooms, or TESTS="runtime/test_mailbox …"
