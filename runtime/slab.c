@@ -52,7 +52,7 @@ struct copi_region {
 
 static struct {
     copi_lock lock;
-    CK_LIST_HEAD(, copi_region) with_spare[2]; /* ordinary, in bulk */
+    CK_LIST_HEAD(copi_regions, copi_region) with_spare[2]; /* ordinary, in bulk */
     size_t taken;
 } regions = {.lock = COPI_LOCK_INIT};
 
