@@ -413,6 +413,7 @@ TEST(a_thread_that_was_made_ahead_and_has_nothing_to_do_is_not_awake)
 
 TEST(a_thread_that_was_made_ahead_is_trimmed_as_any_other)
 {
+    copi_library_begin();
     unsigned before = test_threads();
     copi_thread_make_spare();
     EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
