@@ -35,6 +35,7 @@ TEST(what_makes_no_sense_is_passed_over)
 
 static bool has_no_memory;
 
+COP_PRINTF(2, 3)
 int asprintf_if_there_is_memory(char **out, const char *format, ...) WRAP(asprintf);
 int
 asprintf_if_there_is_memory(char **out, const char *format, ...)
