@@ -139,6 +139,7 @@ TEST(who_ends_while_it_is_given_a_name_does_not_get_it)
 {
     cop_pid first = start(NULL), second = start(NULL);
     struct copi_process *process = copi_table_find(first);
+    ck_assert_ptr_nonnull(process);
     atomic_store(&leaves, process);
     int r = cop_register("too_late", first);
     copi_store_release_64(&process->id, first.id);
