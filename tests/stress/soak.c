@@ -17,6 +17,7 @@
  * restarts as it may make, and not before; threads, descriptors, objects and memory come back.
  */
 #include "demos/chaos/dice.h"
+#include "runtime/slab.h"
 #include "tests/stress/ledger.h"
 #include "tests/stress/left.h"
 
@@ -395,7 +396,7 @@ static double
 allocated(void)
 {
     struct mallinfo2 info = mallinfo2();
-    return (double)(info.uordblks + info.hblkhd) / 1024;
+    return (double)(info.uordblks + info.hblkhd + copi_slabs_taken() * COPI_SLAB_SIZE) / 1024;
 }
 
 static double
