@@ -9,12 +9,8 @@
  * waking one costs a few. A new thread is made clean before its first job, too: what a job starts from
  * must not hang on whether there was a thread in the cache.
  *
- * Stacks are our own mappings: 64 KiB of guard, the stack, and above it, out of reach of an
- * overflow, the alternate stack on which faults are looked at. Where the kernel can mark pages as a guard
- * (6.13), neighbouring stacks are one mapping to it; else each is two. Measured: to map a stack, guard it
- * and touch it costs 4.7 us instead of 7.5, a tenth of a thread's start. It is
- * unmapped by whoever joins the thread: each thread that ends joins the one that ended before it, so
- * at most one ended thread waits to be joined, and nobody has to be there to do it.
+ * A thread's stack (thread_stack.c) is unmapped by whoever joins it: each thread that ends joins the one that
+ * ended before it, so at most one ended thread waits to be joined, and nobody has to be there to do it.
  *
  * When starts come quickly one after another and each needs a new thread, the next one is made ahead: whoever
  * starts a process gives it the spare thread, which is just being born on another core, and makes the next
@@ -24,10 +20,6 @@
  * and 41 to 57). There is one spare, it is in the cache like any other that has nothing to do, and whoever
  * stops starting leaves it there. It does not count among those awake before it has something to do: nobody is
  * to park because of it. It looks for its job for as long as whoever waits for a thread does.
- *
- * Stacks are mapped several at once. Each mmap grows the mapping in which other threads are just touching their
- * first pages, and these wait for it meanwhile: mapped one by one, the same starts took 39 to 100 us beside
- * 29 to 37.
  *
  * A thread that comes into the cache looks about for its next job before it parks (thread_look.c). One
  * that is about to finish its job is counted (`finishing`), and whoever needs a thread then looks for it,
@@ -44,46 +36,27 @@
 
 #include "runtime/alloc.h"
 #include "runtime/thread_clean.h"
+#include "runtime/thread_stack.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <link.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 enum {
-    GUARD_SIZE = 64 * 1024,
-    ALTERNATE_SIZE = 64 * 1024,
-    DEFAULT_STACK = 256 * 1024,
-    LEAST_STACK = 64 * 1024,
-    KEPT_STACK = 16 * 1024, /* of a cached thread's stack, what is not given back */
     CACHE_MOST = 128,
-    AHEAD = 15, /* stacks that are mapped together with one */
-    RUSH = 4,   /* pauses in a row that were shorter than RUSH_PAUSE */
+    RUSH = 4, /* pauses in a row that were shorter than RUSH_PAUSE */
 };
 #define WAIT_FOR_FINISHING COP_US(10)
 #define RUSH_PAUSE         COP_MS(2)
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-# define SANITIZER_STACK (512 * 1024) /* frames are larger */
-#elif defined(__has_feature)
-# if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#  define SANITIZER_STACK (512 * 1024)
-# endif
-#endif
-#ifndef SANITIZER_STACK
-# define SANITIZER_STACK 0
-#endif
-
 struct copi_thread {
     pthread_t id;
     struct copi_parker parker;
     struct copi_spin spin;     /* while it looks for its next job */
     struct copi_job *next_job; /* handed over while it is in the cache; NULL: end */
     struct copi_thread *below; /* in the cache */
-    char *mapping;             /* guard, stack, alternate stack */
-    size_t mapping_size, stack_size;
+    struct copi_stack stack;
     copi_atomic32 looks; /* in the cache, and has not parked yet */
     bool retired;
     bool is_finishing;
@@ -100,15 +73,12 @@ static struct {
     unsigned idle_count, count;
     struct copi_thread *ended; /* waits to be joined */
     struct copi_rush rush;     /* of starts that needed a thread which had never run a job */
-    char *ahead;               /* a mapping for stacks of the usual size that nobody has used yet */
-    size_t ahead_size;
     /* any thread, atomic */
     copi_atomic32 finishing;
     copi_atomic32 interrupt_signal;
     /* written once, before the first thread */
     void (*at_end)(void);
     sigset_t job_signals;
-    size_t static_tls; /* what libc takes of each stack for thread-local variables */
 } threads = {.lock = COPI_LOCK_INIT};
 
 /* ---------------------------------------------------------------- locks, jumps, adoption */
@@ -198,24 +168,12 @@ copi_thread_set_interrupt(int signal)
     copi_store_relaxed_32(&threads.interrupt_signal, (uint32_t)signal);
 }
 
-static int
-add_tls(struct dl_phdr_info *info, size_t size, void *sum)
-{
-    (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        if (info->dlpi_phdr[i].p_type == PT_TLS) {
-            *(size_t *)sum += info->dlpi_phdr[i].p_memsz + info->dlpi_phdr[i].p_align;
-        }
-    }
-    return 0;
-}
-
 /* What every thread of ours starts from: read once, before the first. */
 static void
 remember_origin(void)
 {
     copi_clean_remember();
-    dl_iterate_phdr(add_tls, &threads.static_tls);
+    copi_stack_remember();
 
     sigfillset(&threads.job_signals);
     const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
@@ -255,116 +213,14 @@ copi_thread_guard(const void **low, const void **high)
     if (!self) {
         return false;
     }
-    *low = self->mapping;
-    *high = self->mapping + GUARD_SIZE;
+    copi_stack_guard(&self->stack, low, high);
     return true;
-}
-
-#ifndef MADV_GUARD_INSTALL
-# define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
-#endif
-
-static bool
-make_guard(void *mapping)
-{
-    return madvise(mapping, GUARD_SIZE, MADV_GUARD_INSTALL) == 0
-           || mprotect(mapping, GUARD_SIZE, PROT_NONE) == 0;
-}
-
-/* The system asks for more on some machines. */
-static size_t
-least_stack(void)
-{
-    long least = sysconf(_SC_THREAD_STACK_MIN);
-    return least > (long)LEAST_STACK ? (size_t)least : LEAST_STACK;
-}
-
-static char *
-map_pages(size_t size)
-{
-    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE;
-    /* cppcheck-suppress invalidFunctionArg ; without a file it has to be -1 */
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    if (pages == MAP_FAILED) {
-        return NULL;
-    }
-    return pages;
-}
-
-/* The highest of those that are there, as the kernel would. */
-static char *
-take_ahead(size_t size)
-{
-    char *mapping = NULL;
-    copi_lock_take(&threads.lock);
-    if (threads.ahead_size > 0) {
-        threads.ahead_size -= size;
-        mapping = threads.ahead + threads.ahead_size;
-    }
-    copi_lock_give(&threads.lock);
-    return mapping;
-}
-
-/* In place of what is there; with 0 bytes, in place of everything. */
-static void
-keep_ahead(char *mapping, size_t size)
-{
-    copi_lock_take(&threads.lock);
-    char *before = threads.ahead;
-    size_t size_before = threads.ahead_size;
-    threads.ahead = mapping;
-    threads.ahead_size = size;
-    copi_lock_give(&threads.lock);
-    if (size_before > 0) {
-        munmap(before, size_before);
-    }
-}
-
-static char *
-map_usual(size_t size)
-{
-    char *mapping = take_ahead(size);
-    if (!mapping && (mapping = map_pages(size * (AHEAD + 1)))) {
-        keep_ahead(mapping, size * AHEAD);
-        mapping += size * AHEAD;
-    }
-    return mapping ? mapping : map_pages(size);
-}
-
-/* The stack of whoever needs `wanted`, with all that belongs to it. */
-static void
-measure(struct copi_thread *thread, size_t wanted)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    thread->retired = wanted < DEFAULT_STACK; /* too small for whoever does not ask for small */
-    thread->stack_size = (wanted + threads.static_tls + SANITIZER_STACK + page - 1) & ~(page - 1);
-    thread->mapping_size = GUARD_SIZE + thread->stack_size + ALTERNATE_SIZE;
-}
-
-static int
-map_stack(struct copi_thread *thread, size_t wanted)
-{
-    if (wanted > SIZE_MAX / 4) {
-        return -EAGAIN;
-    }
-    size_t least = least_stack();
-    bool is_usual = wanted == 0 || wanted == DEFAULT_STACK;
-    measure(thread, is_usual ? DEFAULT_STACK : wanted < least ? least : wanted);
-    thread->mapping = (is_usual ? map_usual : map_pages)(thread->mapping_size);
-    if (!thread->mapping) {
-        return -EAGAIN;
-    }
-    if (!make_guard(thread->mapping)) {
-        munmap(thread->mapping, thread->mapping_size);
-        return -EAGAIN;
-    }
-    return 0;
 }
 
 static void
 discard(struct copi_thread *thread)
 {
-    munmap(thread->mapping, thread->mapping_size);
+    copi_stack_unmap(&thread->stack);
     free(thread);
 }
 
@@ -377,16 +233,6 @@ join_and_discard(struct copi_thread *thread)
     }
 }
 
-static void
-use_alternate_stack(struct copi_thread *self, stack_t *before)
-{
-    stack_t alternate = {
-        .ss_sp = self->mapping + GUARD_SIZE + self->stack_size,
-        .ss_size = ALTERNATE_SIZE,
-    };
-    sigaltstack(&alternate, before);
-}
-
 /* A process may have changed any of these; the next one must not find it. What cannot be undone (a
  * niceness, without the right to lower it) ends the thread instead. */
 static void
@@ -394,31 +240,18 @@ make_clean(struct copi_thread *self)
 {
     pthread_sigmask(SIG_SETMASK, &threads.job_signals, NULL);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    use_alternate_stack(self, NULL);
+    copi_stack_use_alternate(&self->stack, NULL);
     if (!self->retired) { /* else nobody comes after */
         self->retired = !copi_clean_scheduling();
     }
     copi_clean_rest();
 }
 
-/* Give a deep stack's pages back before a long sleep; not from another stack, such as a coroutine's. */
-static void
-trim_stack(const struct copi_thread *self)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t low = (uintptr_t)self->mapping + GUARD_SIZE;
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    uintptr_t keep = (here - KEPT_STACK) & ~(page - 1);
-    if (here > low && here < low + self->stack_size && keep > low && keep < here) {
-        madvise((void *)low, keep - low, MADV_DONTNEED);
-    }
-}
-
 void
 copi_thread_trim_stack(void)
 {
     if (copi_here.thread) {
-        trim_stack(copi_here.thread);
+        copi_stack_trim(&copi_here.thread->stack);
     }
 }
 
@@ -451,7 +284,7 @@ static struct copi_job *
 sleep_for_job(struct copi_thread *self)
 {
     copi_store_relaxed_32(&self->looks, 0);
-    trim_stack(self);
+    copi_stack_trim(&self->stack); /* before a long sleep */
     while (!copi_park(&self->parker, COP_FOREVER)) {
     }
     return self->next_job;
@@ -502,7 +335,7 @@ run_jobs(struct copi_thread *self, struct copi_job *(*first)(struct copi_thread 
     copi_here.thread = self;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     stack_t before;
-    use_alternate_stack(self, &before);
+    copi_stack_use_alternate(&self->stack, &before);
     self->retired |=
         !copi_clean_scheduling(); /* not what whoever needed a thread has set for his own */
     copi_clean_rest();
@@ -554,7 +387,7 @@ create(struct copi_thread *thread, void *(*main)(void *self))
     if (pthread_attr_init(&attributes) != 0) {
         return -ENOMEM;
     }
-    int r = pthread_attr_setstack(&attributes, thread->mapping + GUARD_SIZE, thread->stack_size);
+    int r = copi_stack_describe(&thread->stack, &attributes);
 
     /* Born with its signals blocked, so that none is delivered before it is ready. */
     sigset_t mine;
@@ -586,11 +419,12 @@ static int
 make_thread(struct copi_thread *thread, size_t stack_size, void *(*main)(void *self))
 {
     copi_parker_init(&thread->parker);
-    int r = map_stack(thread, stack_size);
+    int r = copi_stack_map(&thread->stack, stack_size);
     if (r) {
         free(thread);
         return r;
     }
+    thread->retired = thread->stack.is_small;
     copi_lock_take(&threads.lock);
     threads.count++;
     copi_lock_give(&threads.lock);
@@ -710,7 +544,7 @@ wants_spare(void)
 int
 copi_thread_run(struct copi_job *job)
 {
-    bool any = !job->fresh && job->stack_size <= DEFAULT_STACK;
+    bool any = !job->fresh && job->stack_size <= COPI_STACK_USUAL;
     struct copi_thread *thread = any ? find_thread() : NULL;
     bool is_new = any && (!thread || thread->is_spare);
     int r = 0;
@@ -775,7 +609,7 @@ copi_thread_trim(void)
         hand_over(thread, NULL);
     }
     join_ended();
-    keep_ahead(NULL, 0);
+    copi_stack_unmap_ahead();
 }
 
 bool

@@ -467,7 +467,8 @@ TEST(a_shutdown_ends_programs_and_their_end_can_still_be_heard)
     ck_assert_int_eq(cop_shutdown(SOON), 0);
     int r = cop_port_active_once(port); /* it has been told, or is about to be */
     ck_assert(r == 0 || r == -EALREADY);
-    ck_assert_int_eq(COP_BODY(test_receive(COP_MSG_PORT_END), struct cop_port_end)->signal, SIGKILL);
+    ck_assert_int_eq(COP_BODY(test_receive(COP_MSG_PORT_END), struct cop_port_end)->signal,
+                     SIGKILL);
     ck_assert_int_eq(cop_port_close(port), 0);
     port = OPENED(ARGV("sleep", "1000"), 0);
     ck_assert_int_eq(cop_shutdown(SOON), 0);

@@ -129,13 +129,6 @@ TEST(a_stack_of_absurd_size_is_refused)
     ck_assert_uint_eq(copi_thread_count(), 0);
 }
 
-TEST(a_stack_that_is_too_small_for_the_system_is_made_larger)
-{
-    struct work work = {.job.stack_size = 1};
-    ck_assert_int_eq(begin(&work, NULL), 0);
-    EVENTUALLY(work.is_done);
-}
-
 static void
 refuse_threads(void)
 {
@@ -319,35 +312,6 @@ TEST(trimming_gives_the_stack_of_the_last_thread_back_too)
     unsigned char resident;
     ck_assert_int_eq(mincore(stack.page, 4096, &resident), 0);
     EVENTUALLY((copi_thread_trim(), mincore(stack.page, 4096, &resident)) != 0);
-}
-
-TEST(trimming_gives_back_what_was_mapped_for_stacks_to_come)
-{
-    struct work work = finish(note_stack);
-    union {
-        long number;
-        void *page;
-    } next = {work.found - (1 << 20)};
-    unsigned char resident;
-    ck_assert_int_eq(mincore(next.page, 4096, &resident), 0);
-    EVENTUALLY((copi_thread_trim(), mincore(next.page, 4096, &resident)) != 0);
-}
-
-TEST(where_there_is_room_for_one_stack_only_one_is_mapped)
-{
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    finish(NULL);
-    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
-    unsigned long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(fscanf(file, "%lu", &pages), 1); /* NOLINT(cert-err34-c) */
-    ck_assert_int_eq(fclose(file), 0);
-    struct rlimit limit = {.rlim_cur = (pages << 12) + (3 << 20), .rlim_max = RLIM_INFINITY};
-    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
-    finish(NULL);
-    ck_assert_uint_eq(copi_thread_count(), 1);
-#endif
 }
 
 TEST(trimming_leaves_the_busy_ones_alone)
@@ -767,45 +731,6 @@ TEST(a_job_knows_the_guard_below_its_stack)
     ck_assert_int_eq(finish(look_at_guard).found, 1);
     ck_assert(!copi_thread_guard(&low, &high)); /* this one is not ours */
 }
-
-/* The kernel cannot read its first byte for us, nor its last, but the one above: how many are so. */
-static void
-look_behind_guard(struct work *work)
-{
-    const void *low, *high;
-    int pipe_ends[2];
-    ck_assert(copi_thread_guard(&low, &high));
-    ck_assert_int_eq(pipe(pipe_ends), 0);
-    work->found = write(pipe_ends[1], low, 1) < 0 && errno == EFAULT;
-    work->found += write(pipe_ends[1], (const char *)high - 1, 1) < 0 && errno == EFAULT;
-    work->found += write(pipe_ends[1], high, 1) == 1;
-    close(pipe_ends[0]);
-    close(pipe_ends[1]);
-}
-
-TEST(nothing_can_be_reached_in_the_guard)
-{
-    ck_assert_int_eq(finish(look_behind_guard).found, 3);
-}
-
-TEST(a_kernel_that_knows_no_guard_pages_protects_them)
-{
-    test_refuse_system_call(SYS_madvise, EINVAL);
-    ck_assert_int_eq(finish(look_behind_guard).found, 3);
-}
-
-#if !TEST_SANITIZED /* they protect memory of their own */
-TEST(a_stack_that_cannot_be_guarded_is_none)
-{
-    struct work work = {0};
-    finish(NULL);
-    EVENTUALLY((copi_thread_trim(), copi_thread_count()) == 0);
-    test_refuse_system_call(SYS_madvise, EINVAL);
-    test_refuse_system_call(SYS_mprotect, ENOMEM);
-    ck_assert_int_eq(begin(&work, NULL), -EAGAIN);
-    ck_assert_uint_eq(copi_thread_count(), 0);
-}
-#endif
 
 static void
 take_name(struct work *work)
