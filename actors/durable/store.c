@@ -274,13 +274,9 @@ set_up(struct copi_store *store, cop_bytes arg, cop_reason *why)
     store->pause = opts->reopen_after;
     store->self = cop_self();
     copi_awaited_init(&store->awaited);
-    store->data = copi_zalloc(store->backend->state_size + 1);
-    int r = store->data ? cop_at_exit(close_all, store) : -ENOMEM;
-    if (r) {
-        free(store->data);
-        return r;
-    }
-    return open_data(store, why);
+    int r = cop_at_exit(close_all, store);
+    store->data = r ? NULL : copi_zalloc(store->backend->state_size + 1);
+    return store->data ? open_data(store, why) : -ENOMEM;
 }
 
 static cop_step

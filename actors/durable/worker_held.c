@@ -59,18 +59,17 @@ new_held(const cop_durable_record *record, cop_time trusted_until)
 {
     size_t size = strlen(record->id) + 1;
     struct copi_held *held = copi_zalloc(sizeof *held + size);
-    if (!held) {
+    cop_context *context = cop_context_new(COP_FOREVER);
+    if (!held || !context) {
+        cop_context_free(context);
+        free(held);
         return NULL;
     }
     memcpy(held->id, record->id, size);
     held->epoch = record->epoch;
     held->owner = record->owner;
     held->trusted_until = trusted_until;
-    held->context = cop_context_new(COP_FOREVER);
-    if (!held->context) {
-        free(held);
-        return NULL;
-    }
+    held->context = context;
     return held;
 }
 

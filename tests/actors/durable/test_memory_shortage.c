@@ -3,7 +3,7 @@
  *
  * Room: tests/. Over the store in memory: of a batch that finds no memory nothing is applied, and it is asked again.
  */
-#include "runtime/alloc.h"
+#include "actors/durable/memory.h"
 #include "tests/actors/durable/asking.h"
 
 static cop_pid store;
@@ -116,6 +116,112 @@ TEST_TIMES(sizeof attempts / sizeof *attempts, what_finds_no_memory_fails_and_su
     ck_assert_msg(r == 0, "%s", cop_strerror(r));
     ck_assert_int_eq(state_of(store, "pending"), COP_DURABLE_PENDING);
     stop(store);
+}
+
+TEST_TIMES(sizeof attempts / sizeof *attempts, what_cannot_defer_fails_and_succeeds_later)
+{
+    char id[16] = "";
+    int r;
+    begin();
+    if (attempts[_i].id) {
+        (void)snprintf(id, sizeof id, "%s", attempts[_i].id);
+    }
+    test_fill_deferred();
+    ck_assert_uint_gt(test_out_of_memory(attempts[_i].attempt, id, &r), 0);
+    ck_assert_msg(r == 0, "%s", cop_strerror(r));
+    ck_assert_int_eq(state_of(store, "pending"), COP_DURABLE_PENDING);
+    stop(store);
+}
+
+/* ---------------------------------------------------------------- the backend alone, without duties of a store's */
+
+enum {
+    MANY = 100, /* more changes than a batch has room for at first */
+};
+
+static void *data;
+
+static void
+begin_alone(void)
+{
+    static const cop_store_opts opts;
+    cop_reason why;
+    data = calloc(1, copi_memory_backend.state_size);
+    ck_assert_int_eq(copi_memory_backend.open(data, &opts, &why), 0);
+}
+
+static void
+end_alone(void)
+{
+    copi_memory_backend.close(data);
+    free(data);
+}
+
+static int
+run_alone(cop_store_op op, size_t *count)
+{
+    cop_reason why;
+    int r = copi_memory_backend.run(data, (cop_store_op *[]){&op}, 1, &why);
+    *count = op.count;
+    cop_store_forget(&op);
+    return r;
+}
+
+static void
+create_alone(const char *id, cop_time expires_in)
+{
+    size_t unused;
+    ck_assert_int_eq(
+        run_alone(ASK(.kind = COP_STORE_CREATE, .id = id, .time = expires_in), &unused), 0);
+}
+
+static int
+prune_all(void *arg)
+{
+    size_t count;
+    (void)arg;
+    int r = run_alone(ASK(.kind = COP_STORE_PRUNE, .time = -COP_SEC(1), .limit = MANY), &count);
+    return r ? r : count == MANY ? 0 : -EINVAL;
+}
+
+TEST(of_many_that_are_to_be_forgotten_none_is_when_there_is_no_memory_for_all)
+{
+    char id[16];
+    int r;
+    begin_alone();
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(id, sizeof id, "p%d", i);
+        create_alone(id, -1);
+    }
+    ck_assert_uint_gt(test_out_of_memory(prune_all, NULL, &r), 0);
+    ck_assert_int_eq(r, 0); /* they were all there */
+    end_alone();
+}
+
+/* Until the first failure: the deadline may not have come. */
+static int
+expire_both(void *failures)
+{
+    unsigned *failed = failures;
+    size_t count;
+    int r;
+    do {
+        r = run_alone(ASK(.kind = COP_STORE_EXPIRE, .limit = MANY), &count);
+    } while (r == 0 && count < 2 && *failed == 0);
+    *failed += r == -ENOMEM;
+    return r ? r : count == 2 ? 0 : -EINVAL;
+}
+
+TEST(what_is_overdue_stays_so_when_there_is_no_memory_to_reject_it)
+{
+    unsigned failed = 0;
+    int r;
+    begin_alone();
+    create_alone("a", COP_MS(1));
+    create_alone("b", COP_MS(1));
+    ck_assert_uint_gt(test_out_of_memory(expire_both, &failed, &r), 2);
+    ck_assert_int_eq(r, 0);
+    end_alone();
 }
 
 SUITE("memory_shortage")

@@ -1,8 +1,18 @@
 /*
  * tests/actors/durable/test_store.c - a store's process: it opens, fails, is opened anew, and closes.
  */
-#include "runtime/alloc.h"
 #include "tests/actors/durable/faulty.h"
+#include "tests/support/wrap.h"
+
+static atomic_bool exit_fails; /* the next cop_at_exit */
+
+int real_at_exit(void (*fn)(void *), void *arg) REAL(cop_at_exit);
+int our_at_exit(void (*fn)(void *), void *arg) WRAP(cop_at_exit);
+int
+our_at_exit(void (*fn)(void *), void *arg)
+{
+    return atomic_exchange(&exit_fails, false) ? -ENOMEM : real_at_exit(fn, arg);
+}
 
 TEST(options_that_are_none_start_nothing)
 {
@@ -33,6 +43,15 @@ TEST(without_memory_none_starts_and_nothing_is_left_of_it)
     ck_assert_int_eq(r, 0);
     ck_assert_int_eq(cop_durable_create(cop_named("store"), ID), 0);
     stop(store);
+}
+
+TEST(one_that_could_not_be_closed_at_its_end_is_not_opened)
+{
+    cop_pid store;
+    atomic_store(&exit_fails, true);
+    ck_assert_int_eq(cop_store_start(&store, .backend = &faulty), -ENOMEM);
+    ck_assert(!atomic_load(&exit_fails));
+    ck_assert_uint_eq(atomic_load(&opens), 0);
 }
 
 TEST(one_that_is_open_need_not_be_opened_anew)

@@ -4,6 +4,8 @@
  * Room: tests/. Over the store in memory.
  */
 #include "actors/durable/worker.h"
+#include "runtime/message.h"
+#include "runtime/send.h"
 #include "tests/actors/durable/jobs.h"
 
 TEST(other_queues_are_left_alone)
@@ -66,6 +68,20 @@ TEST(the_promise_of_a_worker_that_was_killed_is_inherited_when_its_lease_is_over
     ck_assert_int_ge(cop_now() - since,
                      SHORT - COP_MS(2)); /* the store's clock counts milliseconds */
     EVENTUALLY(counts_of(worker).inherited >= 1);
+    end();
+}
+
+TEST(an_answer_that_was_not_asked_for_is_passed_over)
+{
+    begin();
+    cop_pid worker = start_worker("worker", (cop_worker_opts){.work = triple});
+    const struct cop_settled settled = {0};
+    struct copi_message *message = copi_message_new(COPI_SEND, COPI_WORKER_TAKEN, sizeof settled);
+    memcpy(message->body, &settled, sizeof settled);
+    copi_post(worker, message);
+    create(ID);
+    EVENTUALLY(state_of(store, ID) == COP_DURABLE_RESOLVED);
+    ck_assert_uint_eq(counts_of(worker).claimed, 1);
     end();
 }
 
