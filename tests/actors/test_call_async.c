@@ -4,6 +4,7 @@
  * Room: tests/. Case ids (GEN-030) are those of the conformance list.
  */
 #include "runtime/alloc.h"
+#include "runtime/map.h"
 #include "runtime/process.h"
 #include "tests/support/no_messages.h"
 #include "tests/support/support.h"
@@ -65,6 +66,17 @@ int
 refuse_end(void (*fn)(void *arg), void *arg)
 {
     return refuses_ends ? -ENOMEM : real_at_exit(fn, arg);
+}
+
+/* The collector has no memory for one more. */
+static atomic_bool keeps_no_more;
+
+bool real_put(struct copi_map *map, uint64_t key, void *value) REAL(copi_map_put);
+bool put_if_there_is_room(struct copi_map *map, uint64_t key, void *value) WRAP(copi_map_put);
+bool
+put_if_there_is_room(struct copi_map *map, uint64_t key, void *value)
+{
+    return !keeps_no_more && real_put(map, key, value);
 }
 
 /* ---------------------------------------------------------------- the server */
@@ -276,6 +288,16 @@ TEST(of_two_collectors_that_were_started_at_once_one_stays)
     ck_assert(is_there(0));
     expect(ask(pid, ECHO, 2), 0, 2);
     ck_assert_uint_eq(started, 2);
+}
+
+TEST(a_request_that_cannot_be_kept_is_rejected_and_the_next_one_is_answered)
+{
+    cop_pid pid = start();
+    expect(ask(pid, ECHO, 1), 0, 1);
+    keeps_no_more = true;
+    expect(ask(pid, ECHO, 2), -ENOMEM, 0);
+    keeps_no_more = false;
+    expect(ask(pid, ECHO, 3), 0, 3);
 }
 
 static int

@@ -139,6 +139,21 @@ TEST_TIMES(2, without_memory_nothing_is_locked)
     ck_assert_int_eq(lock_long_key(NULL), 0);
 }
 
+/* Its messages find memory that was there before. */
+TEST_TIMES(2, without_memory_to_let_go_later_nothing_is_locked)
+{
+    registry_start(COP_REGISTRY_UNIQUE, _i);
+    ck_assert_int_eq(cop_registry_lock("r", COP_STR("k"), count_run, NULL, SOON), 0);
+    test_fill_deferred();
+    copi_alloc_fail_after(0);
+    int result = cop_registry_lock("r", COP_STR("k"), count_run, NULL, SOON);
+    copi_alloc_fail_after(-1);
+    ck_assert_int_eq(result, -ENOMEM);
+    ck_assert_int_eq(runs, 1);
+    ck_assert_int_eq(cop_registry_lock("r", COP_STR("k"), count_run, NULL, SOON), 0);
+    ck_assert_int_eq(runs, 2);
+}
+
 TEST_TIMES(2, who_waits_too_long_gives_up_and_leaves_no_trace) /* REG-027 */
 {
     registry_start(COP_REGISTRY_UNIQUE, _i);
