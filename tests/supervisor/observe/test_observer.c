@@ -524,6 +524,7 @@ observer_of(cop_pid sup)
 
 static _Atomic uint64_t listener; /* the socket that was first asked for whoever comes */
 static atomic_bool has_no_way_to_wait;
+static atomic_bool cannot_listen, cannot_tick; /* the next time */
 
 int real_active_once(cop_socket socket) REAL(cop_socket_active_once);
 int active_once_and_remember(cop_socket socket) WRAP(cop_socket_active_once);
@@ -532,7 +533,17 @@ active_once_and_remember(cop_socket socket)
 {
     uint64_t none = 0;
     atomic_compare_exchange_strong(&listener, &none, socket.id);
-    return real_active_once(socket);
+    bool fails = socket.id == listener && atomic_exchange(&cannot_listen, false);
+    return fails ? copi_fail(-ENOMEM) : real_active_once(socket);
+}
+
+cop_ref real_send_after(cop_pid to, cop_msg msg, cop_time delay) REAL(cop_send_after);
+cop_ref send_after_if_it_can(cop_pid to, cop_msg msg, cop_time delay) WRAP(cop_send_after);
+cop_ref
+send_after_if_it_can(cop_pid to, cop_msg msg, cop_time delay)
+{
+    bool fails = msg.tag == 0xfffe0602u && atomic_exchange(&cannot_tick, false);
+    return fails ? (cop_ref){0} : real_send_after(to, msg, delay);
 }
 
 int real_writable_once(cop_socket socket) REAL(cop_socket_writable_once);
@@ -590,6 +601,26 @@ TEST(an_observer_that_cannot_listen_any_more_is_started_again)
     stop(sup);
     char *said = test_caught_stderr();
     ck_assert_ptr_nonnull(strstr(said, "the observer cannot listen any more"));
+    free(said);
+}
+
+TEST(an_observer_that_can_neither_listen_nor_try_it_later_is_started_again)
+{
+    test_catch_stderr();
+    cop_pid sup = start(), before = observer_of(sup);
+    EVENTUALLY(listener != 0);
+    cannot_listen = cannot_tick = true;
+    int fd = try_to_connect();
+    ck_assert_int_ge(fd, 0);
+    EVENTUALLY(test_is_another(observer_of(sup), before));
+    ck_assert(!cannot_listen && !cannot_tick);
+    close(fd);
+    EVENTUALLY(is_served(&fd));
+    ANSWERS(fd, "picture\n", "ok\n");
+    close(fd);
+    stop(sup);
+    char *said = test_caught_stderr();
+    ck_assert_ptr_nonnull(strstr(said, "no memory to listen on"));
     free(said);
 }
 
