@@ -426,7 +426,8 @@ TEST(who_hears_is_asked_again_now_and_then_and_goes_on)
     ck_assert_uint_eq(warnings, 0);
 }
 
-TEST(who_has_become_deaf_connects_anew_and_says_so_if_that_does_not_help)
+/* Something has come over the connection, or nothing has: it is still watched then. */
+TEST_TIMES(2, who_has_become_deaf_connects_anew_and_says_so_if_that_does_not_help)
 {
     begin();
     this_test = cop_self();
@@ -434,9 +435,37 @@ TEST(who_has_become_deaf_connects_anew_and_says_so_if_that_does_not_help)
     cop_pid store = open_store(&opts, COP_SEC(3600));
     EVENTUALLY(listeners() == 1);
     (void)number_of("UPDATE shim.ear SET hears = false");
-    let_it_look();
+    if (_i == 0) {
+        let_it_look();
+    } else {
+        atomic_fetch_add(&ahead, COP_SEC(6));
+        create(store, ID); /* whom the store has told that, looks at the clock */
+    }
     EVENTUALLY(warnings == 1);
     stop(store);
+}
+
+static int
+take_nothing(cop_bytes unused)
+{
+    (void)unused;
+    return cop_sleep(COP_FOREVER);
+}
+
+TEST(what_does_not_go_into_its_mailbox_is_forgotten)
+{
+    static char text[4096];
+    const struct copi_postgres_news settled = {.text = text, .size = sizeof text - 1}, none = {0};
+    cop_pid full;
+    ck_assert_int_eq(cop_spawn(&full, take_nothing, .mailbox = {.limit = 1}), 0);
+    ck_assert_int_eq(cop_send(full, COP_TAG(1)), 0);
+    ck_assert_int_eq(cop_send(full, COP_TAG(2)), -EAGAIN);
+    size_t before = test_allocated();
+    for (int i = 0; i < 1000; i++) {
+        copi_postgres_hints_tell(full, &settled, &none);
+    }
+    ck_assert_uint_le(test_allocated(), before + TEST_POOLS_GROW);
+    ck_assert_int_eq(cop_stop_process(full, COP_REASON_SHUTDOWN, SOON), 0);
 }
 
 TEST(a_store_that_stops_leaves_no_connection)
