@@ -3,6 +3,8 @@
  *
  * Room: tests/.
  */
+#include "actors/durable/redis.h"
+#include "actors/durable/redis_ask.h"
 #include "tests/actors/durable/redis.h"
 #include "tests/support/proxy.h"
 
@@ -61,6 +63,32 @@ TEST(a_client_starts_and_stops_without_a_server)
     stop_client(tree);
     tree = start_client(&(cop_redis_opts){.address = "no address"});
     stop_client(tree);
+}
+
+static int
+ask_for_news(cop_time until)
+{
+    struct copi_redis_interest interest = {.until = until, .size = 3, .name = "{n}"};
+    cop_msg reply;
+    int r = cop_call_any(cop_whereis("coppice_redis"), COP_MSG_OF(COPI_REDIS_SUBSCRIBE, interest),
+                         &reply, SOON);
+    if (r == 0) {
+        r = copi_redis_answer_of(&reply)->code;
+        cop_msg_release(&reply);
+    }
+    return r;
+}
+
+/* What still waits is the client's own: the sanitizer tells if it is forgotten. */
+TEST(a_client_may_end_while_requests_wait_for_a_connection)
+{
+    const cop_bytes words[] = {COP_TEXT("PING")};
+    cop_pid tree =
+        start_client(&(cop_redis_opts){.address = "unix:/nobody/is/there", .gone_after = SOON});
+    copi_redis_tell(cop_whereis("coppice_redis"), COPI_REDIS_PLAIN, words, 1);
+    ck_assert_int_eq(ask_for_news(cop_now()), -EHOSTDOWN); /* it has seen what was before */
+    stop_client(tree);
+    ck_assert_int_eq(ask_for_news(cop_now()), -ESRCH);
 }
 
 /* ---------------------------------------------------------------- refusals */
@@ -307,6 +335,59 @@ TEST(a_late_answer_is_nobody_elses)
     proxy_free(line);
     forget_stranger();
     free(test_caught_stderr());
+}
+
+/* ---------------------------------------------------------------- who is gone, and what nobody asked for */
+
+static int
+wait_for_news(cop_bytes unused)
+{
+    (void)unused;
+    int r = ask_for_news(cop_now() + SOON);
+    return r ? r : cop_sleep(COP_FOREVER);
+}
+
+TEST(who_is_killed_while_he_waits_for_news_is_unsubscribed)
+{
+    cop_pid tree = start_client(&(cop_redis_opts){0}), waiter;
+    cop_ref monitor;
+    ck_assert_int_eq(cop_spawn(&waiter, wait_for_news, .monitor = &monitor), 0);
+    EVENTUALLY(number_of(say("PUBLISH {n} nothing")) == 1);
+    ck_assert_int_eq(cop_exit_signal(waiter, COP_REASON_KILLED), 0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    EVENTUALLY(number_of(say("PUBLISH {n} nothing")) == 0);
+    stop_client(tree);
+    forget_stranger();
+}
+
+static unsigned
+monitors(void)
+{
+    freeReplyObject(say("PING")); /* they are told of; what administers they are not */
+    redisReply *list = say("CLIENT LIST");
+    unsigned count = test_count(list->str, "cmd=monitor");
+    freeReplyObject(list);
+    return count;
+}
+
+/* Who monitors is told of what others do. */
+TEST(a_server_that_says_what_nobody_asked_for_is_left_and_connected_anew)
+{
+    const cop_bytes monitor[] = {COP_TEXT("MONITOR")}, ping[] = {COP_TEXT("PING")};
+    cop_msg reply;
+    test_catch_stderr();
+    cop_pid tree = start_client(&(cop_redis_opts){0}), client = cop_whereis("coppice_redis");
+    ck_assert_int_eq(copi_redis_ask(client, COPI_REDIS_PLAIN, monitor, 1, COP_FOREVER, &reply), 0);
+    cop_msg_release(&reply);
+    EVENTUALLY(monitors() == 0);
+    ck_assert_int_eq(copi_redis_ask(client, COPI_REDIS_PLAIN, ping, 1, COP_FOREVER, &reply), 0);
+    ck_assert_str_eq(copi_redis_answer_of(&reply)->bytes, "PONG");
+    cop_msg_release(&reply);
+    stop_client(tree);
+    forget_stranger();
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, "the connection to Redis is lost"), 1);
+    free(said);
 }
 
 SUITE_AROUND("the client of Redis", start_server, end_server)

@@ -53,6 +53,15 @@ TEST(an_array_that_nobody_asked_for_is_refused)
     is_answer("*-1\r\n", 0, 0, 0, "");
 }
 
+TEST(a_kind_of_reply_that_is_not_known_is_refused)
+{
+    const redisReply reply = {.type = 1000}; /* of a later library */
+    struct copi_redis_answer *answer = copi_redis_answer(&reply);
+    ck_assert_int_eq(answer->code, -EBADMSG);
+    ck_assert_str_eq(answer->bytes, "an answer that is none");
+    free(answer);
+}
+
 TEST(errors_have_codes)
 {
     ck_assert_int_eq(copi_redis_error("NOAUTH Authentication required."), -EACCES);

@@ -116,6 +116,29 @@ TEST(a_miss_computes_and_a_hit_does_not) /* RD02 */
     forget_stranger();
 }
 
+static int
+say_it_again(cop_bytes arg, void *result)
+{
+    *(cop_bytes *)result = arg;
+    return 0;
+}
+
+TEST(a_computation_that_is_awaited_gets_its_argument)
+{
+    cop_shared *shared;
+    cop_bytes value;
+    cop_pid tree = start_client(&(cop_redis_opts){0});
+    ck_assert_int_eq(cop_shared_new(&shared), 0);
+    cop_future *future =
+        cop_shared_start(shared, "argument", say_it_again, COP_TEXT("what is asked"), SOON);
+    ck_assert_int_eq(cop_await_bytes(future, &value, SOON), 0);
+    ck_assert_uint_eq(value.size, 13);
+    ck_assert_mem_eq(value.data, "what is asked", 13);
+    cop_future_release(future);
+    cop_shared_free(shared);
+    stop_client(tree);
+}
+
 TEST(everything_in_redis_has_a_time_to_live)
 {
     cop_shared *shared;
