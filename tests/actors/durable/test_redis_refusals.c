@@ -17,6 +17,7 @@ enum call {
     NONE,
     ASYNC,
     AT_EXIT,
+    CAST,
     CONTEXT,
     DEFER,
     ENTER,
@@ -61,6 +62,14 @@ int
 fail_at_exit(void (*fn)(void *arg), void *arg)
 {
     return REFUSED(AT_EXIT) ? -ENOMEM : real_at_exit(fn, arg);
+}
+
+int real_cast(cop_pid server, const cop_msg *msg) REAL(cop_cast_by);
+int fail_cast(cop_pid server, const cop_msg *msg) WRAP(cop_cast_by);
+int
+fail_cast(cop_pid server, const cop_msg *msg)
+{
+    return REFUSED(CAST) ? -ENOMEM : real_cast(server, msg);
 }
 
 cop_future *real_async(cop_task_fn fn, const cop_task_opts *opts) REAL(cop_async_with);
@@ -305,6 +314,21 @@ TEST(a_channel_that_cannot_be_found_again_is_not_joined)
     ck_assert_uint_eq(channels.asking, 0);
     ck_assert(TAILQ_EMPTY(&channels.all));
     copi_redis_channels_close(&channels);
+}
+
+TEST(what_cannot_be_told_is_not_done)
+{
+    const cop_bytes words[] = {COP_TEXT("INCR"), COP_TEXT("untold")};
+    cop_msg reply;
+    cop_pid tree = start_client(&(cop_redis_opts){0}), client = cop_whereis("coppice_redis");
+    refuse(CAST, 0);
+    copi_redis_tell(client, COPI_REDIS_PLAIN, words, 2);
+    ck_assert_int_eq(refusals, 1);
+    refuse(NONE, 0);
+    ck_assert_int_eq(copi_redis_ask(client, COPI_REDIS_PLAIN, words, 2, COP_FOREVER, &reply), 0);
+    ck_assert_int_eq(copi_redis_answer_of(&reply)->number, 1);
+    cop_msg_release(&reply);
+    stop_client(tree);
 }
 
 /* ---------------------------------------------------------------- computing */
