@@ -211,6 +211,9 @@ look_while_up(struct copi_redis_link *link, cop_time now)
         ping(link);
         first = STAILQ_FIRST(&link->sent);
     }
+    if (link->state != COPI_REDIS_UP) { /* by that very attempt */
+        return link->retry_at;
+    }
     if (!first) {
         return link->heard + link->opts->heartbeat;
     }

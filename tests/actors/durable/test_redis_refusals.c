@@ -1,8 +1,10 @@
 /*
- * tests/actors/durable/test_redis_refusals.c - libcoppice-redis when one call of its own, chosen, is refused.
+ * tests/actors/durable/test_redis_refusals.c - libcoppice-redis when one call
+ * of its own, chosen, is refused.
  *
- * Room: tests/. test_redis_shortage.c lets each allocation fail and looks for what hangs or leaks; here it is known
- * which call fails, and so what is promised. As there, the core's own calls are left alone.
+ * Room: tests/. test_redis_shortage.c lets each allocation fail and looks for
+ * what hangs or leaks; here it is known which call fails, and so what is
+ * promised. As there, the core's own calls are left alone.
  */
 #include "actors/durable/redis_ask.h"
 #include "actors/durable/redis_channels.h"
@@ -155,7 +157,8 @@ fail_format(char **out, int count, const char **words, const size_t *sizes)
     return real_format(out, count, words, sizes);
 }
 
-/* ---------------------------------------------------------------- the connection */
+/* ---------------------------------------------------------------- the
+ * connection */
 
 static cop_redis_opts opts;
 static struct copi_redis_link link_;
@@ -239,7 +242,8 @@ TEST(a_sign_of_life_without_memory_is_left_for_the_next_time)
     copi_redis_link_close(&link_);
 }
 
-/* ---------------------------------------------------------------- the client */
+/* ---------------------------------------------------------------- the client
+ */
 
 static int
 get_from(cop_shared *shared, const char *key)
@@ -329,6 +333,18 @@ TEST(what_cannot_be_told_is_not_done)
     ck_assert_int_eq(copi_redis_answer_of(&reply)->number, 1);
     cop_msg_release(&reply);
     stop_client(tree);
+}
+
+TEST(a_sign_of_life_that_ends_the_connection_is_followed_by_another_attempt_soon)
+{
+    link_up();
+    test_catch_stderr();
+    refuse(SEND, 0);
+    cop_time next = copi_redis_link_look(&link_, link_.heard + opts.heartbeat);
+    ck_assert_int_eq(link_.state, COPI_REDIS_DOWN);
+    ck_assert_int_eq(next, link_.retry_at);
+    free(test_caught_stderr());
+    copi_redis_link_close(&link_);
 }
 
 /* ---------------------------------------------------------------- computing */
