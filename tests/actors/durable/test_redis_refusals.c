@@ -1,10 +1,8 @@
 /*
- * tests/actors/durable/test_redis_refusals.c - libcoppice-redis when one call
- * of its own, chosen, is refused.
+ * tests/actors/durable/test_redis_refusals.c - libcoppice-redis when one call of its own, chosen, is refused.
  *
- * Room: tests/. test_redis_shortage.c lets each allocation fail and looks for
- * what hangs or leaks; here it is known which call fails, and so what is
- * promised. As there, the core's own calls are left alone.
+ * Room: tests/. test_redis_shortage.c lets each allocation fail and looks for what hangs or leaks; here it is known
+ * which call fails, and so what is promised. As there, the core's own calls are left alone.
  */
 #include "actors/durable/redis_ask.h"
 #include "actors/durable/redis_channels.h"
@@ -72,6 +70,15 @@ int
 fail_cast(cop_pid server, const cop_msg *msg)
 {
     return REFUSED(CAST) ? -ENOMEM : real_cast(server, msg);
+}
+
+/* Where it is not inline. */
+int real_whole_cast(cop_pid server, cop_msg msg) REAL(cop_cast);
+int fail_whole_cast(cop_pid server, cop_msg msg) WRAP(cop_cast);
+int
+fail_whole_cast(cop_pid server, cop_msg msg)
+{
+    return REFUSED(CAST) ? -ENOMEM : real_whole_cast(server, msg);
 }
 
 cop_future *real_async(cop_task_fn fn, const cop_task_opts *opts) REAL(cop_async_with);
@@ -157,8 +164,7 @@ fail_format(char **out, int count, const char **words, const size_t *sizes)
     return real_format(out, count, words, sizes);
 }
 
-/* ---------------------------------------------------------------- the
- * connection */
+/* ---------------------------------------------------------------- the connection */
 
 static cop_redis_opts opts;
 static struct copi_redis_link link_;
@@ -242,8 +248,7 @@ TEST(a_sign_of_life_without_memory_is_left_for_the_next_time)
     copi_redis_link_close(&link_);
 }
 
-/* ---------------------------------------------------------------- the client
- */
+/* ---------------------------------------------------------------- the client */
 
 static int
 get_from(cop_shared *shared, const char *key)
