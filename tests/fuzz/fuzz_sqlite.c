@@ -139,7 +139,7 @@ run(void *store, cop_store_op op)
             record = check_record(record);
         }
     } else {
-        HOLDS(r == -EIO || r == -EPROTO || r == -EMSGSIZE || r == -ENOSPC);
+        HOLDS(r == -EIO || r == -EPROTO || r == -EMSGSIZE || r == -EROFS || r == -ENOSPC);
     }
     cop_store_forget(&op);
     return r;
