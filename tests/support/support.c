@@ -351,8 +351,9 @@ attempt_afresh(cop_bytes arg)
 unsigned
 test_out_of_memory_afresh(int (*attempt)(void *arg), void *arg, int *result)
 {
-    struct afresh it = {attempt, arg, 0, result};
+    struct afresh it = {.attempt = attempt, .arg = arg};
     const struct afresh *at = &it;
+    it.result = result;
     do {
         cop_ref down;
         ck_assert_int_eq(cop_spawn(NULL, attempt_afresh, .arg = COP_BYTES(at), .monitor = &down,
