@@ -153,8 +153,8 @@ watch_over(struct copi_redis_flow *flow, cop_future *task, cop_context *context)
         if (r == -EDEADLK) { /* it has asked for its own key while we were with the server */
             cop_context_cancel(context, cop_failed(r, "it waits for itself"));
         }
-        if (r != -ETIMEDOUT && cop_sleep(COP_MS(1)) != 0) {
-            continue; /* it will say so, too */
+        if (r != -ETIMEDOUT) {
+            cop_sleep(COP_MS(1)); /* are we to end, the next wait says so, too */
         }
         if (!flow->is_lost) {
             keep(flow, context);
