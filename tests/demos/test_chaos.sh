@@ -87,6 +87,7 @@ draws_the_tree_if_asked_to()
 
 ends_with_the_page_when_it_is_stopped()
 {
+    : > "$dir/out" # what another has said is not to be taken for the beginning of this one
     "$demo_program" --pause 60000 > "$dir/out" 2> "$dir/err" &
     local program=$!
     eventually grep -q '^  1  ' "$dir/out" && kill -INT "$program"
