@@ -78,13 +78,14 @@ main(void)
     cop_pid tree;
     cop_msg msg;
     const cop_supervisor_spec spec = {.max_restarts = 2,
+                                      .link = true, /* no end is too early to be heard of */
                                       COP_CHILDREN({.id = "hopeless", .worker = always_fails})};
-    if (cop_supervisor_start(&tree, &spec) == 0 && cop_monitor(tree).id != 0
-        && cop_receive(&msg, COP_SEC(5)) == 0) {
+    cop_trap_exits(true);
+    if (cop_supervisor_start(&tree, &spec) == 0 && cop_receive(&msg, COP_SEC(5)) == 0) {
         char why[128];
-        const struct cop_down *down = COP_BODY(msg, struct cop_down);
+        const struct cop_exited *exited = COP_BODY(msg, struct cop_exited);
         printf("what always fails is not restarted for ever\n  its supervisor gave up: %s\n",
-               cop_reason_string(down->reason, why, sizeof why));
+               cop_reason_string(exited->reason, why, sizeof why));
     }
     return cop_shutdown(COP_SEC(5)) ? 1 : 0;
 }
