@@ -198,4 +198,15 @@ end_peer(struct peer *peer)
     ck_assert_int_eq(fclose(peer->out), 0);
 }
 
+/* What the suites of shared results compute. */
+__attribute__((unused)) static void
+is_answer(cop_future *future)
+{
+    cop_bytes value;
+    ck_assert_int_eq(cop_await_bytes(future, &value, SOON), 0);
+    ck_assert_uint_eq(value.size, 9);
+    ck_assert_mem_eq(value.data, "forty-two", 9);
+    cop_future_release(future);
+}
+
 #endif

@@ -34,16 +34,6 @@ answer_at_the_gate(cop_bytes arg, void *result)
     return r ? r : answer(arg, result);
 }
 
-static void
-is_answer(cop_future *future)
-{
-    cop_bytes value;
-    ck_assert_int_eq(cop_await_bytes(future, &value, SOON), 0);
-    ck_assert_uint_eq(value.size, 9);
-    ck_assert_mem_eq(value.data, "forty-two", 9);
-    cop_future_release(future);
-}
-
 /* ---------------------------------------------------------------- the answer to "acquire" */
 
 enum {

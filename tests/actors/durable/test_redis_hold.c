@@ -36,16 +36,6 @@ answer_whatever_happens(cop_bytes arg, void *result)
     return answer(arg, result);
 }
 
-static void
-is_answer(cop_future *future)
-{
-    cop_bytes value;
-    ck_assert_int_eq(cop_await_bytes(future, &value, SOON), 0);
-    ck_assert_uint_eq(value.size, 9);
-    ck_assert_mem_eq(value.data, "forty-two", 9);
-    cop_future_release(future);
-}
-
 /* ---------------------------------------------------------------- keeping */
 
 /* The token that has the lock, or "". */
