@@ -10,7 +10,7 @@
  * The end, on its own thread, after the jump to its start (exit.c):
  *
  *   1. terminate, if the process left by its own cop_exit and the behaviour has one
- *   2. the deferred calls of the process, what is in its dictionary
+ *   2. the deferred calls of the process, what is in its dictionary; a kill that came until here is the reason
  *   3. its memory, its contexts
  *   4. its pid, name and timers: nobody finds it any more; descriptors that the library has for it
  *   5. its requests are refused, its mailbox is closed
@@ -381,6 +381,21 @@ run_deferred(struct copi_process *self, struct copi_jump *start)
     copi_dictionary_end(self);
 }
 
+/*
+ * Who is killed has no say in it, however far its own end had come: its links are told of the kill, also where
+ * terminate was told another reason, as in OTP. A contained fault is told as what it was.
+ */
+static void
+heed_kill(struct copi_process *self)
+{
+    if (copi_load_relaxed_32(&self->signals)) {
+        copi_take_in_signals(self); /* sent while it was in no call of ours */
+    }
+    if (self->pending == COPI_KILLED_BY && !self->contained) {
+        self->reasons->end = self->reasons->pending;
+    }
+}
+
 static void
 live(struct copi_process *self)
 {
@@ -394,6 +409,7 @@ live(struct copi_process *self)
     self->shielded = false;
     finish(self, &origin);
     run_deferred(self, &origin);
+    heed_kill(self);
 }
 
 /*

@@ -476,6 +476,20 @@ TEST(who_returns_before_a_held_signal_acts_ends_with_it_all_the_same)
 }
 
 static int
+fail_behind_a_shield(cop_bytes arg)
+{
+    (void)arg;
+    cop_shield(true);
+    cop_exit_signal(cop_self(), COP_REASON_KILLED); /* which nobody takes in */
+    return -EIO;
+}
+
+TEST(who_is_killed_before_it_fails_was_killed)
+{
+    ck_assert_int_eq(end_of(fail_behind_a_shield).kind, COP_KILLED);
+}
+
+static int
 exit_behind_a_shield(cop_bytes arg)
 {
     (void)arg;
@@ -521,7 +535,7 @@ kill_in_a_deferred_call(cop_process_fn run)
     cop_pid pid = start(run, &monitor);
     EVENTUALLY(atomic_load(&ready));
     cop_exit_signal(pid, COP_REASON_KILLED);
-    test_down(monitor);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
     SEEN(1, -ECANCELED, 1);
 }
 

@@ -269,6 +269,34 @@ TEST(a_killed_supervisor_stops_nobody_but_nobody_is_left) /* SUP-120 */
     HAPPENED("+a +b -b"); /* the inner one was not killed, and stops its own */
 }
 
+/* Takes no notice of a shutdown. */
+static int
+be_stubborn(cop_bytes unused)
+{
+    (void)unused;
+    cop_trap_exits(true);
+    cop_reason reason = COP_REASON_SHUTDOWN;
+    char words[sizeof reason.text];
+    while (reason.kind == COP_SHUTDOWN) {
+        reason = COP_BODY(test_receive(COP_MSG_EXIT), struct cop_exited)->reason;
+        note("%s", cop_reason_string(reason, words, sizeof words));
+    }
+    return 0;
+}
+
+TEST_TIMES(2, a_supervisor_that_is_killed_while_it_stops_its_children_was_killed)
+{
+    const cop_child_spec stubborn = {.id = "s", .worker = be_stubborn, .shutdown = COP_FOREVER};
+    cop_pid pid = start_tree(TREE(.strategy = _i ? COP_DYNAMIC : COP_ONE_FOR_ONE));
+    cop_ref monitor = cop_monitor(pid);
+    ck_assert_int_eq(cop_supervisor_start_child(pid, &stubborn, NULL), 0);
+    ck_assert_int_eq(cop_supervisor_stop(pid, COP_MS(1)), -ETIMEDOUT);
+    EVENTUALLY(has_happened("shutdown"));
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+    ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    EVENTUALLY(has_happened("killed")); /* and its child is told so */
+}
+
 TEST(an_unexpected_message_is_reported_and_dropped) /* SUP-111 */
 {
     record_reports();
