@@ -64,8 +64,11 @@ static void
 set_pending(struct copi_process *self, enum copi_pending pending, const cop_reason *reason)
 {
     if (self->pending < COPI_EXITING) { /* of two exit signals the first decides */
-        self->pending = pending;
         self->reasons->pending = *reason;
+    }
+    if (self->pending
+        < pending) { /* but a kill that comes behind is one: nothing is to block any more */
+        self->pending = pending;
     }
 }
 

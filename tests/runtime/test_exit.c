@@ -549,6 +549,26 @@ TEST(a_kill_waits_for_a_deferred_call_of_the_process)
     kill_in_a_deferred_call(wait_in_a_deferred_call_of_the_process);
 }
 
+static int
+wait_after_two_signals(cop_bytes arg)
+{
+    (void)arg;
+    cop_at_exit(wait_for_ever, &one);
+    cop_shield(true);
+    cop_exit_signal(cop_self(), cop_failed(-EIO, NULL));
+    cop_exit_signal(cop_self(), COP_REASON_KILLED);
+    cop_checkpoint();
+    cop_shield(false);
+    cop_checkpoint();
+    return 0;
+}
+
+TEST(a_kill_behind_another_signal_is_a_kill_and_the_first_is_the_reason)
+{
+    ck_assert_int_eq(end_of(wait_after_two_signals).code, -EIO);
+    SEEN(1, -ECANCELED, 1);
+}
+
 /* What is asked to stop cleans up: deferred calls are to work as if nobody had asked. */
 static void
 sleep_a_little(void *unused)
