@@ -503,7 +503,7 @@ copi_enter_slow(struct copi_process **out)
         return adopt(out);
     }
     if (copi_load_relaxed_32(&self->life) == COPI_DISOWNED) {
-        return -ECANCELED;
+        return copi_fail(-ECANCELED); /* who gets a reference only finds the reason there */
     }
     *out = self; /* a drop function that runs while it ends */
     return 0;

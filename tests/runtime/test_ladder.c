@@ -416,6 +416,9 @@ spin_send_and_wait(cop_bytes arg)
     if (cop_send(test, COP_TAG(1)) != -ECANCELED) { /* no exit point: it goes on */
         atomic_store(&result, 0);
     }
+    if (cop_monitor(test).id || cop_why().code != -ECANCELED) {
+        atomic_store(&result, 0);
+    }
     cop_sleep(0);
     atomic_store(&went_on, true);
     return 0;

@@ -10,6 +10,7 @@
 #include "supervisor/spec.h"
 #include "tests/supervisor/tree.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -640,6 +641,42 @@ TEST_TIMES(50, the_reason_is_known_however_close_the_end_and_the_stop_are)
     ck_assert_msg(reason.kind == COP_FAILED || reason.kind == COP_SHUTDOWN,
                   "it ended with kind %d, %s", reason.kind, reason.text);
     ck_assert(!has_mail());
+}
+
+static atomic_bool is_deaf, hears_again;
+static atomic_int watched;
+
+/* As a supervisor is whose terminate calls what hangs. */
+static int
+watch_when_disowned(cop_bytes arg)
+{
+    cop_pid other;
+    cop_ref monitor;
+    memcpy(&other, arg.data, sizeof other);
+    is_deaf = true;
+    while (!hears_again) {
+        sched_yield();
+    }
+    watched = copi_child_watch(other, &monitor);
+    return 0;
+}
+
+TEST(who_is_disowned_watches_nobody)
+{
+    const cop_config config = {.size = sizeof config, .kill_grace = COP_MS(10)};
+    ck_assert_int_eq(cop_configure(&config), 0);
+    cop_pid pid, self = cop_self();
+    cop_ref monitor;
+    test_catch_stderr();
+    ck_assert_int_eq(
+        cop_spawn(&pid, watch_when_disowned, .arg = COP_BYTES(self), .monitor = &monitor), 0);
+    EVENTUALLY(is_deaf);
+    ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
+    test_down(monitor);
+    hears_again = true;
+    EVENTUALLY(cop_disowned() == 0);
+    ck_assert_int_eq(watched, -ECANCELED);
+    free(test_caught_stderr());
 }
 
 TEST(a_child_that_has_removed_its_link_can_be_stopped) /* SUP-115 */
