@@ -67,26 +67,27 @@ is_shortage(int error)
     }
 }
 
+/* That of a peer who has left before it was its turn, say, or whose network has: accept(2). Each takes one who
+ * waits away; what stays, whatever it is, is the listener's, or this would never end. */
 static bool
-is_listeners(int error)
+concerns_nobody(int error)
 {
     switch (error) {
-    case -EBADF:
-    case -EINVAL:
-    case -ENOTSOCK:
-    case -EOPNOTSUPP:
-    case -EFAULT:
+    case -EINTR:
+    case -ECONNABORTED:
+    case -ECONNRESET:
+    case -ETIMEDOUT:
+    case -EPROTO:
+    case -ENOPROTOOPT:
+    case -ENONET:
+    case -ENETDOWN:
+    case -ENETUNREACH:
+    case -EHOSTDOWN:
+    case -EHOSTUNREACH:
         return true;
     default:
         return false;
     }
-}
-
-/* That of a peer who has left before it was its turn, say. */
-static bool
-concerns_nobody(int error)
-{
-    return error != -EAGAIN && !is_shortage(error) && !is_listeners(error);
 }
 
 /* ---------------------------------------------------------------- accepting */
@@ -233,7 +234,7 @@ accept_or_leave_a_notice(struct copi_wire *wire, const struct waiting *waiting,
         return let_in(wire, &guest, waiting->self, waiting->connection);
     }
     if (!*notice) {
-        return is_listeners(r) ? r : -EAGAIN;
+        return is_shortage(r) ? -EAGAIN : r;
     }
     r = look_later(wire, r);
     if (r) {

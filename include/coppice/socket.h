@@ -208,6 +208,7 @@ COP_API int cop_socket_set_framing(cop_socket socket, cop_framing framing, size_
  * -EBADF        no such socket, or closed, perhaps meanwhile
  * -EINVAL       a negative timeout
  * -ENOMEM, -EMFILE, -ENFILE, -ENOSPC, -EAGAIN   it cannot even wait
+ * others        as accept(2): the listener itself does not work
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */

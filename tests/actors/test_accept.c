@@ -495,10 +495,14 @@ TEST(without_memory_nobody_is_accepted_and_nobody_is_lost)
 TEST(a_listener_that_is_broken_cannot_be_asked)
 {
     cop_socket listener = listening(NULL);
-    breaks_with = EINVAL;
-    ck_assert_int_eq(cop_socket_active_once(listener), -EINVAL);
-    ck_assert_int_eq(cop_why().code, -EINVAL);
-    ck_assert(!test_has_mail());
+    const int errors[] = {EINVAL, EPERM,
+                          ENOSYS}; /* of the socket; what a policy of the system's answers */
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        breaks_with = errors[i];
+        ck_assert_int_eq(cop_socket_active_once(listener), -errors[i]);
+        ck_assert_int_eq(cop_why().code, -errors[i]);
+        ck_assert(!test_has_mail());
+    }
     breaks_with = 0;
     ck_assert_int_eq(cop_socket_close(listener), 0);
 }
