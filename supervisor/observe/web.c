@@ -213,7 +213,7 @@ take_turn(struct copi_web *web)
     return go_on(web);
 }
 
-/* Some of those who wait there. 0; or what is short. */
+/* Some of those who wait there. 0; or why nobody can be let in for now. */
 static int
 let_in(struct copi_web *web, int door)
 {
@@ -226,13 +226,16 @@ let_in(struct copi_web *web, int door)
     return fd >= 0 || fd == -EAGAIN ? 0 : fd;
 }
 
-/* A door at which somebody waits is ready again at once: in a shortage that would be a busy wait. */
+/* A door at which somebody waits is ready again at once: while he cannot be let in that would be a busy wait. */
 static void
 answer_door(struct copi_web *web, int door)
 {
     int r = let_in(web, door);
     if (r) {
-        copi_web_refused(&web->refusals, 0, "no descriptor or memory for a connection", NULL);
+        copi_web_refused(&web->refusals, 0,
+                         copi_web_doors_is_shortage(r) ? "no descriptor or memory for a connection"
+                                                       : cop_strerror(r),
+                         NULL);
     }
     if (r || watch(door)) {
         cop_send_after(cop_self(), COP_MSG_OF(OPEN_DOORS, door), COP_MS(SHORTAGE_MS));

@@ -136,23 +136,26 @@ copi_web_doors_close(struct copi_web_doors *doors)
 
 /* ---------------------------------------------------------------- accepting */
 
-static bool
-is_shortage(int error)
+bool
+copi_web_doors_is_shortage(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
+/* Many may have left again, one after the other; but an error that stays is the door's. */
 int
 copi_web_doors_accept(int door, struct sockaddr_storage *address, socklen_t *size)
 {
-    for (;;) {
+    enum {
+        PASSED_OVER = 32
+    };
+    int fd = -1;
+    for (int i = 0; fd < 0 && i < PASSED_OVER; i++) {
         *size = sizeof *address;
-        int fd = accept4(door, (struct sockaddr *)address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            return fd;
-        }
-        if (errno == EAGAIN || is_shortage(errno)) {
-            return -errno;
+        fd = accept4(door, (struct sockaddr *)address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EAGAIN || copi_web_doors_is_shortage(-errno))) {
+            break;
         }
     }
+    return fd >= 0 ? fd : -errno;
 }

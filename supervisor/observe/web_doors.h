@@ -31,8 +31,11 @@ struct copi_web_doors {
 int copi_web_doors_open(struct copi_web_doors *doors, const char *address, unsigned port);
 void copi_web_doors_close(struct copi_web_doors *doors);
 
-/* The next who waits there: a descriptor, non-blocking; or -EAGAIN: nobody, or what accept4(2) says of
- * a shortage. Who has left again is passed over. */
+/* The next who waits there: a descriptor, non-blocking; or -EAGAIN: nobody, or what else accept4(2) says, of
+ * a shortage or of the door. Who has left again is passed over. */
 int copi_web_doors_accept(int door, struct sockaddr_storage *address, socklen_t *size);
+
+/* Whether that was an error that passes when others give something back. */
+bool copi_web_doors_is_shortage(int error);
 
 #endif

@@ -195,6 +195,43 @@ TEST(a_shortage_of_descriptors_passes)
     free(test_caught_stderr());
 }
 
+static atomic_int breaks_with; /* what accept4 says; 0: it goes as it goes */
+static atomic_uint attempts;
+
+int real_accept(int fd, struct sockaddr *name, socklen_t *size, int flags) REAL(accept4);
+int accept_unless_broken(int fd, struct sockaddr *name, socklen_t *size, int flags) WRAP(accept4);
+int
+accept_unless_broken(int fd, struct sockaddr *name, socklen_t *size, int flags)
+{
+    int error = breaks_with;
+    attempts++;
+    if (error) {
+        errno = error;
+        return -1;
+    }
+    return real_accept(fd, name, size, flags);
+}
+
+TEST(a_door_at_which_nobody_can_be_let_in_keeps_the_page_from_nothing)
+{
+    unsigned port, attempts_once;
+    test_catch_stderr();
+    cop_pid tree = start_page(&port, .port = COP_WEB_ANY_PORT);
+    breaks_with = EPERM; /* as a policy of the system's may answer */
+    int waiting = connect_to(port);
+    EVENTUALLY(attempts > 0);
+    ck_assert_int_eq(cop_web_port(cop_named("coppice_web"), &port, SOON), 0);
+    attempts_once = attempts;
+    EVENTUALLY(attempts > attempts_once); /* after a pause */
+    breaks_with = 0;
+    ck_assert_int_eq(status_of(port, "GET /icon.svg", ""), 200);
+    close(waiting);
+    ck_assert_int_eq(cop_supervisor_stop(tree, SOON), 0);
+    char *said = test_caught_stderr();
+    ck_assert_uint_eq(test_count(said, cop_strerror(-EPERM)), 1);
+    free(said);
+}
+
 TEST(who_is_slow_is_shown_out_and_that_is_said_once)
 {
     unsigned port;

@@ -48,6 +48,7 @@ TEST(without_descriptors_there_is_no_door)
 }
 
 static bool has_no_v6, has_no_names, is_aborted;
+static int breaks_with; /* at each attempt to let somebody in; 0: it goes as it goes */
 
 int real_socket(int domain, int type, int protocol) REAL(socket);
 int socket_without_v6(int domain, int type, int protocol) WRAP(socket);
@@ -74,8 +75,8 @@ accept_the_next(int fd, struct sockaddr *name, socklen_t *size, int flags)
 {
     bool aborted = is_aborted;
     is_aborted = false;
-    errno = ECONNABORTED;
-    return aborted ? -1 : real_accept(fd, name, size, flags);
+    errno = breaks_with ? breaks_with : ECONNABORTED;
+    return aborted || breaks_with ? -1 : real_accept(fd, name, size, flags);
 }
 
 TEST(a_door_whose_port_is_not_known_is_closed)
@@ -114,6 +115,21 @@ TEST(who_left_before_he_was_let_in_is_passed_over)
     ck_assert_int_ge(accepted, 0);
     close(accepted);
     close(fd);
+    copi_web_doors_close(&doors);
+}
+
+TEST(an_error_that_stays_is_the_doors)
+{
+    struct copi_web_doors doors;
+    struct sockaddr_storage address;
+    socklen_t size;
+    const int errors[] = {EINVAL, EPERM, ECONNABORTED};
+    ck_assert_int_eq(copi_web_doors_open(&doors, "127.0.0.1", 0), 0);
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        breaks_with = errors[i];
+        ck_assert_int_eq(copi_web_doors_accept(doors.fds[0], &address, &size), -errors[i]);
+    }
+    breaks_with = 0;
     copi_web_doors_close(&doors);
 }
 
