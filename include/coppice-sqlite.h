@@ -38,7 +38,7 @@ extern "C" {
  * -EPROTO      the file is of a newer version, another program's, or no database
  * -EIO         it is damaged
  * -EBUSY       another program has it locked, for more than two seconds
- * -EOPNOTSUPP  it is on a network's file system
+ * -EOPNOTSUPP  it is on a network's file system, or SQLite cannot keep its log (WAL) there
  * -EROFS       it may not be written to
  * -ENOENT, -EACCES, -ENOTDIR, -ENOSPC, -EMFILE and so on   as open(2)
  * -EINVAL      no path

@@ -156,15 +156,36 @@ configure(struct copi_sqlite *sqlite)
     return r ? r : sqlite3_exec(db, "PRAGMA trusted_schema=OFF", NULL, NULL, NULL);
 }
 
+/* The mode that it has after it was asked for another is an answer, and no error. */
+static int
+turn_log_on(struct copi_sqlite *sqlite, bool *is_on)
+{
+    sqlite3_stmt *statement;
+    int r = sqlite3_prepare_v2(sqlite->db, "PRAGMA journal_mode=WAL", -1, &statement, NULL);
+    if (r) {
+        return r;
+    }
+    const unsigned char *mode =
+        sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+    *is_on = mode && strcmp((const char *)mode, "wal") == 0;
+    return sqlite3_finalize(statement);
+}
+
 /* Only of what is ours: it changes the file. */
 static int
-use_log(struct copi_sqlite *sqlite)
+use_log(struct copi_sqlite *sqlite, cop_reason *why)
 {
-    static const char settings[] =
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0";
-    int r = sqlite3_exec(sqlite->db, settings, NULL, NULL, NULL);
+    bool is_on = false;
+    int r = turn_log_on(sqlite, &is_on);
+    if (r == SQLITE_OK && !is_on) {
+        *why = cop_failed(-EOPNOTSUPP, "SQLite cannot keep its log (WAL) there");
+        return -EOPNOTSUPP;
+    }
+    r = r ? r
+          : sqlite3_exec(sqlite->db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0", NULL,
+                         NULL, NULL);
     sqlite3_wal_hook(sqlite->db, note_log, sqlite); /* after the last of them, which sets its own */
-    return r;
+    return copi_sqlite_error(sqlite, r, why);
 }
 
 static int
@@ -181,7 +202,7 @@ static int
 prepare(struct copi_sqlite *sqlite, cop_reason *why)
 {
     int r = copi_sqlite_schema_check(sqlite, why);
-    r = r ? r : copi_sqlite_error(sqlite, use_log(sqlite), why);
+    r = r ? r : use_log(sqlite, why);
     r = r ? r : copi_sqlite_schema_migrate(sqlite, why);
     int version = copi_sqlite_number(sqlite, COPI_SQLITE_VERSION, &sqlite->version);
     return r ? r : copi_sqlite_error(sqlite, version, why);

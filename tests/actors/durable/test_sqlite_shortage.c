@@ -384,6 +384,39 @@ TEST(a_file_on_a_network_is_refused)
     end();
 }
 
+static sqlite3_vfs *usual;
+
+/* A file that cannot be mapped for others: its methods end where that would begin. */
+static int
+open_without_shared_memory(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
+                           int *given)
+{
+    static sqlite3_io_methods methods;
+    (void)vfs;
+    int r = usual->xOpen(usual, name, file, flags, given);
+    if (r == SQLITE_OK) {
+        methods = *file->pMethods;
+        methods.iVersion = 1;
+        file->pMethods = &methods;
+    }
+    return r;
+}
+
+TEST(a_file_beside_which_there_can_be_no_log_is_refused)
+{
+    begin();
+    ck_assert_ptr_nonnull(usual = sqlite3_vfs_find(NULL));
+    sqlite3_vfs without = *usual;
+    without.zName = "without shared memory";
+    without.xOpen = open_without_shared_memory;
+    ck_assert_int_eq(sqlite3_vfs_register(&without, 1), SQLITE_OK);
+    ck_assert_int_eq(open_store(), -EOPNOTSUPP);
+    ck_assert_ptr_nonnull(strstr(why.text, "log"));
+    ck_assert_int_eq(sqlite3_vfs_unregister(&without), SQLITE_OK);
+    ck_assert_int_eq(open_store(), 0);
+    end();
+}
+
 static int lock_fails;
 
 int real_flock(int fd, int operation) REAL(flock);
