@@ -71,6 +71,19 @@ is_at(const char *path, const struct stat *opened)
     return now.st_dev == opened->st_dev && now.st_ino == opened->st_ino;
 }
 
+/*
+ * Under its lock: who has made the file takes it away again. Whoever had put another in its place would have left it
+ * no name, as nobody keeps an empty one.
+ */
+static void
+remove_if_empty(const char *path, int fd)
+{
+    struct stat it;
+    if (fstat(fd, &it) == 0 && it.st_size == 0 && it.st_nlink > 0) {
+        unlink(path);
+    }
+}
+
 /* Step 1, once: 1 and *out, or 0: again. */
 static int
 try_hold(const char *path, int *out, struct stat *it)
@@ -79,14 +92,17 @@ try_hold(const char *path, int *out, struct stat *it)
     if (fd < 0) {
         return errno == EISDIR ? -EINVAL : -errno;
     }
-    if (fstat(fd, it) != 0 || !S_ISREG(it->st_mode)) {
-        return close_with(fd, -EINVAL);
+    int r = fstat(fd, it) != 0 ? -errno : S_ISREG(it->st_mode) ? lock(fd) : -EINVAL;
+    if (r) {
+        return close_with(fd, r);
     }
-    int r = lock(fd);
-    r = r ? r : is_at(path, it);
+    r = is_at(path, it);
     if (r == 1) {
         *out = fd;
         return 1;
+    }
+    if (r < 0) {
+        remove_if_empty(path, fd);
     }
     return close_with(fd, r);
 }

@@ -146,8 +146,30 @@ TEST(a_file_that_cannot_be_looked_at_is_an_error)
     stat_error = EIO;
     ck_assert_int_eq(make(&file), -EIO);
     stat_error = 0;
+    ck_assert_int_eq(size_of(path), -1);
     ck_assert_int_eq(make(&file), 0); /* the lock has been let go */
     let_go(&file);
+    stat_error = EIO;
+    ck_assert_int_eq(make(&file), -EIO);
+    stat_error = 0;
+    ck_assert_uint_eq((uint64_t)size_of(path), file.size); /* what is in it stays */
+}
+
+static void
+put_another_there_and_see_nothing(void)
+{
+    put_another_there();
+    stat_error = EIO;
+}
+
+TEST(what_another_has_put_there_is_not_taken_away)
+{
+    struct copi_recorder_file file;
+    begin();
+    meanwhile = put_another_there_and_see_nothing;
+    ck_assert_int_eq(make(&file), -EIO);
+    stat_error = 0;
+    ck_assert_int_eq(size_of(path), 5);
 }
 
 TEST(a_last_one_that_cannot_be_replaced_is_an_error_and_the_old_file_stays)
