@@ -9,7 +9,8 @@
  * (CK_SLIST's way of inserting under readers), and who holds the name is one word in the entry. A
  * pid of cop_named is the entry's number and leads to it through a table of the same kind.
  *
- * The lock guards insertion and who holds what; senders and lookups do without.
+ * The lock guards insertion and who holds what; senders and lookups do without. Whoever ends takes it to give its
+ * name back, so nobody may wait for an end under it.
  */
 #include "runtime/name.h"
 
@@ -170,14 +171,17 @@ copi_name_claim(struct copi_process *process, const char *name)
     return claim(process, copi_pid(process), name);
 }
 
+/* The name may be another's by now: who takes it away from a process whose pid finds nobody any more does not find
+ * the record, either. */
 void
 copi_name_release(struct copi_process *process)
 {
     copi_lock_take(&names.lock);
-    if (process->name) {
-        copi_store_release_64(&process->name->holder, 0);
-        process->name = NULL;
+    struct copi_name *name = process->name;
+    if (name && copi_load_relaxed_64(&name->holder) == process->pid.id) {
+        copi_store_release_64(&name->holder, 0);
     }
+    process->name = NULL;
     copi_lock_give(&names.lock);
 }
 

@@ -150,6 +150,33 @@ TEST(who_ends_while_it_is_given_a_name_does_not_get_it)
     ck_assert_int_eq(cop_register("another", first), 0);
 }
 
+static _Atomic(cop_pid *)
+    heir; /* of a name that is given up and taken while its holder ends; once */
+
+void real_release(struct copi_process *process) REAL(copi_name_release);
+void give_up_and_release(struct copi_process *process) WRAP(copi_name_release);
+void
+give_up_and_release(struct copi_process *process)
+{
+    const cop_pid *pid = atomic_exchange(&heir, NULL);
+    if (pid) {
+        cop_unregister("inherited");
+        cop_register("inherited", *pid);
+    }
+    real_release(process);
+}
+
+TEST(who_ends_while_another_gets_its_name_leaves_it_to_that)
+{
+    cop_pid first = start("inherited"), second = start(NULL);
+    atomic_store(&heir, &second);
+    stop(first);
+    ck_assert(cop_pid_eq(cop_whereis("inherited"), second));
+    ck_assert_int_eq(cop_register("another", second), -EALREADY);
+    stop(second);
+    ck_assert_uint_eq(cop_whereis("inherited").id, 0);
+}
+
 TEST(a_name_that_nobody_has_cannot_be_given_up)
 {
     ck_assert_int_eq(cop_unregister("nobody's"), -ENOENT);
