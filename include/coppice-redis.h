@@ -163,8 +163,8 @@ COP_API int cop_shared_get(cop_shared *shared, const char *key, cop_task_fn comp
                            cop_msg *value, cop_time timeout);
 
 /*
- * The same as a future, of COP_ANY: cop_await_bytes, and every combinator. Never NULL but when out of memory; what
- * fails is a rejection with the code of cop_shared_get. Cancelling it leaves; `shared` must be there until
+ * The same as a future, of COP_ANY: cop_await_bytes, and every combinator. Never NULL but when out of memory;
+ * what fails is a rejection with the code of cop_shared_get. Cancelling it leaves; `shared` must be there until
  * it is settled. It runs in a context below the caller's current one.
  *
  * Threads: any.  Does not block.  Exit point: no.
@@ -182,8 +182,8 @@ COP_API cop_future *cop_shared_start(cop_shared *shared, const char *key, cop_ta
 COP_API int cop_shared_forget(cop_shared *shared, const char *key, cop_time timeout);
 
 /*
- * In a computation: the number that its lock was given. It grows by one with every lock of a key, for as long as
- * Redis loses nothing and the key is asked for once a day. A store that keeps the highest it has seen, and
+ * In a computation: the number that its lock was given. It grows by one with every lock of a key, for as long
+ * as Redis loses nothing and the key is asked for once a day. A store that keeps the highest it has seen, and
  * refuses lower ones, is safe from a holder who has lost his lock and does not know. 0: elsewhere.
  *
  * Threads: any.  Does not block.  Exit point: no.

@@ -1,8 +1,8 @@
 /*
  * coppice-sqlite.h - durable promises in a file, by SQLite.
  *
- * A library of its own, on libsqlite3: link with `pkg-config --libs coppice-sqlite`. It is one more child in the
- * tree, and coppice/durable.h has what it is for:
+ * A library of its own, on libsqlite3: link with `pkg-config --libs coppice-sqlite`. It is one more child in
+ * the tree, and coppice/durable.h has what it is for:
  *
  *     return cop_run(&(cop_supervisor_spec){
  *         COP_CHILDREN(cop_sqlite_spec("/var/lib/shop/orders.db", .name = "orders"),
@@ -13,13 +13,13 @@
  * machine: a network's file systems are refused.
  *
  * Several processes may have the file open, each with a store of its own, and each hears of what the
- * others settle: at once, by inotify, and if that fails, within 250 ms. They wait for each other in a queue, and are not
- * refused. Other programs may read it, the sqlite3 shell for one. They should not write to it, or checkpoint it,
- * while it is open: their locks are SQLite's only, and versions of that before 3.51.3 can damage a file when
- * one checkpoints while another writes. Among stores, a lock of ours stands before that.
+ * others settle: at once, by inotify, and if that fails, within 250 ms. They wait for each other in a queue,
+ * and are not refused. Other programs may read it, the sqlite3 shell for one. They should not write to it, or
+ * checkpoint it, while it is open: their locks are SQLite's only, and versions of that before 3.51.3 can damage
+ * a file when one checkpoints while another writes. Among stores, a lock of ours stands before that.
  *
- * A settle is acknowledged when SQLite has synced it (WAL, synchronous=FULL). Whether a disk keeps what it has said
- * that it has when the power fails is between you and the disk.
+ * A settle is acknowledged when SQLite has synced it (WAL, synchronous=FULL). Whether a disk keeps what it has
+ * said that it has when the power fails is between you and the disk.
  */
 #ifndef COPPICE_SQLITE_H
 #define COPPICE_SQLITE_H
@@ -47,8 +47,8 @@ extern "C" {
  */
 COP_API const cop_store_backend *cop_sqlite(void);
 
-/* A store as a child of a supervisor: cop_sqlite_spec(path, options...), with those of cop_store_opts. Its id is its
- * name, or "sqlite". As cop_store_spec. */
+/* A store as a child of a supervisor: cop_sqlite_spec(path, options...), with those of cop_store_opts. Its id
+ * is its name, or "sqlite". As cop_store_spec. */
 #define cop_sqlite_spec(...) COP_SQLITE_SPEC_(__VA_ARGS__, .size = sizeof(cop_store_opts))
 #define COP_SQLITE_SPEC_(path, ...) \
  cop_store_spec_with(NULL, &(cop_store_opts){.backend = cop_sqlite(), .at = (path), __VA_ARGS__})

@@ -18,8 +18,8 @@
  *   POST /processes/4.1/WORD    with the token: crash, suspend, resume, stop. 202: it has begun; what came
  *                               of it is in /tree.json, for a while
  *
- * It listens to this machine only, and is read-only, unless told otherwise. The connection is not encrypted: for
- * others put a proxy before it that is, or ssh's forwarding of ports.
+ * It listens to this machine only, and is read-only, unless told otherwise. The connection is not encrypted:
+ * for others put a proxy before it that is, or ssh's forwarding of ports.
  *
  * Who may ask: a browser tells by which name it was led here, and from which page. A name that is neither
  * "localhost" nor an address nor one of .hosts is refused (421), and so is another's page (403), because both
@@ -44,8 +44,8 @@ typedef struct cop_web_opts {
      * there is one. */
     const char *address;
     const char *const *hosts; /* further names by which it may be called, then NULL; NULL: none */
-    /* Whoever has it may crash, suspend, resume and stop. NULL or empty: nobody may. Unlike other words, it should
-     * not be one that can be guessed: `openssl rand -hex 16`. */
+    /* Whoever has it may crash, suspend, resume and stop. NULL or empty: nobody may. Unlike other words, it
+     * should not be one that can be guessed: `openssl rand -hex 16`. */
     const char *token;
     const char *name; /* under which it is registered; NULL: "coppice_web" */
     /* How long a request may take, from its beginning, or that of the connection, to the last byte of the

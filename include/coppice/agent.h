@@ -8,7 +8,7 @@
  *
  * Errors of all calls: as cop_call's.
  *
- * Threads: any.  All block but cop_agent_cast, as cop_call and cop_cast do.  Exit point: yes.
+ * Threads: any.  Blocks.  Exit point: yes; cop_agent_cast is as cop_cast.
  */
 #ifndef COPPICE_AGENT_H
 #define COPPICE_AGENT_H

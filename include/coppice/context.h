@@ -6,8 +6,8 @@
  * Processes, servers, agents and supervisors start in the root context unless one is given; a
  * supervisor's children run in its scope.
  *
- * A context produces nothing and nobody awaits it. It is gone when its maker has freed it, every process has left
- * it, and those below it are gone; it leaks if it is not freed. Its end, by a cause or a deadline, frees
+ * A context produces nothing and nobody awaits it. It is gone when its maker has freed it, every process has
+ * left it, and those below it are gone; it leaks if it is not freed. Its end, by a cause or a deadline, frees
  * nothing: who works in it is told, and stops by itself.
  *
  * Threads: any.  None of them blocks or is an exit point.

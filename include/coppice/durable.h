@@ -2,8 +2,8 @@
  * coppice/durable.h - durable promises: they outlive the program, and each is settled once.
  *
  * A durable promise has an id of the application's own, and is kept in a store. Whoever has the id, in this
- * process or another, before a crash or after it, finds it pending, resolved with bytes, or rejected with a code and a
- * text. A transition is on the disk before anybody can see it.
+ * process or another, before a crash or after it, finds it pending, resolved with bytes, or rejected with a
+ * code and a text. A transition is on the disk before anybody can see it.
  *
  *     cop_supervisor_start(NULL, &(cop_supervisor_spec){COP_CHILDREN(
  *         cop_sqlite_spec("orders.db", .name = "orders"))});              coppice-sqlite.h
@@ -14,10 +14,10 @@
  *     cop_future *shipped;                                                 here, or after a crash
  *     cop_durable_recover(orders, "order-17", &shipped, COP_SEC(5));
  *
- * Every call may be repeated, after a lost answer or a crash, and it changes nothing a second time. Two calls say
- * the same when both have a key and the keys are equal, or neither has and what they say is equal: of a create
- * param, queue, tags, deadline and max_attempts, of a settle state, code, text and bytes. What says the same as one before
- * is a duplicate, and succeeds; what says otherwise is refused:
+ * Every call may be repeated, after a lost answer or a crash, and it changes nothing a second time. Two calls
+ * say the same when both have a key and the keys are equal, or neither has and what they say is equal: of a
+ * create param, queue, tags, deadline and max_attempts, of a settle state, code, text and bytes. What says the
+ * same as one before is a duplicate, and succeeds; what says otherwise is refused:
  *
  *                    create              resolve, reject, cancel
  *     unknown        created             -ENOENT
@@ -35,7 +35,8 @@
  * -EIO        this was in a batch whose sync failed: nobody has seen it, and whether it is on the disk is found
  *             out when that is opened anew
  * -EROFS      the store is closed to writes since a sync failed: not applied
- * -EBADMSG    what is stored under this id is damaged, or another program's: not applied. Other promises are not harmed
+ * -EBADMSG    what is stored under this id is damaged, or another program's: not applied. Other promises are
+ *             not harmed
  * -ENOSPC, -EBUSY, -ENOMEM   not applied
  * -EMSGSIZE   a value or a param is longer than the store takes, a key or text than any does: not applied
  * -EINVAL     an id, a queue or tags that are none: too long, empty, no UTF-8
@@ -74,8 +75,8 @@ COP_API cop_child_spec cop_store_spec_with(const char *id, const cop_store_opts 
 #define COP_STORE_SPEC_(id, ...) cop_store_spec_with((id), &(cop_store_opts){__VA_ARGS__})
 
 /*
- * Start one without a supervisor. cop_store_start(out, options...). It is closed by cop_stop_process, when what is
- * in its mailbox is done.
+ * Start one without a supervisor. cop_store_start(out, options...). It is closed by cop_stop_process, when what
+ * is in its mailbox is done.
  *
  *   out    NULL: not wanted
  *   opts   NULL: the defaults, in memory
@@ -107,8 +108,8 @@ typedef struct cop_durable_opts {
     cop_bytes param;   /* copied: what is needed to do it again after a crash */
     const char *queue; /* by which workers find it */
     const char *tags;  /* words with a space between any two, by which it is found */
-    cop_time
-        expires_in; /* then it is rejected with -ETIME; 0: never; negative: at once. Kept in milliseconds, rounded up */
+    /* Then it is rejected with -ETIME; 0: never; negative: at once. Kept in milliseconds, rounded up. */
+    cop_time expires_in;
     cop_bytes key; /* of size 0: none */
     bool strict;   /* a promise that is settled is no duplicate: -EEXIST */
     unsigned
@@ -197,8 +198,8 @@ COP_API int cop_durable_cancel_with(cop_pid store, const char *id, const char *w
 
 /*
  * The same, and go on: the future is resolved, with nothing, when it is on the disk, or rejected with the codes
- * above. A hundred of them are as quick as one, as they share a sync. Never NULL. Cancelling the future does not
- * take the settle back. .record and .timeout are not looked at.
+ * above. A hundred of them are as quick as one, as they share a sync. Never NULL. Cancelling the future does
+ * not take the settle back. .record and .timeout are not looked at.
  *
  * Blocks, as an exit point, only at a bounded mailbox.
  */
@@ -231,16 +232,16 @@ COP_API int cop_durable_get(cop_pid store, const char *id, cop_durable_record *r
 COP_API void cop_durable_release(cop_durable_record *record);
 
 /*
- * The promise as a future, which every combinator takes. It is settled when the promise is, here or in another process,
- * and never before that is on the disk.
+ * The promise as a future, which every combinator takes. It is settled when the promise is, here or in another
+ * process, and never before that is on the disk.
  *
- * Its value is the promise's bytes. A rejection has the promise's code and text: -ETIME, if its deadline passed;
- * -ECANCELED, as SHUTDOWN, if it was cancelled; -EOWNERDEAD, if all who tried were lost. When the store's
- * process ends, it is rejected with -EPIPE, and the promise is as it was: recover it again. The same is true of -EBADMSG:
- * what is stored is found damaged.
+ * Its value is the promise's bytes. A rejection has the promise's code and text: -ETIME, if its deadline
+ * passed; -ECANCELED, as SHUTDOWN, if it was cancelled; -EOWNERDEAD, if all who tried were lost. When the
+ * store's process ends, it is rejected with -EPIPE, and the promise is as it was: recover it again. The same is
+ * true of -EBADMSG: what is stored is found damaged.
  *
- * cop_future_cancel cancels the promise itself, for all: the future is rejected when that is on the disk, or settled as the
- * promise was before. Releasing it does nothing to the promise.
+ * cop_future_cancel cancels the promise itself, for all: the future is rejected when that is on the disk, or
+ * settled as the promise was before. Releasing it does nothing to the promise.
  *
  *   future   given: cop_future_release it
  *
@@ -255,13 +256,13 @@ COP_API int cop_durable_recover_at(cop_pid store, const char *id, cop_future **f
  cop_durable_recover_at((store), (id), (future), (timeout), __FILE__, __LINE__)
 
 /*
- * All pending promises, one by one, in the order of their ids; what was pending throughout is seen once, whatever others
- * create and settle meanwhile. One that is damaged is passed over, and logged.
+ * All pending promises, one by one, in the order of their ids; what was pending throughout is seen once,
+ * whatever others create and settle meanwhile. One that is damaged is passed over, and logged.
  *
  *   queue, tag   only those; NULL: any
  *   page         so many are read at a time; 0: 1,000
- *   each         called in the calling process for each; the record is borrowed for the call. Anything but 0 ends it,
- *                and is returned
+ *   each         called in the calling process for each; the record is borrowed for the call. Anything but 0
+ *                ends it, and is returned
  *   timeout      for each page; 0: COP_FOREVER
  *   opts         NULL: the defaults
  *

@@ -85,8 +85,8 @@ COP_API void cop_resolver_free(cop_resolver *resolver);
 
 /*
  * Be told when the promise is cancelled from the other end: fn(why, env), with the rejection, once, on
- * the thread that cancels; at once, on this one, if that has happened already. It may not block. It is not called
- * when the promise is settled before. It may still be running when cop_resolver_free returns: `env`
+ * the thread that cancels; at once, on this one, if that has happened already. It may not block. It is not
+ * called when the promise is settled before. It may still be running when cop_resolver_free returns: `env`
  * must outlive it.
  *
  * -EALREADY   there is such a function

@@ -59,7 +59,7 @@ COP_API cop_step cop_ok_timeout_at(cop_time when, cop_msg msg);
 COP_API cop_step cop_ok_continue(cop_msg token);
 
 /*
- * Answer now and go on. The bytes are copied, or the body taken, before this returns, whatever
+ * Answer now and go on; GenServer.reply. The bytes are copied, or the body taken, before this returns, whatever
  * comes of it; an answer that nobody waits for any more is dropped. May be called for several
  * callers in one callback, and in place of a step from any callback: `cop_reply(a, m);
  * return cop_ok_timeout(t);`

@@ -15,8 +15,8 @@
  *
  * The environment has the last word on how it begins, for whoever runs the program and did not write it:
  * COPPICE_LOG holds words with commas between them: a level (COPPICE_LOG=debug), "json" or "text", "notime",
- * and "all", which lifts the limit below. A word that is none of these is named on standard error, once, and the
- * others are used.
+ * and "all", which lifts the limit below. A word that is none of these is named on standard error, once, and
+ * the others are used.
  *
  * The same message of the same actor is written 100 times in five seconds at most, or as cop_config says. What
  * is withheld is counted, and the count is said when the five seconds are over.
@@ -146,9 +146,9 @@ cop_field_end_(void)
 }
 
 /*
- * A field of an entry: numbers of any type, bool, strings, cop_bytes (as text), cop_pid, cop_reason or a pointer to one. A key is a
- * word; what would not do as one is replaced by '_'. Durations are numbers in C, so they have a
- * macro of their own.
+ * A field of an entry: numbers of any type, bool, strings, cop_bytes (as text), cop_pid, cop_reason or a
+ * pointer to one. A key is a word; what would not do as one is replaced by '_'. Durations are numbers in C, so
+ * they have a macro of their own.
  */
 #define COP_KV(key, ...) \
  _Generic((__VA_ARGS__),                             \
@@ -178,8 +178,8 @@ cop_field_end_(void)
 /* ---------------------------------------------------------------- writing */
 
 /*
- * cop_log(level, message, fields...): say it, if the level is on; Logger.log. Nothing else is evaluated if it is
- * not; the level is, twice.
+ * cop_log(level, message, fields...): say it, if the level is on; Logger.log. Nothing else is evaluated if it
+ * is not; the level is, twice.
  *
  *   message   what happened, always in the same words: what varies belongs into fields
  *

@@ -29,10 +29,10 @@ extern "C" {
  */
 COP_API int cop_register(const char *name, cop_pid pid);
 
-/* -ENOENT: nobody has it. */
+/* Take a name back; Process.unregister. -ENOENT: nobody has it. */
 COP_API int cop_unregister(const char *name);
 
-/* Who has the name now, or COP_NOBODY. */
+/* Who has the name now, or COP_NOBODY; Process.whereis. */
 COP_API cop_pid cop_whereis(const char *name);
 
 /*

@@ -76,8 +76,8 @@ typedef struct cop_observer_spec {
  *
  *   spec   borrowed for as long as the tree may start it, with what it points to
  *
- * The start also fails with -EINVAL: no path, too many connections, a negative patience; -ENAMETOOLONG: a path of more than 107
- * bytes; and as bind does: -ENOENT, -EACCES.
+ * The start also fails with -EINVAL: no path, too many connections, a negative patience; -ENAMETOOLONG: a path
+ * of more than 107 bytes; and as bind does: -ENOENT, -EACCES.
  *
  * What is said over the socket, in lines of words with a tab between them. In a word, a tab, a line end, a
  * backslash and what else is no printable character are "\t", "\n", "\\" and "\x" with two digits. There may
@@ -87,11 +87,13 @@ typedef struct cop_observer_spec {
  *
  *     picture          cop_picture_take: "columns NAME …", then "process WORD …" for each, in the order of the
  *                      tree, a word for each column; "total NAME NUMBER" and "live KIND NUMBER"
- *     events PID [N]   cop_recorder_read: "event TIME WORDS" for each of the last N records, 20 or up to 200, the
- *                      oldest first. PID may be a name, too, here and below
- *     crash PID, stop PID, suspend PID, resume PID   kill it; cop_stop_process with SHUTDOWN, which a supervisor
- *                      undoes; cop_sys_suspend, cop_sys_resume. Only with .actions, and not to threads that
- *                      the library did not start
+ *     events PID [N]   cop_recorder_read: "event TIME WORDS" for each of the last N records, 20 or up to 200,
+ *                      the oldest first. PID may be a name, too, here and below
+ *     crash PID        kill it
+ *     stop PID         cop_stop_process with SHUTDOWN, which a supervisor undoes
+ *     suspend PID, resume PID   cop_sys_suspend, cop_sys_resume
+ *
+ * The last four only with .actions, and not to threads that the library did not start.
  *
  * An answer begins with "ok" or "error WORDS", and ends with an empty line. Times are nanoseconds by cop_now.
  * The next question may be sent before the answer has come. A question has at most 255 bytes.

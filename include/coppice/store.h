@@ -85,8 +85,8 @@ typedef struct cop_durable_record {
 /* ------------------------------------------------------------------ operations */
 
 /*
- * What can be asked of a store. `result` is 0 or what stands below; of one whose stored record is damaged, or another
- * program's, -EBADMSG, unless it is changed without being looked at:
+ * What can be asked of a store. `result` is 0 or what stands below; of one whose stored record is damaged, or
+ * another program's, -EBADMSG, unless it is changed without being looked at:
  *
  *   CREATE    a promise: id, queue, tags, param, key, time (to its deadline; 0: none; negative: that has
  *             passed, and it is created settled), max_attempts, strict. -EEXIST: another has the id. Found,
@@ -99,14 +99,15 @@ typedef struct cop_durable_record {
  *             queue (NULL: any) and with that tag (`tags`, one word; NULL: any), at most `limit`. Overdue
  *             ones are left out. Found: each
  *   ACQUIRE   id, owner, time: a lease of one, whatever its queue. -ENOENT; -EALREADY, found: settled;
- *             -EBUSY, found: another has it, for lease_left. 0, found: epoch, attempts, lease_left. Again with the
- *             owner who has it: the same lease, as long as that, and a duplicate
- *   CLAIM     queue, owner, time, limit: leases of pending ones that nobody has had or that were released, oldest first.
- *             What others are about to take is passed over. Found: each
+ *             -EBUSY, found: another has it, for lease_left. 0, found: epoch, attempts, lease_left. Again with
+ *             the owner who has it: the same lease, as long as that, and a duplicate
+ *   CLAIM     queue, owner, time, limit: leases of pending ones that nobody has had or that were released,
+ *             oldest first. What others are about to take is passed over. Found: each
  *   INHERIT   the same of those whose lease is over, and attempts are left
  *   RENEW     id, owner, epoch, time: the lease ends so much from now, but not after the deadline.
  *             `left`. -ESTALE: it is over, released, or another's; -EALREADY: settled; -ENOENT
- *   RELEASE   id, owner, epoch: the lease ends, and it was no attempt. -ESTALE, -EALREADY, -ENOENT. Twice is a duplicate
+ *   RELEASE   id, owner, epoch: the lease ends, and it was no attempt. -ESTALE, -EALREADY, -ENOENT. Twice is a
+ *             duplicate
  *   EXPIRE    settle what is overdue, and, with COP_DURABLE_ATTEMPTS, what has lost its last
  *             lease; at most `limit`. Found: each. `left`: until there is more to do; COP_FOREVER: nothing
  *             is waited for
@@ -190,7 +191,8 @@ typedef struct cop_store_backend {
     size_t state_size;
     /*
      * Open the data, and bring an older schema up to date. `state` is zeroed. On an error it is not closed:
-     * nothing is left open. It may wait, as run; when the process ends in there, close finds the state as it is then.
+     * nothing is left open. It may wait, as run; when the process ends in there, close finds the state as it is
+     * then.
      *
      *   why   for the text, if there is more to say than the code
      *
@@ -201,9 +203,9 @@ typedef struct cop_store_backend {
     int (*open)(void *state, const cop_store_opts *opts, cop_reason *why);
     void (*close)(void *state);
     /*
-     * Run a batch, and make it durable by as few syncs as can be. Fills in each operation's result, which is its own: one
-     * that is refused harms no other. Does not return before the batch is durable. One without operations that
-     * write (cop_store_writes) need not be a transaction that writes.
+     * Run a batch, and make it durable by as few syncs as can be. Fills in each operation's result, which is
+     * its own: one that is refused harms no other. Does not return before the batch is durable. One without
+     * operations that write (cop_store_writes) need not be a transaction that writes.
      *
      * It may wait by cop_wait_fd or cop_receive_match; that is an exit point, so what it holds is in `state`.
      *
@@ -213,11 +215,12 @@ typedef struct cop_store_backend {
      * -EREMOTEIO   sent, and no answer: it may have been applied, or not
      * others       not applied
      *
-     * After all but the first the store goes on; what is lost, such as a connection, run() finds again by itself.
+     * After all but the first the store goes on; what is lost, such as a connection, run() finds again by
+     * itself.
      */
     int (*run)(void *state, cop_store_op *const ops[], size_t count, cop_reason *why);
-    /* After the answers to a batch were sent: what takes its time, such as moving a log into its place. Errors as
-     * run's. NULL: nothing. */
+    /* After the answers to a batch were sent: what takes its time, such as moving a log into its place. Errors
+     * as run's. NULL: nothing. */
     int (*tidy)(void *state, cop_reason *why);
     /*
      * A descriptor that becomes readable when others may have changed something; or -1. It is watched
@@ -226,7 +229,8 @@ typedef struct cop_store_backend {
     int (*descriptor)(void *state);
     /*
      * Whether others have changed anything since the last time, as far as it is known. Called when the
-     * descriptor is readable, from which it takes what is there, and every `poll`. NULL: then what is awaited is read again at every poll.
+     * descriptor is readable, from which it takes what is there, and every `poll`. NULL: then what is awaited
+     * is read again at every poll.
      */
     bool (*changed)(void *state);
     cop_time poll; /* 0: nobody else changes anything */
@@ -235,9 +239,9 @@ typedef struct cop_store_backend {
 
 /*
  * For a backend's run(): the operation has found this. Everything is copied. A record that is overdue is made
- * what it is then: rejected. A backend need not look at what it has read: what cannot be a promise, such as one in no
- * state that there is, or with a key that is too long, becomes the result -EBADMSG of an operation about one, and is
- * found as damaged by one about many.
+ * what it is then: rejected. A backend need not look at what it has read: what cannot be a promise, such as one
+ * in no state that there is, or with a key that is too long, becomes the result -EBADMSG of an operation about
+ * one, and is found as damaged by one about many.
  *
  * -ENOMEM   the batch fails with it
  *
@@ -246,8 +250,9 @@ typedef struct cop_store_backend {
 COP_API int cop_store_found(cop_store_op *op, const cop_durable_record *record);
 
 /*
- * For a backend's run(): judge an operation that its statement has not applied, by what is stored now. Sets result and
- * is_duplicate, and finds the record, as the rules above have it; this is where they are written down.
+ * For a backend's run(): judge an operation that its statement has not applied, by what is stored now. Sets
+ * result and is_duplicate, and finds the record, as the rules above have it; this is where they are written
+ * down.
  *
  *   record   what is stored under the id; NULL: nothing
  *   op       CREATE that found the id taken; SETTLE, ACQUIRE, RENEW and RELEASE that have changed nothing; GET
@@ -297,8 +302,8 @@ struct cop_store_opts {
      * minute. 0: 100 ms; COP_FOREVER: only by cop_store_reopen */
     cop_time reopen_after;
     /* For tests: told of each step, in the store's process, at the point where a kill would come between it
-     * and the next: "begin", "ran", "committed", "published", "answered"; "pause", "checkpoint", "migrate". It may
-     * block. */
+     * and the next: "begin", "ran", "committed", "published", "answered"; "pause", "checkpoint", "migrate". It
+     * may block. */
     void (*trace)(const char *step, void *env);
     void *trace_env;
     bool link; /* of cop_store_start: to the caller */

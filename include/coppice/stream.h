@@ -330,7 +330,8 @@ typedef struct cop_subscriber {
 /*
  * Consume a stream by functions.
  *
- *   out    a handle, to be given back, which neither cancels nor disturbs; NULL: not wanted
+ *   out    a handle, to be given back with cop_subscription_release, which neither cancels nor disturbs;
+ *          NULL: not wanted
  *
  * -EINVAL   no subscriber, no on_element
  * -ENOMEM   nobody is told anything

@@ -179,8 +179,8 @@ struct cop_supervisor_spec {
  * its flags and specifications, and no callback module to ask for. Nor does it hibernate.
  *
  * Copies the spec, deeply: children, ids, names, keys, args, commands, nested specs. Only genservers,
- * state machines and functions stay the caller's and must outlive the tree. Nested specs are checked with it: no child
- * of a tree with a mistake in it is started.
+ * state machines and functions stay the caller's and must outlive the tree. Nested specs are checked with it:
+ * no child of a tree with a mistake in it is started.
  *
  *   out   the supervisor, or COP_NOBODY if its init declined; NULL: not wanted. Registered as
  *         spec->name or under spec->via, if one is set
@@ -191,7 +191,7 @@ struct cop_supervisor_spec {
  * -EINVAL   a spec that is none: cop_why() names the child and the field
  * -EEXIST   the name is taken, or the key of .via; *out is who has it
  * -ESRCH, -EOPNOTSUPP   of .via: the registry is unknown, or a duplicate one
- * -EAGAIN, -ENOMEM
+ * -EDEADLK, -ECANCELED, -EAGAIN, -ENOMEM   as cop_genserver_start_with
  *
  * Threads: any.  Blocks.  Exit point: yes.
  */

@@ -1,7 +1,7 @@
 /*
  * coppice/sys.h - looking at a server, and holding it still, while it lives. OTP's sys.
  *
- * A server is a genserver or what stands on one: agents, supervisors. What is asked here waits its
+ * A server is a genserver or what stands on one: agents, state machines, supervisors. What is asked here waits its
  * turn among the server's other messages; it is never refused for want of room, does not cancel an
  * idle timeout, and is itself neither traced nor counted.
  *

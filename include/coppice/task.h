@@ -142,8 +142,8 @@ typedef struct cop_async_stream_opts {
 /*
  * The elements run as they are taken and cannot be suspended between two streams: there is no zip.
  *
- * -EINVAL   no options, no function, items without a list, or both a list and a function; handlers, an environment
- *           or .retry for the tasks: each result is taken, once
+ * -EINVAL   no options, no function, items without a list, or both a list and a function; handlers, an
+ *           environment or .retry for the tasks: each result is taken, once
  * -ENOMEM
  *
  * Threads: any.  Does not block.  Exit point: no.

@@ -38,10 +38,12 @@ COP_API cop_future *cop_async_under_with(cop_pid supervisor, cop_task_fn fn,
 
 /*
  * Start a function whose result nobody waits for; Task.Supervisor.start_child. (One that is to be
- * restarted is a worker: cop_supervisor_start_child.) Errors as above; arguments of a wrong type are the
- * compiler's.
+ * restarted is a worker: cop_supervisor_start_child.) Arguments of a wrong type are the compiler's.
  *
+ *   arg   copied
  *   out   the process; NULL: not wanted
+ *
+ * Errors as above, returned. Threads: any.  Blocks, until the supervisor has started it.  Exit point: yes.
  */
 COP_API int cop_task_start_child(cop_pid supervisor, cop_task_fn fn, cop_bytes arg, cop_pid *out);
 

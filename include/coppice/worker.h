@@ -2,9 +2,10 @@
  * coppice/worker.h - workers: who computes what durable promises wait for, on any number of machines.
  *
  * A worker takes pending promises of a queue, calls a function for each, and settles it with what that returns.
- * Workers of one queue may run in any processes that have opened the same data: each promise is leased to one of them, for
- * `ttl`, and the lease is renewed while the function runs. A worker that dies, or is cut off, renews nothing; when
- * the lease is over another inherits the promise, under a new epoch, and what the old one says later is refused.
+ * Workers of one queue may run in any processes that have opened the same data: each promise is leased to one
+ * of them, for `ttl`, and the lease is renewed while the function runs. A worker that dies, or is cut off,
+ * renews nothing; when the lease is over another inherits the promise, under a new epoch, and what the old one
+ * says later is refused.
  *
  *     cop_worker_spec("resizer", .store = "jobs", .queue = "images", .work = resize)
  *
@@ -32,16 +33,17 @@ typedef struct cop_lease {
 } cop_lease;
 
 /*
- * Compute one promise. In a process of its own, in a context that is cancelled when the lease cannot be trusted any
- * more (the cause has the code -ESTALE), and when the worker is asked to stop: a function that calls nothing that
- * blocks looks at cop_cancelled() now and then.
+ * Compute one promise. In a process of its own, in a context that is cancelled when the lease cannot be trusted
+ * any more (the cause has the code -ESTALE), and when the worker is asked to stop: a function that calls
+ * nothing that blocks looks at cop_cancelled() now and then.
  *
- *   value   to be filled in; its bytes are copied when the function has returned, so memory of cop_alloc will do
+ *   value   to be filled in; its bytes are copied when the function has returned, so memory of cop_alloc will
+ *           do
  *
  * 0         the promise is resolved with the value
  * negative  it is rejected with that code; but when the context was cancelled the promise is given back, or
- *           another has it. A text beside the code: settle it here, with cop_durable_reject(lease->store, lease->id,
- *           reason, .owner = lease->owner, .epoch = lease->epoch), and return the code
+ *           another has it. A text beside the code: settle it here, with cop_durable_reject(lease->store,
+ *           lease->id, reason, .owner = lease->owner, .epoch = lease->epoch), and return the code
  * positive, a crash   as if the program had died: the lease runs out, and counts as an attempt
  */
 typedef int (*cop_work_fn)(const cop_lease *lease, cop_bytes *value, void *env);
@@ -65,12 +67,13 @@ typedef struct cop_worker_opts {
 /*
  * A worker as a child of a supervisor, permanent. cop_worker_spec("id", options...)
  *
- * The options are copied when the supervisor starts; until then they are in the calling block. Strings and env must be there
- * for as long as the tree is. It starts whether or not there is a store of that name: it waits for one.
+ * The options are copied when the supervisor starts; until then they are in the calling block. Strings and env
+ * must be there for as long as the tree is. It starts whether or not there is a store of that name: it waits
+ * for one.
  *
- * It takes as many as it has free places, and no more. When it is asked to stop, it takes no more, cancels what runs
- * and, after .grace, gives back what is unfinished: it was no attempt, and another takes it at once. The child's
- * shutdown time (5 s) should be longer than .grace.
+ * It takes as many as it has free places, and no more. When it is asked to stop, it takes no more, cancels what
+ * runs and, after .grace, gives back what is unfinished: it was no attempt, and another takes it at once. The
+ * child's shutdown time (5 s) should be longer than .grace.
  *
  * -EINVAL   no options, no store or no function, or an option out of range: the start fails
  *
@@ -95,8 +98,8 @@ typedef struct cop_worker_counts {
 COP_API int cop_worker_count(cop_pid worker, cop_worker_counts *out, cop_time timeout);
 
 /*
- * Tell this program's workers of a queue that there may be something to do, so that they need not wait for their
- * poll. For stores that have heard so.
+ * Tell this program's workers of a queue that there may be something to do, so that they need not wait for
+ * their poll. For stores that have heard so.
  *
  *   queue   NULL: of every queue
  *
