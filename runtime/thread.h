@@ -8,9 +8,9 @@
  * knows how the current process is found, so that light threads or a simulated machine can be put
  * under all actors here.
  *
- * Five files behind it: thread.c (threads and their cache), thread_clean.c (what a job starts from),
- * thread_park.c (waiting), thread_look.c (looking before waiting) and thread_clock.c (clocks,
- * randomness, cores).
+ * Six files behind it: thread.c (threads and their cache), thread_stack.c (what they run on),
+ * thread_clean.c (what a job starts from), thread_park.c (waiting), thread_look.c (looking before
+ * waiting) and thread_clock.c (clocks, randomness, cores).
  */
 #ifndef COPI_RUNTIME_THREAD_H
 #define COPI_RUNTIME_THREAD_H
