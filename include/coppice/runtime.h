@@ -60,9 +60,9 @@ typedef struct cop_config {
     unsigned recorder_rings;   /* so many processes are in it; 0: 1,024 */
     unsigned recorder_records; /* so many records of each, rounded up to a power of 2; 0: 64 */
     /*
-     * A thread that has nothing to do sleeps at once. Otherwise it looks about for at most 20 us while a
-     * core is free, and lets others that are ready go first, as long as that saves wake-ups, which cost
-     * more. For a battery, or a quota of processor time.
+     * A thread that has nothing to do sleeps at once. Otherwise it looks about while a core is free, for at
+     * most 20 us, or 100 where a process is to begin or to end, and lets others that are ready go first, as
+     * long as that saves wake-ups, which cost more. For a battery, or a quota of processor time.
      */
     bool no_busy_waiting;
 } cop_config;
