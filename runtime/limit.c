@@ -6,8 +6,8 @@
  * fails, too, all over the program.
  *
  * Read once, at the first process. A thread takes a pid, counts against the user's and the cgroup's
- * number of processes, and needs two mappings (its guard, its stack). Something is kept back of each
- * for whatever else the program and the machine do.
+ * number of processes, and needs two mappings (its guard, its stack; fewer where the kernel can mark a guard
+ * inside of one). Something is kept back of each for whatever else the program and the machine do.
  */
 #include "runtime/limit.h"
 
