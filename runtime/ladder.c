@@ -107,11 +107,19 @@ leave_alone(const struct copi_process *process)
 
 static void step(uint64_t pid);
 
+/* Whole steps, so that the timer thread is woken once for all that are stopped one after another. */
+static cop_time
+next_step(cop_time pause)
+{
+    cop_time next = copi_clock() + pause + FIRST_STEP - 1;
+    return next - next % FIRST_STEP;
+}
+
 /* Who is asked has all the time that its supervisor gives it; who is killed has the grace. */
 static void
 step_again_locked(struct copi_process *process, cop_pid pid)
 {
-    cop_time now = copi_clock(), next = now + process->stop_step;
+    cop_time next = next_step(process->stop_step);
     if (process->stop_step < LONGEST_STEP) {
         process->stop_step *= 2;
     }

@@ -112,6 +112,23 @@ TEST(a_system_call_of_its_own_is_interrupted_when_a_process_is_asked_to_stop)
     close_pipe();
 }
 
+/* Ten that are stopped one after another: the timer thread is not to be woken for each. */
+TEST(steps_are_whole_milliseconds_from_one_on)
+{
+    cop_ref ended;
+    open_pipe();
+    for (int i = 0; i < 10; i++) {
+        atomic_store(&begun, false);
+        cop_pid pid = spawn(read_until_stopped, &ended);
+        cop_time before = cop_now();
+        ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_SHUTDOWN), 0);
+        ck_assert_int_eq(atomic_load(&last_deadline) % COP_MS(1), 0);
+        ck_assert_int_ge(atomic_load(&last_deadline), before + COP_MS(1));
+        test_down(ended);
+    }
+    close_pipe();
+}
+
 static int
 poll_until_stopped(cop_bytes arg)
 {
