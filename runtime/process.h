@@ -145,14 +145,13 @@ struct copi_process {
     struct copi_message *current;  /* the callback's */
     struct copi_list_head {
         struct copi_message *first, *last;
-    } deferred_requests;                    /* whose callbacks have returned without an answer */
-    cop_ref awaited;                        /* the reference whose answer is wanted */
-    struct copi_message *answer;            /* it */
-    struct copi_list notices;               /* those that have come */
-    struct copi_message *outgoing;          /* waits for room in a mailbox */
-    uint64_t next_ref, last_ref;            /* a block of references */
-    struct copi_spin spin, spin_for_others; /* for a message; for a start or an end */
-    unsigned pace, patience; /* how long messages are let gather, and when next: inbox.c */
+    } deferred_requests;           /* whose callbacks have returned without an answer */
+    cop_ref awaited;               /* the reference whose answer is wanted */
+    struct copi_message *answer;   /* it */
+    struct copi_list notices;      /* those that have come */
+    struct copi_message *outgoing; /* waits for room in a mailbox */
+    uint64_t next_ref, last_ref;   /* a block of references */
+    unsigned pace, patience;       /* how long messages are let gather, and when next: inbox.c */
     bool has_gathered;
     uint32_t evicts_at; /* its limit, if it drops the oldest; 0: it does not */
     enum copi_pending pending;

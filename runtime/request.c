@@ -114,8 +114,8 @@ copi_request_await(struct copi_process *self, cop_ref ref, cop_time timeout,
                    struct copi_message **answer)
 {
     struct copi_wait wait = COPI_WAIT(self->awaits_down ? "stop" : "start", timeout);
-    self->spin_for_others.most = COPI_LOOK_FOR_THREAD;
-    wait.spin = &self->spin_for_others;
+    copi_here.spin_for_others.most = COPI_LOOK_FOR_THREAD;
+    wait.spin = &copi_here.spin_for_others;
     return await(self, ref, &wait, answer);
 }
 

@@ -52,7 +52,9 @@ struct copi_here {
     struct copi_thread *thread; /* NULL: not started by the library */
     bool is_library;            /* one of the library's own */
     bool is_nameless;           /* shows no process's name: process.c */
-    struct copi_live_cell live; /* what it has made and freed: live.c */
+    struct copi_spin spin;      /* of waits for messages, whoever runs here */
+    struct copi_spin spin_for_others; /* of waits for a start or an end */
+    struct copi_live_cell live;       /* what it has made and freed: live.c */
 };
 extern _Thread_local struct copi_here copi_here;
 

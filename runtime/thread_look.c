@@ -27,8 +27,13 @@
  *
  * Who waits for a thread to begin or to end looks for longer: to make a thread and hear from it takes 60
  * us with bare pthreads when the maker looks (yielding), and 119 when it parks, for the wake-up comes on top. A
- * process remembers these waits apart from those for messages, which what comes so late would teach to
+ * thread remembers these waits apart from those for messages, which what comes so late would teach to
  * park at once. A start of a server took 109 us before, and 74 since (medians of four runs, in turns).
+ *
+ * What is remembered is the thread's, and the next process that it runs goes on from there. When each process
+ * began with nothing, each of a hundred children that a supervisor starts anew looked for its first messages for
+ * as long as it may, all in vain, and whoever was needed next waited for them: such a restart took 11.0 ms
+ * instead of 8.5, and 3.8 instead of 3.2 on one core.
  *
  * When more are awake than there are cores, looking takes the core from somebody who is ready to run. But
  * to let him have it costs, too: a switch to another thread takes 1.8 us, and one back as much. So one still

@@ -138,7 +138,7 @@ int
 copi_pause(struct copi_process *self, struct copi_wait *wait)
 {
     int r = may_wait(self, wait);
-    if (r || copi_spin_for(wait->spin ? wait->spin : &self->spin, has_news, self)) {
+    if (r || copi_spin_for(wait->spin ? wait->spin : &copi_here.spin, has_news, self)) {
         return r;
     }
     return sleep_for_news(self, wait, -1, 0);

@@ -426,7 +426,7 @@ TEST(the_argument_is_copied_and_valid_until_the_end)
 TEST(a_wait_for_a_start_teaches_nothing_about_waits_for_messages)
 {
     cop_pid pid = cop_self();
-    const struct copi_spin *messages = &copi_here.process->spin, kept = *messages;
+    const struct copi_spin *messages = &copi_here.spin, kept = *messages;
     for (int i = 0; i < 16; i++) {
         ck_assert_int_eq(cop_genserver_start(&pid, &server, .link = false), 0);
         ck_assert_int_eq(cop_stop_process(pid, COP_REASON_NORMAL, SOON), 0);

@@ -106,6 +106,56 @@ TEST(messages_neither_shorten_a_sleep_nor_are_lost_in_it)
     }
 }
 
+/* ---------------------------------------------------------------- what is learnt of waiting */
+
+enum {
+    MANY_LOOKS = 1 << 20
+};
+static _Atomic(struct copi_thread *) learner;
+static atomic_uint looks_of_next; /* process that the learner ran; 0: it has run none */
+
+static int
+learn(cop_bytes arg)
+{
+    (void)arg;
+    copi_here.spin.looks = MANY_LOOKS;
+    atomic_store(&learner, copi_here.thread);
+    return 0;
+}
+
+static int
+go_on_from_there(cop_bytes arg)
+{
+    (void)arg;
+    if (atomic_load(&learner) == copi_here.thread) {
+        atomic_store(&looks_of_next, copi_here.spin.looks);
+    }
+    return 0;
+}
+
+static void
+run_to_the_end(cop_process_fn run)
+{
+    cop_pid pid;
+    cop_ref ended;
+    ck_assert_int_eq(cop_spawn(&pid, run, .monitor = &ended), 0);
+    test_down(ended);
+}
+
+static bool
+is_run_by_learner(void)
+{
+    run_to_the_end(go_on_from_there);
+    return atomic_load(&looks_of_next) > 0;
+}
+
+TEST(the_next_process_of_a_thread_knows_how_looking_has_paid)
+{
+    run_to_the_end(learn);
+    EVENTUALLY(is_run_by_learner());
+    ck_assert_uint_ge(atomic_load(&looks_of_next), MANY_LOOKS);
+}
+
 static int
 sleep_for_ever(cop_bytes arg)
 {
