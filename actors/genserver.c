@@ -89,75 +89,96 @@ missing(struct copi_process *self, const char *callback)
     return cop_stop(cop_failed(-ENOSYS, "{undef,%s}", callback));
 }
 
-static cop_step
-unexpected(struct copi_process *self, cop_msg msg)
+static COPI_COLD cop_step
+unexpected(struct copi_process *self, const struct copi_message *message)
 {
-    if (msg.tag != COP_MSG_TIMEOUT) {
-        char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
-        copi_report(COPI_WARNING, "%s has no handle_info for message %s from %s",
-                    copi_label(self, name), copi_tag_in_words(msg.tag, tag),
-                    copi_label_pid(msg.from, from));
-    }
+    char name[COPI_LABEL_SIZE], from[COPI_LABEL_SIZE], tag[COPI_TAG_SIZE];
+    copi_report(COPI_WARNING, "%s has no handle_info for message %s from %s",
+                copi_label(self, name), copi_tag_in_words(message->tag, tag),
+                copi_label_pid(message->from, from));
     return cop_ok();
 }
 
-static void
-note_message(struct copi_process *self, cop_sys_event_kind kind, const cop_msg *msg)
+static COPI_COLD void
+tell_of_message(struct copi_process *self, cop_sys_event_kind kind,
+                const struct copi_message *message)
+{
+    cop_msg msg = copi_message_view(message);
+    copi_debug_note(self, kind, msg.from, &msg);
+}
+
+/* What is shown is made anew for the callback: kept across this, it would be copied there once more. */
+static inline void
+note_message(struct copi_process *self, cop_sys_event_kind kind, const struct copi_message *message)
 {
     if (self->debug) {
-        copi_debug_note(self, kind, msg->from, msg);
+        tell_of_message(self, kind, message);
     }
 }
 
-static cop_step
+static inline cop_step
 call(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
-    cop_msg request = copi_message_view(message);
-    note_message(self, COP_SYS_CALL, &request);
+    note_message(self, COP_SYS_CALL, message);
     if (!on->handle_call) {
         return missing(self, "handle_call");
     }
     copi_callback_begin(self, "handle_call");
-    return on->handle_call(self->state, (cop_from){message->from, message->ref}, request);
+    return on->handle_call(self->state, (cop_from){message->from, message->ref},
+                           copi_message_view(message));
 }
 
-static cop_step
+static inline cop_step
 cast(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
-    cop_msg msg = copi_message_view(message);
-    note_message(self, COP_SYS_CAST, &msg);
+    note_message(self, COP_SYS_CAST, message);
     if (!on->handle_cast) {
         return missing(self, "handle_cast");
     }
     copi_callback_begin(self, "handle_cast");
-    return on->handle_cast(self->state, msg);
+    return on->handle_cast(self->state, copi_message_view(message));
 }
 
-static cop_step
-info(struct copi_process *self, cop_msg msg)
+static inline cop_step
+info(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
-    note_message(self, COP_SYS_INFO, &msg);
+    note_message(self, COP_SYS_INFO, message);
     if (!on->handle_info) {
-        return unexpected(self, msg);
+        return unexpected(self, message);
+    }
+    copi_callback_begin(self, "handle_info");
+    return on->handle_info(self->state, copi_message_view(message));
+}
+
+/* What there is no message for. */
+static cop_step
+timeout(struct copi_process *self)
+{
+    const cop_genserver *on = callbacks(self);
+    cop_msg msg = COP_TAG(COP_MSG_TIMEOUT);
+    if (self->debug) {
+        copi_debug_note(self, COP_SYS_INFO, COP_NOBODY, &msg);
+    }
+    if (!on->handle_info) {
+        return cop_ok();
     }
     copi_callback_begin(self, "handle_info");
     return on->handle_info(self->state, msg);
 }
 
 static cop_step
-proceed(struct copi_process *self, const struct copi_message *message)
+proceed(struct copi_process *self, const struct copi_message *token)
 {
     const cop_genserver *on = callbacks(self);
-    cop_msg token = copi_message_view(message);
-    note_message(self, COP_SYS_CONTINUE, &token);
+    note_message(self, COP_SYS_CONTINUE, token);
     if (!on->handle_continue) {
         return missing(self, "handle_continue");
     }
     copi_callback_begin(self, "handle_continue");
-    return on->handle_continue(self->state, token);
+    return on->handle_continue(self->state, copi_message_view(token));
 }
 
 static bool
@@ -195,8 +216,7 @@ handle(struct copi_process *self, const struct copi_message *message)
     case COPI_STOP:
         return stop_as_asked(message);
     default:
-        return is_end_of_parent(self, message) ? stop_with_parent(message)
-                                               : info(self, copi_message_view(message));
+        return is_end_of_parent(self, message) ? stop_with_parent(message) : info(self, message);
     }
 }
 
@@ -272,7 +292,7 @@ static cop_step
 take_timeout(struct copi_process *self)
 {
     copi_record_event(self, COP_RECORD_TIMEOUT, 0);
-    return over(self, info(self, COP_TAG(COP_MSG_TIMEOUT)));
+    return over(self, timeout(self));
 }
 
 static cop_step
@@ -280,7 +300,7 @@ take_timeout_with(struct copi_process *self)
 {
     take_token(self);
     copi_record_event(self, COP_RECORD_INFO, self->current->tag);
-    return over(self, info(self, copi_message_view(self->current)));
+    return over(self, info(self, self->current));
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -480,11 +500,23 @@ why_it_stops(const struct copi_process *self, cop_step step)
                                          : cop_failed(-EINVAL, "{bad_return_value,%d}", step.next);
 }
 
+/* Most messages come behind others: what is at hand is handled in this loop, until a step says more than that
+ * it goes on. */
+static cop_step
+take_at_hand(struct copi_process *self, cop_step step)
+{
+    struct copi_message *message;
+    while (step.next == COPI_GO_ON && (message = at_hand(self))) {
+        step = take_step(self, message);
+    }
+    return step;
+}
+
 cop_reason
 copi_genserver_serve(struct copi_process *self, cop_step step)
 {
     while (copi_step_goes_on(step)) {
-        step = next_step(self, step);
+        step = take_at_hand(self, next_step(self, step));
         if (self->pending == COPI_ASKED && step.next == COPI_STOP_SERVER) {
             return self->reasons->pending; /* by a signal that it does not trap: no terminate */
         }

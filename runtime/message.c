@@ -48,6 +48,9 @@
 # define UNPOISON(at, size) ((void)0)
 #endif
 
+/* Not on the path of each message, which so has no registers to save for it. */
+#define ASIDE __attribute__((noinline))
+
 enum {
     CLASSES = 4,
     BATCH = 32,  /* nodes that go home together */
@@ -116,7 +119,7 @@ adopt_orphan(void)
     return pool;
 }
 
-static struct copi_pool *
+static ASIDE struct copi_pool *
 make_pool(void)
 {
     struct copi_pool *pool = adopt_orphan();
@@ -148,7 +151,7 @@ copi_pool_leave(void)
 
 /* ---------------------------------------------------------------- nodes come home */
 
-static void
+static ASIDE void
 give_back(struct batch *batch)
 {
     copi_atomic_ptr *returned = &batch->home->returned[batch->class];
@@ -159,27 +162,34 @@ give_back(struct batch *batch)
     *batch = (struct batch){0};
 }
 
-static struct batch *
-begin_batch(struct batch *batch, const struct slab *slab, struct copi_message *last)
+static void
+add_to(struct batch *batch, struct copi_message *node)
+{
+    node->next = batch->first;
+    batch->first = node;
+    if (++batch->count == BATCH) {
+        give_back(batch);
+    }
+}
+
+static ASIDE void
+begin_batch(struct batch *batch, const struct slab *slab, struct copi_message *node)
 {
     if (batch->count > 0) {
         give_back(batch);
     }
-    *batch = (struct batch){.home = slab->pool, .class = slab->class, .last = last};
-    return batch;
+    *batch = (struct batch){.home = slab->pool, .class = slab->class, .last = node};
+    add_to(batch, node);
 }
 
 static inline void
 collect(struct copi_pool *mine, const struct slab *slab, struct copi_message *node)
 {
     struct batch *batch = &mine->batches[(((uintptr_t)slab->pool >> 8) + slab->class) % BATCHES];
-    if (batch->home != slab->pool) { /* the classes of one pool are never in one place */
+    if (batch->home == slab->pool) { /* the classes of one pool are never in one place */
+        add_to(batch, node);
+    } else {
         begin_batch(batch, slab, node);
-    }
-    node->next = batch->first;
-    batch->first = node;
-    if (++batch->count == BATCH) {
-        give_back(batch);
     }
 }
 
@@ -242,12 +252,18 @@ take_returned(struct copi_pool *pool, uint32_t class)
     return pool->free[class];
 }
 
-/* A thread without a pool, and no memory for one: the node goes home by itself. */
-static void
-return_alone(const struct slab *slab, struct copi_message *node)
+/* A thread that has no pool yet. One that is no process would leave it behind, and there may be no memory
+ * for it: then the node goes home by itself. */
+static ASIDE void
+release_first(const struct slab *slab, struct copi_message *node)
 {
-    struct batch batch = {slab->pool, node, node, slab->class, 1};
-    give_back(&batch);
+    struct copi_pool *mine = copi_here.process ? make_pool() : NULL;
+    if (mine) {
+        borrow(mine, slab->class, node);
+    } else {
+        struct batch batch = {slab->pool, node, node, slab->class, 1};
+        give_back(&batch);
+    }
 }
 
 void
@@ -256,17 +272,15 @@ copi_message_release(struct copi_message *node)
     const struct slab *slab = slab_of(node);
     struct copi_pool *mine = copi_here.pool;
     POISON(node->body, class_size[slab->class] - HEADER);
-    copi_live_gone(COPI_LIVE_MESSAGE);
-    if (slab->pool == mine) {
+    if (!mine) {
+        release_first(slab, node);
+    } else if (slab->pool == mine) {
         node->next = mine->free[slab->class];
         mine->free[slab->class] = node;
-    } else if (mine || (copi_here.process && (mine = make_pool()))) {
-        if (!borrow(mine, slab->class, node)) {
-            collect(mine, slab, node);
-        }
-    } else {
-        return_alone(slab, node); /* a thread that is no process would leave a pool behind */
+    } else if (!borrow(mine, slab->class, node)) {
+        collect(mine, slab, node);
     }
+    copi_live_gone(COPI_LIVE_MESSAGE); /* last: nothing is to be kept across it */
 }
 
 /* ---------------------------------------------------------------- nodes go out */
@@ -298,7 +312,7 @@ add_slab(struct copi_pool *pool, uint32_t class)
     return slab;
 }
 
-static struct copi_message *
+static ASIDE struct copi_message *
 refill(struct copi_pool *pool, uint32_t class)
 {
     struct copi_message *node = take_returned(pool, class);
@@ -407,7 +421,7 @@ copi_message_lent(enum copi_kind kind, uint32_t tag, struct copi_outside body)
     return message;
 }
 
-static int
+static ASIDE int
 move_outside(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
 {
     struct copi_message *message = copi_message_new(kind, msg->tag, sizeof(struct copi_outside));
@@ -424,6 +438,40 @@ move_outside(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
     return 0;
 }
 
+/* A number or two are not worth a call. */
+static inline void
+copy(void *to, const void *from, size_t size)
+{
+    switch (size) {
+    case 4:
+        memcpy(to, from, 4);
+        return;
+    case 8:
+        memcpy(to, from, 8);
+        return;
+    case 16:
+        memcpy(to, from, 16);
+        return;
+    case 0:
+        return; /* from nowhere, maybe */
+    default:
+        memcpy(to, from, size);
+    }
+}
+
+static ASIDE int
+from_large(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
+{
+    void *body;
+    struct copi_message *message = copi_message_blank(kind, msg->tag, msg->body.size, &body);
+    if (!message) {
+        return -ENOMEM;
+    }
+    memcpy(body, msg->body.data, msg->body.size);
+    *out = message;
+    return 0;
+}
+
 int
 copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg *msg)
 {
@@ -433,21 +481,15 @@ copi_message_from(struct copi_message **out, enum copi_kind kind, const cop_msg 
     if (msg->drop) {
         return move_outside(out, kind, msg);
     }
-    void *body;
-    struct copi_message *message;
-    if (msg->body.size <= LARGEST) { /* the path of a message: no call but for the bytes */
-        message = take_node(msg->body.size);
-        if (!message) {
-            return -ENOMEM;
-        }
-        set(message, kind, msg->tag, msg->body.size);
-        body = message->body;
-    } else if (!(message = copi_message_blank(kind, msg->tag, msg->body.size, &body))) {
+    if (msg->body.size > LARGEST) {
+        return from_large(out, kind, msg);
+    }
+    struct copi_message *message = take_node(msg->body.size);
+    if (!message) {
         return -ENOMEM;
     }
-    if (msg->body.size > 0) {
-        memcpy(body, msg->body.data, msg->body.size);
-    }
+    set(message, kind, msg->tag, msg->body.size);
+    copy(message->body, msg->body.data, msg->body.size);
     *out = message;
     return 0;
 }

@@ -110,16 +110,20 @@ _Static_assert(offsetof(cop_msg, body.data) == 8 && offsetof(cop_msg, body.size)
 static inline cop_msg
 copi_message_view(const struct copi_message *message)
 {
+#ifdef __x86_64__
+    union copi_in_words view;
+    if (__builtin_expect(message->flags & COPI_OUTSIDE, 0)) {
+        view.msg = copi_message_view_outside(message);
+    } else {
+        view.words[0] = (copi_words){message->tag, (uintptr_t)message->body};
+        view.words[1] = (copi_words){message->size, 0};
+        view.msg.from = message->from;
+    }
+    return view.msg;
+#else
     if (message->flags & COPI_OUTSIDE) {
         return copi_message_view_outside(message);
     }
-#ifdef __x86_64__
-    union copi_in_words view;
-    view.words[0] = (copi_words){message->tag, (uintptr_t)message->body};
-    view.words[1] = (copi_words){message->size, 0};
-    view.msg.from = message->from;
-    return view.msg;
-#else
     return (cop_msg){
         .tag = message->tag,
         .body = {message->body, message->size},

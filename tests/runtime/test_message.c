@@ -123,8 +123,9 @@ check_body(size_t size)
 
 TEST(a_body_of_any_size_is_copied_whole_and_lies_aligned)
 {
-    const size_t sizes[] = {0,   1,   7,   8,   23,   24,    25,    88,      89,
-                            344, 345, 984, 985, 1024, 65535, 65536, 1000000, 10000000};
+    const size_t sizes[] = {0,   1,   3,    4,     5,     7,       8,       9,   15,
+                            16,  17,  23,   24,    25,    88,      89,      344, 345,
+                            984, 985, 1024, 65535, 65536, 1000000, 10000000};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         check_body(sizes[i]);
     }
