@@ -9,7 +9,7 @@
  * waking one costs a few. A new thread is made clean before its first job, too: what a job starts from
  * must not hang on whether there was a thread in the cache.
  *
- * A thread's stack (thread_stack.c) is unmapped by whoever joins it: each thread that ends joins the one that
+ * A thread's stack (thread_stack.c), with its record, is unmapped by whoever joins it: each thread that ends joins the one that
  * ended before it, so at most one ended thread waits to be joined, and nobody has to be there to do it.
  *
  * When starts come quickly one after another and each needs a new thread, the next one is made ahead: whoever
@@ -34,7 +34,6 @@
  */
 #include "runtime/thread.h"
 
-#include "runtime/alloc.h"
 #include "runtime/thread_clean.h"
 #include "runtime/thread_stack.h"
 
@@ -62,6 +61,7 @@ struct copi_thread {
     bool is_finishing;
     bool is_spare; /* no job has been handed to it yet: for who takes it out of the cache */
 };
+_Static_assert(sizeof(struct copi_thread) <= COPI_STACK_ROOM, "it lies beside its stack");
 
 _Thread_local struct copi_here copi_here;
 copi_atomic32 copi_forked;
@@ -217,15 +217,16 @@ copi_thread_guard(const void **low, const void **high)
     return true;
 }
 
+/* And with its stack itself. */
 static void
-discard(struct copi_thread *thread)
+discard(const struct copi_thread *thread)
 {
-    copi_stack_unmap(&thread->stack);
-    free(thread);
+    struct copi_stack stack = thread->stack;
+    copi_stack_unmap(&stack);
 }
 
 static void
-join_and_discard(struct copi_thread *thread)
+join_and_discard(const struct copi_thread *thread)
 {
     if (thread) {
         pthread_join(thread->id, NULL);
@@ -414,25 +415,39 @@ prepare_once(void)
     pthread_once(&once, prepare);
 }
 
-/* Takes the memory, which is zeroed. */
+/* With a stack; it does not run yet. */
 static int
-make_thread(struct copi_thread *thread, size_t stack_size, void *(*main)(void *self))
+new_thread(struct copi_thread **out, size_t stack_size)
 {
-    copi_parker_init(&thread->parker);
-    int r = copi_stack_map(&thread->stack, stack_size);
-    if (r) {
-        free(thread);
-        return r;
+    prepare_once();
+    struct copi_stack stack;
+    int r = copi_stack_map(&stack, stack_size);
+    if (r == 0) {
+        struct copi_thread *thread = copi_stack_room(&stack);
+        thread->stack = stack;
+        thread->retired = stack.is_small;
+        copi_parker_init(&thread->parker);
+        *out = thread;
     }
-    thread->retired = thread->stack.is_small;
+    return r;
+}
+
+static void
+count_thread(unsigned change)
+{
     copi_lock_take(&threads.lock);
-    threads.count++;
+    threads.count += change;
     copi_lock_give(&threads.lock);
-    r = create(thread, main);
+}
+
+/* Or discards it. */
+static int
+let_run(struct copi_thread *thread, void *(*main)(void *self))
+{
+    count_thread(1);
+    int r = create(thread, main);
     if (r) {
-        copi_lock_take(&threads.lock);
-        threads.count--;
-        copi_lock_give(&threads.lock);
+        count_thread(-1u);
         discard(thread);
     }
     return r;
@@ -441,14 +456,14 @@ make_thread(struct copi_thread *thread, size_t stack_size, void *(*main)(void *s
 static int
 start_new(struct copi_job *job)
 {
-    prepare_once();
-    struct copi_thread *thread = copi_zalloc(sizeof *thread);
-    if (!thread) {
-        return -ENOMEM;
+    struct copi_thread *thread;
+    int r = new_thread(&thread, job->stack_size);
+    if (r) {
+        return r;
     }
     thread->next_job = job;
     copi_blocking_end(); /* it is awake from now on */
-    int r = make_thread(thread, job->stack_size, thread_main);
+    r = let_run(thread, thread_main);
     if (r) {
         copi_blocking_begin();
     }
@@ -507,14 +522,13 @@ find_thread(void)
 void
 copi_thread_make_spare(void)
 {
-    prepare_once();
-    struct copi_thread *thread = copi_zalloc(sizeof *thread);
-    if (!thread) {
+    struct copi_thread *thread;
+    if (new_thread(&thread, 0) != 0) {
         return;
     }
     thread->is_spare = true;
     copi_store_relaxed_32(&thread->looks, 1);
-    if (make_thread(thread, 0, spare_main) == 0) {
+    if (let_run(thread, spare_main) == 0) {
         copi_lock_take(&threads.lock);
         into_cache_locked(thread);
         copi_lock_give(&threads.lock);

@@ -5,7 +5,10 @@
  * Touch freely: sizes.
  *
  * Stacks are our own mappings: 64 KiB of guard, the stack, and above it, out of reach of an
- * overflow, the alternate stack on which faults are looked at. Where the kernel can mark pages as a guard
+ * overflow, the record of its thread and the alternate stack on which faults are looked at. An idle process touches
+ * two pages of it: libc's record and the thread-local variables are at the top, 4.4 KiB with what libc keeps free for
+ * libraries to come, and below them some 2 KiB of frames. What else a thread needs for as long as it is there has
+ * room on the first, beside libc's record. Where the kernel can mark pages as a guard
  * (6.13), neighbouring stacks are one mapping to it; else each is two. Measured: to map a stack, guard it
  * and touch it costs 4.7 us instead of 7.5, a tenth of a thread's start.
  *
@@ -15,6 +18,7 @@
  */
 #include "runtime/thread_stack.h"
 
+#include "runtime/alloc.h"
 #include "runtime/thread.h"
 
 #include <errno.h>
@@ -40,6 +44,8 @@ enum {
 #ifndef SANITIZER_STACK
 # define SANITIZER_STACK 0
 #endif
+
+_Static_assert(COPI_STACK_ROOM % 64 == 0, "the stack below it is aligned as one needs it");
 
 static struct {
     copi_lock lock;
@@ -143,13 +149,18 @@ measure(struct copi_stack *stack, size_t wanted)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     stack->is_small = wanted < COPI_STACK_USUAL;
-    stack->size = (wanted + static_tls + SANITIZER_STACK + page - 1) & ~(page - 1);
-    stack->mapping_size = GUARD_SIZE + stack->size + ALTERNATE_SIZE;
+    size_t size = wanted + static_tls + SANITIZER_STACK + COPI_STACK_ROOM;
+    size = (size + page - 1) & ~(page - 1);
+    stack->size = size - COPI_STACK_ROOM;
+    stack->mapping_size = GUARD_SIZE + size + ALTERNATE_SIZE;
 }
 
 int
 copi_stack_map(struct copi_stack *stack, size_t wanted)
 {
+    if (!copi_alloc_may()) {
+        return -ENOMEM;
+    }
     if (wanted > SIZE_MAX / 4) {
         return -EAGAIN;
     }
@@ -179,6 +190,12 @@ copi_stack_unmap_ahead(void)
     keep_ahead(NULL, 0);
 }
 
+void *
+copi_stack_room(const struct copi_stack *stack)
+{
+    return stack->mapping + GUARD_SIZE + stack->size;
+}
+
 int
 copi_stack_describe(const struct copi_stack *stack, pthread_attr_t *attributes)
 {
@@ -196,7 +213,7 @@ void
 copi_stack_use_alternate(const struct copi_stack *stack, stack_t *before)
 {
     stack_t alternate = {
-        .ss_sp = stack->mapping + GUARD_SIZE + stack->size,
+        .ss_sp = stack->mapping + stack->mapping_size - ALTERNATE_SIZE,
         .ss_size = ALTERNATE_SIZE,
     };
     sigaltstack(&alternate, before);

@@ -3,6 +3,7 @@
  *
  * Room: tests/. What threads do with them: test_thread.c.
  */
+#include "runtime/alloc.h"
 #include "runtime/thread_stack.h"
 #include "tests/support/support.h"
 
@@ -48,6 +49,14 @@ TEST(a_stack_of_absurd_size_is_refused)
     ck_assert_int_eq(copi_stack_map(&stack, SIZE_MAX), -EAGAIN);
     ck_assert_int_eq(copi_stack_map(&stack, (size_t)1 << 48),
                      -EAGAIN); /* no address reaches there */
+}
+
+TEST(without_memory_there_is_no_stack)
+{
+    struct copi_stack stack;
+    copi_alloc_fail_after(0);
+    ck_assert_int_eq(copi_stack_map(&stack, 0), -ENOMEM);
+    copi_alloc_fail_after(-1);
 }
 
 #if !TEST_SANITIZED /* they map and protect memory of their own */
@@ -131,7 +140,7 @@ TEST(a_kernel_that_knows_no_guard_pages_protects_them)
     give_back(stack);
 }
 
-TEST(the_stack_of_a_thread_lies_between_the_guard_and_the_alternate_one)
+TEST(the_stack_of_a_thread_lies_between_the_guard_and_the_room_below_the_alternate_one)
 {
     struct copi_stack stack = map(0);
     pthread_attr_t attributes;
@@ -147,9 +156,21 @@ TEST(the_stack_of_a_thread_lies_between_the_guard_and_the_alternate_one)
     stack_t before, alternate;
     copi_stack_use_alternate(&stack, &before);
     sigaltstack(&before, &alternate);
-    ck_assert(alternate.ss_sp == (char *)at + size);
+    ck_assert(copi_stack_room(&stack) == (char *)at + size);
+    ck_assert(alternate.ss_sp == (char *)at + size + COPI_STACK_ROOM);
     ck_assert((char *)alternate.ss_sp + alternate.ss_size == stack.mapping + stack.mapping_size);
     pthread_attr_destroy(&attributes);
+    give_back(stack);
+}
+
+TEST(the_room_for_a_record_is_empty_and_on_the_page_of_the_top_of_the_stack)
+{
+    static const char nothing[COPI_STACK_ROOM];
+    struct copi_stack stack = map(0);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+                    room = (uintptr_t)copi_stack_room(&stack);
+    ck_assert_mem_eq(copi_stack_room(&stack), nothing, sizeof nothing);
+    ck_assert_uint_eq((room + COPI_STACK_ROOM) % page, 0);
     give_back(stack);
 }
 
