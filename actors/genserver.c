@@ -17,7 +17,6 @@
 #include "actors/sys.h"
 #include "runtime/inbox.h"
 #include "runtime/inspect.h"
-#include "runtime/memory.h"
 #include "runtime/recorder.h"
 #include "runtime/report.h"
 #include "runtime/request.h"
@@ -528,9 +527,6 @@ static COPI_COLD cop_step
 init(struct copi_process *self)
 {
     const cop_genserver *on = callbacks(self);
-    if (on->state_size > 0 && !(self->state = copi_memory_new(self, on->state_size))) {
-        return cop_stop(cop_failed(-ENOMEM, "no memory for the state"));
-    }
     copi_sys_show_state(self->state, on->state_size);
     if (!on->init) {
         return cop_ok();

@@ -69,6 +69,7 @@ start(cop_pid *out, const struct copi_behaviour *kind, const cop_genserver *serv
                        .behaviour = kind,
                        .what = server,
                        .opts = opts,
+                       .state_size = server ? server->state_size : 0,
                        .acknowledged = true,
                    });
     if (r == -EEXIST && out) {

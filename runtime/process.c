@@ -553,6 +553,9 @@ fill_in(struct copi_process *process, const struct copi_spawn *spawn, const cop_
         .stack_size = opts->stack_size,
         .fresh = opts->fresh_thread,
     };
+    if (spawn->state_size > 0 && !(process->state = copi_memory_new(process, spawn->state_size))) {
+        return -ENOMEM;
+    }
     if (opts->arg.size > 0) {
         process->arg_copy = copi_alloc(opts->arg.size);
         if (!process->arg_copy) {
@@ -634,6 +637,7 @@ abandon(struct copi_process *process, cop_pid starter)
         process->started_ack = NULL;
     }
     copi_context_end(process);
+    copi_memory_free_all(process);
     free(process->arg_copy);
     copi_store_relaxed_32(&process->life, COPI_FREE);
     copi_table_give(process);
@@ -655,6 +659,7 @@ start(struct copi_process *self, struct copi_process *process, cop_ref *ref,
 {
     int r = fill_in(process, spawn, opts);
     if (r) {
+        copi_memory_free_all(process);
         copi_table_withdraw(process);
         copi_table_give(process);
         return r;

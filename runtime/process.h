@@ -162,7 +162,11 @@ struct copi_process {
     struct copi_jump *jump;
     struct copi_trace *trace; /* where it left, of one that is to be reported; NULL: not known */
     struct copi_defers callback_defers, process_defers;
-    struct copi_memory *memory;
+    struct copi_block {
+        void *start; /* NULL: none */
+        size_t size;
+    } first_owned;              /* most have no other: their state */
+    struct copi_memory *memory; /* the others that it owns */
     struct copi_dictionary *dictionary;
     cop_context *context;
     struct copi_entered *entered;
@@ -306,6 +310,7 @@ struct copi_spawn {
     const struct copi_behaviour *behaviour;
     const void *what;
     const cop_start_opts *opts;
+    size_t state_size; /* of its `state`, which it owns, zeroed; 0: it has none yet */
     bool acknowledged; /* the caller waits for copi_started() or the end */
 };
 

@@ -271,6 +271,43 @@ TEST(a_start_is_given_up_when_its_starter_is_asked_to_stop)
     assert_said("hanging gave up");
 }
 
+static cop_step
+note_init(void *state, cop_bytes arg)
+{
+    static const unsigned char zeroed[3000];
+    (void)arg;
+    ck_assert_mem_eq(state, zeroed, sizeof zeroed);
+    say("init");
+    return cop_ok();
+}
+
+static int
+start_one_with_a_state(void *pid)
+{
+    static const cop_genserver large = {.type = "large", .state_size = 3000, .init = note_init};
+    int r = cop_genserver_start(pid, &large, .link = false);
+    copi_alloc_fail_after(-1);
+    if (r) {
+        ck_assert_int_eq(cop_why().code, r);
+        assert_said("");
+    }
+    return r;
+}
+
+TEST(a_server_for_whose_state_there_is_no_memory_does_not_even_run_init)
+{
+    cop_pid pid;
+    int r;
+    cop_self();
+    ck_assert_uint_gt(test_out_of_memory(start_one_with_a_state, &pid, &r), 1);
+    ck_assert_int_eq(r, 0);
+    assert_said("init");
+    cop_process_info info;
+    ck_assert_int_eq(cop_inspect(pid, &info), 0);
+    ck_assert_uint_eq(info.owned_bytes, 3000);
+    cop_exit_signal(pid, COP_REASON_SHUTDOWN);
+}
+
 static int
 start_named(void *arg)
 {

@@ -84,10 +84,31 @@ TEST(without_memory_there_is_NULL_and_nothing_is_owned)
     ck_assert_ptr_null(cop_alloc(64));
     copi_alloc_fail_after(-1);
     ck_assert_uint_eq(owned_bytes(), before);
+    void *first = cop_alloc(1);
     ck_assert_uint_gt(test_out_of_memory(try_to_allocate, &memory, &r), 1); /* block and record */
     ck_assert_int_eq(r, 0);
-    ck_assert_uint_eq(owned_bytes(), before + 64);
+    ck_assert_uint_eq(owned_bytes(), before + 1 + 64);
     cop_free(memory);
+    cop_free(first);
+}
+
+static int
+try_to_allocate_the_first(void *memory)
+{
+    ck_assert_uint_eq(owned_bytes(), 0);
+    return try_to_allocate(memory);
+}
+
+TEST(who_owns_a_single_block_needs_no_other_memory_for_it)
+{
+    void *memory;
+    int r;
+    cop_self();
+    for (int i = 0; i < 2; i++) { /* and again when it is gone */
+        ck_assert_uint_eq(test_out_of_memory(try_to_allocate_the_first, &memory, &r), 1);
+        ck_assert_int_eq(r, 0);
+        cop_free(memory);
+    }
 }
 
 #if !TEST_SANITIZED /* a sanitizer takes it for a mistake */
