@@ -186,7 +186,7 @@ add_process(struct text *text, const struct copi_process *process)
     if (name) {
         add(text, name);
     } else {
-        add(text, process->label);
+        add(text, process->title->label);
         add(text, "<");
         add_number(text, process->index, 10);
         add(text, ".");

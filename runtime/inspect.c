@@ -31,7 +31,7 @@ static void
 read_label(struct copi_process *process, char out[COPI_LABEL_ITSELF])
 {
     copi_lock_take(&process->lock);
-    memcpy(out, process->label, COPI_LABEL_ITSELF);
+    memcpy(out, process->title->label, COPI_LABEL_ITSELF);
     copi_lock_give(&process->lock);
 }
 
@@ -222,7 +222,7 @@ copi_show_position(cop_pid child, const struct copi_position *position)
     }
     copi_lock_take(&process->lock);
     if (copi_pid(process).id == child.id) {
-        process->position = *position;
+        process->title->position = *position;
     }
     copi_lock_give(&process->lock);
 }
@@ -234,9 +234,9 @@ static void
 read_guarded(struct copi_process *process, cop_process_info *info)
 {
     copi_lock_take(&process->lock);
-    memcpy(info->label, process->label, COPI_LABEL_ITSELF);
+    memcpy(info->label, process->title->label, COPI_LABEL_ITSELF);
     info->kind = process->behaviour->kind;
-    const struct copi_position *position = &process->position;
+    const struct copi_position *position = &process->title->position;
     if (position->supervisor.id) {
         info->supervisor = position->supervisor;
         memcpy(info->child_id, position->id, COPI_LABEL_ITSELF);

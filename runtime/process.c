@@ -145,6 +145,18 @@ copi_callback_over_slow(struct copi_process *self)
 _Static_assert(offsetof(struct copi_process, signals) == 64, "a line behind that of the senders");
 _Static_assert(offsetof(struct copi_process, life) > 64, "the owner reads it whenever he sends");
 
+/* One that nobody has written stays untouched. */
+static void
+forget_title_locked(struct copi_title *title)
+{
+    if (title->label[0] != '\0') {
+        memset(title->label, 0, sizeof title->label);
+    }
+    if (title->position.supervisor.id != 0) {
+        title->position.supervisor = COP_NOBODY;
+    }
+}
+
 /* What a new process finds. What senders of the last one may still touch is left as it is. */
 static void
 clear(struct copi_process *process, const struct copi_behaviour *behaviour)
@@ -181,8 +193,7 @@ clear(struct copi_process *process, const struct copi_behaviour *behaviour)
     process->thread = NULL;
     process->started_ack = NULL;
     process->stop_phase = 0;
-    memset(process->label, 0, sizeof process->label);
-    process->position.supervisor = COP_NOBODY;
+    forget_title_locked(process->title);
     process->behaviour = behaviour;
     copi_lock_give(&process->lock);
     copi_signals_begin(process);
@@ -533,8 +544,9 @@ nature_of(const struct copi_behaviour *behaviour)
 static void
 set_label(struct copi_process *process, const char *label)
 {
+    char *place = process->title->label;
     copi_lock_take(&process->lock);
-    strncpy(process->label, label, sizeof process->label - 1);
+    strncpy(place, label, COPI_LABEL_ITSELF - 1);
     copi_lock_give(&process->lock);
 }
 

@@ -70,6 +70,13 @@ struct copi_position {
     size_t restarts;
 };
 
+/* What people see of it. Guarded by its `lock`. In memory like that of copi_reasons, below: many have neither. */
+struct copi_title {
+    char label
+        [COPI_LABEL_ITSELF]; /* constant while it lives, and terminated always: fault.c peeks */
+    struct copi_position position; /* among a supervisor's children */
+};
+
 enum copi_life {
     COPI_FREE,
     COPI_ALIVE,
@@ -95,6 +102,16 @@ struct copi_reasons {
     cop_reason pending; /* goes with `pending` */
     cop_reason end;     /* why it ends */
     cop_reason step;    /* cop_stop's */
+    struct copi_recorded {
+        uint64_t in_hand,
+            began;     /* the record of what it has in hand, plus 1, and when; 0: nothing */
+        uint64_t idle; /* how many records there were when it last found nothing to do */
+        int32_t verdict;
+        uint32_t
+            wait_in; /* of the last wait, if it is the last record: its number plus 1, and so on */
+        uint64_t wait, wait_began;
+        cop_pid wait_for;
+    } recorded; /* recorder.c's; written before it is read in each process that is recorded */
 };
 
 struct copi_process {
@@ -117,22 +134,23 @@ struct copi_process {
     copi_atomic32 traps, uncancelled; /* set by the owner; the ladder looks */
     copi_atomic32 generation;         /* written before the id */
     uint32_t index;                   /* of the slot: constant */
+    copi_atomic32 nature;             /* COPI_IS_FOREIGN and so on; written before the id */
     struct copi_reasons *reasons;     /* the same */
+    struct copi_title *title;         /* the same */
     cop_pid pid; /* its own, also when nobody finds it any more; written before the id */
 
     /* --- any thread, atomic; written before the id, but for the last */
     copi_atomic64 parent;     /* the pid of who started it, if linked */
     copi_atomic64 started;    /* when */
     copi_atomic_ptr strategy; /* a supervisor's, in words; NULL: it is none. Written by the owner */
-    copi_atomic32 nature;     /* COPI_IS_FOREIGN and so on */
     copi_atomic64 asked_to_end; /* the pid of the tenant that cop_shutdown has asked */
 
     /* --- read by anybody, written under signal.c's lock: cop_inspect */
     copi_atomic32 links, monitors, monitored_by;
 
     /* --- written by the owner, read by anybody: cop_inspect */
-    copi_atomic_ptr callback, waits_in; /* words; NULL: in none */
     copi_atomic32 is_suspended;
+    copi_atomic_ptr callback, waits_in; /* words; NULL: in none */
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
     copi_atomic_ptr ring;  /* of the flight recorder; NULL: it is not recorded */
     copi_atomic64 longest; /* mailbox that was reported */
@@ -152,9 +170,10 @@ struct copi_process {
     struct copi_message *outgoing; /* waits for room in a mailbox */
     uint64_t next_ref, last_ref;   /* a block of references */
     unsigned pace, patience;       /* how long messages are let gather, and when next: inbox.c */
-    bool has_gathered;
-    uint32_t evicts_at; /* its limit, if it drops the oldest; 0: it does not */
+    uint32_t evicts_at;            /* its limit, if it drops the oldest; 0: it does not */
     enum copi_pending pending;
+    bool has_gathered;
+    bool is_waiter; /* in its context's list of those who wait */
     bool shielded, contained, in_user_code, left_by_exit, finished, declined;
     bool quiet;       /* its failure is told to who asked for it: no report of a crash */
     bool awaits_down; /* of a monitor, and not an answer */
@@ -170,7 +189,6 @@ struct copi_process {
     struct copi_dictionary *dictionary;
     cop_context *context;
     struct copi_entered *entered;
-    bool is_waiter;                  /* in its list of those who wait */
     void *state;                     /* of the behaviour */
     struct copi_message *held_reply; /* cop_reply_stop's */
     cop_pid held_reply_to;           /* its reference is in the message */
@@ -188,16 +206,6 @@ struct copi_process {
         uint32_t tag;
         bool is_known;
     } in_hand; /* what it was handling when it decided to end */
-    struct copi_recorded {
-        uint64_t in_hand,
-            began;     /* the record of what it has in hand, plus 1, and when; 0: nothing */
-        uint64_t idle; /* how many records there were when it last found nothing to do */
-        int32_t verdict;
-        uint32_t
-            wait_in; /* of the last wait, if it is the last record: its number plus 1, and so on */
-        uint64_t wait, wait_began;
-        cop_pid wait_for;
-    } recorded; /* recorder.c's */
 
     /* --- written before the id, constant while it lives, but for copi_process_become: the owner
      * writes under `lock`, and others read under it */
@@ -219,9 +227,6 @@ struct copi_process {
     cop_time stop_deadline, stop_step;
     struct copi_process *blocked;      /* senders that wait for room: send.c's */
     struct copi_belonging *belongings; /* what ends with it */
-    struct copi_position position;     /* among a supervisor's children */
-    char label
-        [COPI_LABEL_ITSELF]; /* constant while it lives, and terminated always: fault.c peeks */
 
     /* --- guarded by the lock of whom it wants to send to */
     struct copi_process *next_blocked;

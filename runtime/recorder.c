@@ -363,7 +363,7 @@ took(uint64_t began, uint64_t now)
 static void
 close_in_hand(struct copi_process *self, struct copi_ring *ring, uint64_t now)
 {
-    struct copi_recorded *recorded = &self->recorded;
+    struct copi_recorded *recorded = &self->reasons->recorded;
     if (recorded->in_hand) {
         set_outcome(ring, recorded->in_hand - 1, took(recorded->began, now), recorded->verdict);
         recorded->in_hand = 0;
@@ -375,9 +375,9 @@ take_in_hand(struct copi_process *self, cop_record_kind kind, uint32_t tag, cop_
 {
     struct copi_ring *ring = ring_of(self);
     uint64_t now = ticks();
-    self->recorded.in_hand = put_record(ring, now, kind, tag, from, COP_VERDICT_NONE) + 1;
-    self->recorded.began = now;
-    self->recorded.verdict = COP_VERDICT_NONE;
+    self->reasons->recorded.in_hand = put_record(ring, now, kind, tag, from, COP_VERDICT_NONE) + 1;
+    self->reasons->recorded.began = now;
+    self->reasons->recorded.verdict = COP_VERDICT_NONE;
 }
 
 static inline cop_record_kind
@@ -413,18 +413,19 @@ copi_recorder_event(struct copi_process *self, cop_record_kind kind, uint32_t ta
 void
 copi_recorder_verdict(struct copi_process *self, cop_verdict verdict)
 {
-    if (self->recorded.in_hand) {
-        self->recorded.verdict = (int32_t)verdict;
-        set_outcome(ring_of(self), self->recorded.in_hand - 1, COPI_RECORD_OPEN, (int32_t)verdict);
+    if (self->reasons->recorded.in_hand) {
+        self->reasons->recorded.verdict = (int32_t)verdict;
+        set_outcome(ring_of(self), self->reasons->recorded.in_hand - 1, COPI_RECORD_OPEN,
+                    (int32_t)verdict);
     }
 }
 
 void
 copi_recorder_idle(struct copi_process *self)
 {
-    if (self->recorded.in_hand) {
+    if (self->reasons->recorded.in_hand) {
         close_in_hand(self, ring_of(self), ticks());
-        self->recorded.idle = copi_load_relaxed_64(&ring_of(self)->written);
+        self->reasons->recorded.idle = copi_load_relaxed_64(&ring_of(self)->written);
     }
 }
 
@@ -515,7 +516,7 @@ void
 copi_recorder_wait_begin(struct copi_process *self, const char *in)
 {
     struct copi_ring *ring = ring_of(self);
-    struct copi_recorded *recorded = &self->recorded;
+    struct copi_recorded *recorded = &self->reasons->recorded;
     if (is_idle(recorded, ring, in)) {
         note_clock(ring, ticks());
         return;
@@ -537,9 +538,9 @@ copi_recorder_wait_begin(struct copi_process *self, const char *in)
 void
 copi_recorder_wait_end(struct copi_process *self)
 {
-    if (self->recorded.wait == copi_load_relaxed_64(&ring_of(self)->written)) {
-        set_outcome(ring_of(self), self->recorded.wait - 1,
-                    took(self->recorded.wait_began, ticks()), 0);
+    if (self->reasons->recorded.wait == copi_load_relaxed_64(&ring_of(self)->written)) {
+        set_outcome(ring_of(self), self->reasons->recorded.wait - 1,
+                    took(self->reasons->recorded.wait_began, ticks()), 0);
     }
 }
 
@@ -561,11 +562,12 @@ copi_recorder_enter(struct copi_process *self)
     copi_store_relaxed_64(&ring->anchor_ticks, 0);
     copi_store_relaxed_32(&ring->state, COPI_RING_LIVES);
     set_text(ring->name, sizeof ring->name, "");
-    set_text(ring->label, sizeof ring->label, self->label);
+    set_text(ring->label, sizeof ring->label, self->title->label);
     set_text(ring->kind, sizeof ring->kind, self->behaviour->kind);
     put_record(ring, now, COP_RECORD_STARTED, 0, parent, 0);
     copi_store_release_64(&ring->pid, self->pid.id); /* pairs with find */
     copi_store_relaxed_64(&recorder.head->ended, 0); /* after a cop_shutdown: it goes on */
+    self->reasons->recorded = (struct copi_recorded){0};
     copi_store_release_ptr(&self->ring, ring);
     copi_name_show(self); /* it may have got one before */
 }

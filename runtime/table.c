@@ -81,7 +81,8 @@ add_chunk_locked(void)
         return -EAGAIN;
     }
     /* Zeroed pages of the system's: what is not used costs nothing. */
-    const size_t size = sizeof(struct copi_process) + sizeof(struct copi_reasons);
+    const size_t size =
+        sizeof(struct copi_process) + sizeof(struct copi_reasons) + sizeof(struct copi_title);
     char *memory = copi_zalloc(COPI_TABLE_CHUNK * size + 63);
     if (!memory) {
         return -ENOMEM;
@@ -89,11 +90,13 @@ add_chunk_locked(void)
     struct copi_process *chunk =
         (struct copi_process *)(void *)(memory + (-(uintptr_t)memory & 63));
     struct copi_reasons *reasons = (struct copi_reasons *)(void *)(chunk + COPI_TABLE_CHUNK);
+    struct copi_title *titles = (struct copi_title *)(void *)(reasons + COPI_TABLE_CHUNK);
     copi_store_release_ptr(&copi_table[first / COPI_TABLE_CHUNK], chunk); /* pairs with _at */
     copi_store_release_32(&table.end, first + COPI_TABLE_CHUNK);
     for (uint32_t i = first == 0; i < COPI_TABLE_CHUNK; i++) {
         chunk[i].index = first + i;
         chunk[i].reasons = &reasons[i];
+        chunk[i].title = &titles[i];
         copi_lock_init(&chunk[i].lock);
         chunk[i].mailbox.word = COPI_MAILBOX_CLOSED;
         append_free_locked(&chunk[i]);
