@@ -36,8 +36,8 @@ read_from(struct copi_reader **out, cop_stream *claimed)
 static void
 wait_for_end(struct copi_process *self, cop_future *ended)
 {
-    enum copi_pending was = self->pending;
-    cop_reason reason = self->reasons->pending;
+    enum copi_pending was = COPI_NONE;
+    cop_reason reason = COP_REASON_NORMAL;
     uint32_t uncancelled = copi_load_relaxed_32(&self->uncancelled);
     copi_store_relaxed_32(&self->uncancelled, 1);
     self->held++;
@@ -51,7 +51,7 @@ wait_for_end(struct copi_process *self, cop_future *ended)
     }
     self->held--;
     copi_store_relaxed_32(&self->uncancelled, uncancelled);
-    if (was >= self->pending) {
+    if (was != COPI_NONE && was >= self->pending) {
         self->pending = was;
         self->reasons->pending = reason;
     }

@@ -5,6 +5,7 @@
  */
 #include "tests/actors/full.h"
 #include "tests/support/support.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 
@@ -140,6 +141,34 @@ TEST(who_cannot_see_to_its_own_end_leaves_what_it_has_begun)
     ck_assert_int_eq(r, -ETIMEDOUT);
     EVENTUALLY(cop_processes(NULL, 0) == 1); /* nobody wants it any more */
     ck_assert_int_eq(cancelled, calls);
+    cop_flight_free(flight);
+}
+
+static _Thread_local bool defers_nothing;
+
+int real_defer(void (*fn)(void *arg), void *arg) REAL(cop_defer);
+int defer_if_there_is_room(void (*fn)(void *arg), void *arg) WRAP(cop_defer);
+int
+defer_if_there_is_room(void (*fn)(void *arg), void *arg)
+{
+    return defers_nothing ? -ENOMEM : real_defer(fn, arg);
+}
+
+TEST(who_cannot_see_to_its_own_end_does_not_wait_with_others)
+{
+    cop_pid pid;
+    cop_ref monitor;
+    int n;
+    flight = cop_flight_new(sizeof(int));
+    start(answer_at_the_gate, 1, &pid, &monitor);
+    await_arrivals(1, &pid);
+    defers_nothing = true;
+    int r = cop_flight_do(flight, "alice", answer_at_the_gate, nothing, &n, NULL, COP_MS(1));
+    defers_nothing = false;
+    ck_assert_int_eq(r, -ENOMEM);
+    gate = 1;
+    ck_assert_int_eq(test_down(monitor).kind, COP_NORMAL); /* it has what it came for */
+    ck_assert_int_eq(calls, 1);
     cop_flight_free(flight);
 }
 

@@ -271,7 +271,10 @@ consume_until_stage_3(cop_bytes arg)
     struct seen seen = {0};
     (void)arg;
     stream = cop_stream_map(source_stream(&source), map_until_stage_3, NULL, sizeof(int));
-    return cop_stream_for_each(stream, see, &seen, COP_FOREVER);
+    int r = cop_stream_for_each(stream, see, &seen, COP_FOREVER);
+    cop_checkpoint();
+    stage = 4; /* not after a kill */
+    return r;
 }
 
 TEST(a_process_that_is_killed_while_it_waits_for_its_streams_end_was_killed)
@@ -287,6 +290,7 @@ TEST(a_process_that_is_killed_while_it_waits_for_its_streams_end_was_killed)
     EVENTUALLY(cop_inspect(pid, &info) == 0 && info.mailbox == 0 && info.waits_in);
     stage = 3;
     ck_assert_int_eq(test_down(monitor).kind, COP_KILLED);
+    ck_assert_int_eq(stage, 3);
     ck_assert_uint_eq(source.closed, 1);
     ck_assert_uint_eq(source.env_dropped, 1);
 }
