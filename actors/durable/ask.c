@@ -292,19 +292,42 @@ copi_ask_post(cop_pid store, const cop_store_op *op)
     return message ? 0 : -ENOMEM;
 }
 
+/*
+ * A wait needs memory, and without any it would end while the operation is on its way: as if that had not been
+ * applied, and perhaps it is. So it waits for some.
+ */
+static int
+await_answer(cop_future *future, cop_time timeout)
+{
+    const cop_time pause = COP_MS(1), end = copi_deadline(timeout);
+    cop_bytes unused;
+    int r;
+    while ((r = cop_await_bytes(future, &unused, timeout)) == -ENOMEM
+           && copi_future_outcome(future) == -EINPROGRESS) {
+        r = cop_sleep(pause);
+        if (r) {
+            return r;
+        }
+        timeout = end == COP_FOREVER ? COP_FOREVER : end - cop_now();
+        if (timeout <= 0) {
+            return copi_fail(-ETIMEDOUT);
+        }
+    }
+    return r;
+}
+
 int
 copi_ask_and_wait(struct copi_ask **answer, cop_pid store, const cop_store_op *op,
                   const struct copi_ask_opts *opts, cop_time timeout)
 {
     cop_future *future = copi_ask(store, op, opts);
-    cop_bytes unused;
     *answer = NULL;
     int r = cop_defer(release, future); /* the wait is an exit point */
     if (r) {
         cop_future_release(future);
         return r;
     }
-    r = cop_await_bytes(future, &unused, timeout);
+    r = await_answer(future, timeout);
     int outcome = copi_future_outcome(future);
     bool is_answered = outcome != -EINPROGRESS && copi_ask_of(future);
     cop_undefer(release, future, !is_answered);

@@ -51,6 +51,19 @@ cop_durable_get(cop_pid store, const char *id, cop_durable_record *record, cop_t
     return r;
 }
 
+/* It was done. That what is there now could not be read must not look as if it had not been. */
+static int
+read_again(cop_pid store, const char *id, cop_durable_record *record, cop_time timeout)
+{
+    int r = cop_durable_get(store, id, record, timeout);
+    if (r == 0 || r == -ETIMEDOUT || r == -ECANCELED) {
+        return r;
+    }
+    const cop_reason why =
+        cop_failed(-EREMOTEIO, "it was applied, but could not be read: %s", cop_strerror(r));
+    return copi_fail_why(&why, -EREMOTEIO);
+}
+
 /* Do it, and say what is there now, if that is wanted: on these two errors, too. */
 static int
 ask_with_record(cop_pid store, const cop_store_op *op, cop_durable_record *record, cop_time timeout)
@@ -59,7 +72,7 @@ ask_with_record(cop_pid store, const cop_store_op *op, cop_durable_record *recor
     int r = copi_ask_and_wait(&answer, store, op, &(struct copi_ask_opts){0}, limit(timeout));
     bool is_told = answer && answer->op.first;
     give(answer, r == 0 || r == -EALREADY || r == -EEXIST ? record : NULL);
-    return r || is_told || !record ? r : cop_durable_get(store, op->id, record, limit(timeout));
+    return r || is_told || !record ? r : read_again(store, op->id, record, limit(timeout));
 }
 
 /* Nobody waits for it now. */

@@ -31,7 +31,8 @@
  * points; any thread may call them. What they point to is copied. Each of them may fail with:
  *
  * -ESRCH      the store is gone, or never was: not applied
- * -EREMOTEIO  it ended, or lost its server, with this in its hands: it may have been applied, or not
+ * -EREMOTEIO  it ended, or lost its server, with this in its hands: it may have been applied, or not. Or it was, and
+ *             .record could not be read
  * -EIO        this was in a batch whose sync failed: nobody has seen it, and whether it is on the disk is found
  *             out when that is opened anew
  * -EROFS      the store is closed to writes since a sync failed: not applied

@@ -5,6 +5,10 @@
  */
 #include "actors/durable/memory.h"
 #include "tests/actors/durable/asking.h"
+#include "tests/actors/durable/faulty.h"
+#include "tests/support/wrap.h"
+
+#include <limits.h>
 
 static cop_pid store;
 static cop_durable_record record;
@@ -131,6 +135,72 @@ TEST_TIMES(sizeof attempts / sizeof *attempts, what_cannot_defer_fails_and_succe
     ck_assert_msg(r == 0, "%s", cop_strerror(r));
     ck_assert_int_eq(state_of(store, "pending"), COP_DURABLE_PENDING);
     stop(store);
+}
+
+static unsigned doubts;
+
+/* The answer to a doubt is to say it again; what had no memory was not applied. */
+static int
+create_with_record(void *arg)
+{
+    (void)arg;
+    int r = cop_durable_create(store, "recorded", .record = &record, .timeout = SOON);
+    if (r) {
+        doubts += r == -EREMOTEIO;
+        return r == -EREMOTEIO ? -ENOMEM : r;
+    }
+    bool is_another = strcmp(record.id, "recorded") != 0 || (record.is_duplicate && doubts == 0);
+    cop_durable_release(&record);
+    return is_another ? -EEXIST : 0;
+}
+
+TEST(what_was_applied_and_cannot_be_read_is_in_doubt)
+{
+    int r;
+    begin();
+    ck_assert_uint_gt(test_out_of_memory(create_with_record, NULL, &r), 0);
+    ck_assert_msg(r == 0, "%s", cop_strerror(r));
+    ck_assert_uint_gt(doubts, 0);
+    ck_assert_int_eq(state_of(store, "recorded"), COP_DURABLE_PENDING);
+    stop(store);
+}
+
+static atomic_int waits_without_memory; /* so many of the next */
+
+struct copi_message *real_new(enum copi_kind kind, uint32_t tag, size_t size)
+    REAL(copi_message_new);
+struct copi_message *new_or_none(enum copi_kind kind, uint32_t tag, size_t size)
+    WRAP(copi_message_new);
+struct copi_message *
+new_or_none(enum copi_kind kind, uint32_t tag, size_t size)
+{
+    bool is_wait = kind == COPI_NOTE && waits_without_memory > 0;
+    return is_wait && waits_without_memory-- > 0 ? NULL : real_new(kind, tag, size);
+}
+
+TEST(who_has_no_memory_to_wait_with_waits_for_it)
+{
+    begin();
+    waits_without_memory = 3;
+    ck_assert_int_eq(cop_durable_create(store, "new", .timeout = SOON), 0);
+    ck_assert_int_lt(waits_without_memory, 3);
+    waits_without_memory = 0;
+    ck_assert_int_eq(state_of(store, "new"), COP_DURABLE_PENDING);
+    stop(store);
+}
+
+TEST(who_finds_none_in_its_time_has_waited_in_vain)
+{
+    cop_pid slow = a_faulty_store((cop_store_opts){0});
+    hold(slow);
+    waits_without_memory = INT_MAX;
+    ck_assert_int_eq(cop_durable_create(slow, "new", .timeout = COP_MS(5)), -ETIMEDOUT);
+    ck_assert_int_eq(cop_why().code, -ETIMEDOUT);
+    waits_without_memory = 0;
+    let_go();
+    EVENTUALLY(state_of(slow, "new") == COP_DURABLE_PENDING); /* it was on its way */
+    stop(slow);
+    forget_data();
 }
 
 /* ---------------------------------------------------------------- the backend alone, without duties of a store's */
