@@ -2,63 +2,16 @@
  * tests/actors/durable/test_postgres_shortage.c - each allocation of libcoppice-postgres fails once, and each call of libpq
  * that can.
  *
- * Room: tests/. What the library allocates is told from what the core does, which has a section of its own for its code;
- * libpq is a shared library, and left alone. While an allocation is to fail, nothing is asserted: libcheck
- * allocates, too.
+ * Room: tests/. While an allocation is to fail, nothing is asserted: tests/support/no_memory.h.
  */
 #include "actors/durable/postgres_hints.h"
 #include "tests/actors/durable/postgres.h"
 #include "tests/actors/durable/stored.h"
-#include "tests/support/wrap.h"
+#include "tests/support/no_memory.h"
 
 #include <coppice/durable.h>
 
 #include <errno.h>
-
-extern const char __start_coppice_text[], __stop_coppice_text[]; /* the linker's */
-
-/* ---------------------------------------------------------------- memory that fails */
-
-static atomic_long allocations_left = -1;
-static atomic_bool has_failed;
-
-static bool
-fails(const void *caller)
-{
-    const char *at = caller;
-    if ((at >= __start_coppice_text && at < __stop_coppice_text)
-        || atomic_load(&allocations_left) < 0 || atomic_fetch_sub(&allocations_left, 1) != 0) {
-        return false;
-    }
-    has_failed = true;
-    return true;
-}
-
-#define FAILS fails(__builtin_return_address(0))
-
-void *real_malloc(size_t size) REAL(malloc);
-void *fail_malloc(size_t size) WRAP(malloc);
-void *
-fail_malloc(size_t size)
-{
-    return FAILS ? NULL : real_malloc(size);
-}
-
-void *real_realloc(void *memory, size_t size) REAL(realloc);
-void *fail_realloc(void *memory, size_t size) WRAP(realloc);
-void *
-fail_realloc(void *memory, size_t size)
-{
-    return FAILS ? NULL : real_realloc(memory, size);
-}
-
-void *real_alloc(size_t size) REAL(cop_alloc);
-void *fail_alloc(size_t size) WRAP(cop_alloc);
-void *
-fail_alloc(size_t size)
-{
-    return FAILS ? NULL : real_alloc(size);
-}
 
 /* ---------------------------------------------------------------- calls that fail */
 

@@ -1,57 +1,10 @@
 /*
  * tests/actors/durable/test_redis_shortage.c - each allocation of libcoppice-redis fails once.
  *
- * Room: tests/. What it allocates is told from what the core does, which has a section of its own for its
- * code; what it stands on is a shared library, and left alone. While an allocation is to fail, nothing is
- * asserted: libcheck allocates, too.
+ * Room: tests/. While an allocation is to fail, nothing is asserted: tests/support/no_memory.h.
  */
 #include "tests/actors/durable/redis.h"
-#include "tests/support/wrap.h"
-
-extern const char __start_coppice_text[], __stop_coppice_text[]; /* the linker's */
-
-static atomic_long allocations_left = -1;
-static atomic_bool has_failed;
-
-static bool
-fails(const void *caller)
-{
-    const char *at = caller;
-    if (at >= __start_coppice_text && at < __stop_coppice_text) {
-        return false;
-    }
-    if (atomic_load(&allocations_left) < 0 || atomic_fetch_sub(&allocations_left, 1) != 0) {
-        return false;
-    }
-    has_failed = true;
-    return true;
-}
-
-#define FAILS fails(__builtin_return_address(0))
-
-void *real_malloc(size_t size) REAL(malloc);
-void *fail_malloc(size_t size) WRAP(malloc);
-void *
-fail_malloc(size_t size)
-{
-    return FAILS ? NULL : real_malloc(size);
-}
-
-void *real_calloc(size_t n, size_t size) REAL(calloc);
-void *fail_calloc(size_t n, size_t size) WRAP(calloc);
-void *
-fail_calloc(size_t n, size_t size)
-{
-    return FAILS ? NULL : real_calloc(n, size);
-}
-
-void *real_alloc(size_t size) REAL(cop_alloc);
-void *fail_alloc(size_t size) WRAP(cop_alloc);
-void *
-fail_alloc(size_t size)
-{
-    return FAILS ? NULL : real_alloc(size);
-}
+#include "tests/support/no_memory.h"
 
 /* ---------------------------------------------------------------- what is done meanwhile */
 
