@@ -52,8 +52,8 @@ typedef struct cop_redis_opts {
     /* How long what could not be sent, or was not answered, is tried again before it fails. When Redis has not
      * been there for as long, the next attempt to connect decides. 0: 2 s */
     cop_time gone_after;
-    cop_time
-        heartbeat; /* a connection that is silent for so long is asked for a sign of life. 0: 5 s */
+    /* A connection that is silent for so long is asked for a sign of life. 0: 5 s */
+    cop_time heartbeat;
     /* The pause before it connects again, as cop_retry_pause has it. 0: 20 ms; 0: 1 s */
     cop_time backoff_min, backoff_max;
     void *reserved[4];

@@ -25,10 +25,10 @@ typedef void (*cop_agent_swap_fn)(void *state, cop_bytes arg, void *out);
 
 typedef struct cop_agent_spec {
     cop_bytes initial; /* copied: the state's first bytes */
-    int (*init)(void *state,
-                cop_bytes arg); /* instead of, or after, initial; not 0: the start fails */
-    size_t state_size;          /* 0: initial.size. Larger: the rest is zeroed */
-    void (*drop)(void *state);  /* when the agent ends, however it ends */
+    /* Instead of, or after, initial; not 0: the start fails */
+    int (*init)(void *state, cop_bytes arg);
+    size_t state_size;         /* 0: initial.size. Larger: the rest is zeroed */
+    void (*drop)(void *state); /* when the agent ends, however it ends */
 } cop_agent_spec;
 
 /*

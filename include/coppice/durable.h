@@ -113,10 +113,10 @@ typedef struct cop_durable_opts {
     cop_time expires_in;
     cop_bytes key; /* of size 0: none */
     bool strict;   /* a promise that is settled is no duplicate: -EEXIST */
-    unsigned
-        max_attempts; /* leases that may be lost; one more: rejected with -EOWNERDEAD. 0: any number */
-    cop_durable_record
-        *record;      /* what is stored now, for the caller to release; NULL: not wanted */
+    /* Leases that may be lost; one more: rejected with -EOWNERDEAD. 0: any number */
+    unsigned max_attempts;
+    /* What is stored now, for the caller to release; NULL: not wanted */
+    cop_durable_record *record;
     cop_time timeout; /* for the answer; 0: COP_FOREVER */
     const char *file; /* where, for coppice/track.h; set by the macros */
     int line;
@@ -156,12 +156,12 @@ COP_API cop_future *cop_durable_create_async_with(cop_pid store, const char *id,
 typedef struct cop_settle_opts {
     size_t size;   /* set by the macros */
     cop_bytes key; /* of size 0: none; under a lease: the lease */
-    bool
-        strict; /* with an equal key, the state must be the one that is stored, too: else -EALREADY */
+    /* With an equal key, the state must be the one that is stored, too: else -EALREADY */
+    bool strict;
     cop_owner owner; /* under a lease: whose, */
     uint64_t epoch;  /* and which */
-    cop_durable_record
-        *record;      /* what is stored now, for the caller to release; NULL: not wanted */
+    /* What is stored now, for the caller to release; NULL: not wanted */
+    cop_durable_record *record;
     cop_time timeout; /* for the answer; 0: COP_FOREVER */
     const char *file; /* where, for coppice/track.h; set by the macros */
     int line;

@@ -26,15 +26,14 @@ typedef struct cop_process_info {
     bool traps_exits;
     const char *kind; /* "process", "genserver", "state machine", "agent", "task", "supervisor", or
                           "thread", which the library did not start, and others of its own */
-    const char
-        *waits_in; /* "receive", "call", "start", "stop", "send", "sleep", "await", "descriptor",
-                             "socket", "stream", "suspended" and so on; NULL: it runs, or still looks
-                             whether what it wants is coming */
+    /* "receive", "call", "start", "stop", "send", "sleep", "await", "descriptor", "socket", "stream",
+     * "suspended" and so on; NULL: it runs, or still looks whether what it wants is coming */
+    const char *waits_in;
     bool is_suspended;    /* cop_sys_suspend */
     cop_time started;     /* when, by cop_now, to a few milliseconds */
     const char *strategy; /* a supervisor's: "one_for_one" and so on; NULL: it is none */
-    cop_pid
-        supervisor; /* whose child it is; COP_NOBODY: nobody's. It stays when that one ends first */
+    /* Whose child it is; COP_NOBODY: nobody's. It stays when that one ends first */
+    cop_pid supervisor;
     char child_id[64];     /* as that child; empty: it is nobody's, or of a dynamic kind's */
     uint64_t child_number; /* its place among them, in the order in which they were added */
     size_t restarts;       /* how often it was restarted as that child, siblings' sake included */

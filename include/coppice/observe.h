@@ -27,8 +27,8 @@ typedef struct cop_picture {
     int os_pid;
     uint64_t restarts; /* by all supervisors, since the library's first use */
     unsigned disowned, tainted;
-    const cop_picture_node
-        *nodes; /* each above those below it, siblings in the order of their places */
+    /* Each above those below it, siblings in the order of their places */
+    const cop_picture_node *nodes;
     size_t count;
     const cop_live_count *live; /* as cop_live */
     size_t live_count;

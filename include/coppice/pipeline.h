@@ -197,8 +197,8 @@ typedef struct cop_pipeline_counts {
     uint64_t submitted;
     uint64_t delivered; /* left the last stage */
     uint64_t failed;    /* by a function */
-    uint64_t
-        dropped; /* by a full queue, a failure of another, or because its future was cancelled */
+    /* By a full queue, a failure of another, or because its future was cancelled */
+    uint64_t dropped;
     uint64_t in_flight;
 } cop_pipeline_counts;
 

@@ -56,16 +56,16 @@ typedef struct cop_start_opts {
     cop_ref *monitor; /* monitor from the caller, set before it runs */
     cop_mailbox_opts mailbox;
     size_t stack_size; /* bytes; 0: 256 KiB. Guarded by 64 KiB */
-    cop_time
-        init_timeout; /* genservers, agents; 0: none. Past it the process is killed: -ETIMEDOUT */
+    /* Genservers, agents; 0: none. Past it the process is killed: -ETIMEDOUT */
+    cop_time init_timeout;
     bool contain_faults;  /* see cop_contain_faults */
     bool fresh_thread;    /* not from the cache; thread-specific destructors run at its end */
     cop_context *context; /* the context it runs in; NULL: the root context */
     const cop_via *via;   /* instead of a name. Taken: -EEXIST, *out is who has it, and cop_why() is
                              "already_started" */
-    const char
-        *label; /* for people, at most 63 bytes, copied: reports and cop_inspect have it where
-                             there is no name. A supervisor's child has its id */
+    /* For people, at most 63 bytes, copied: reports and cop_inspect have it where there is no name. A
+     * supervisor's child has its id */
+    const char *label;
 } cop_start_opts;
 
 /* 0: a normal end; negative: a crash with that code; positive: a crash with -EINVAL. Functions have no

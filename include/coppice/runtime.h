@@ -44,8 +44,8 @@ typedef struct cop_config {
     unsigned max_disowned;  /* 0: 8. One more ends the program with status 70 */
     cop_time kill_grace;    /* between a kill and the disowning; 0: 2 s */
     int interrupt_signal;   /* 0: SIGURG */
-    cop_log_level
-        log_level; /* 0: COP_LOG_INFO. The environment goes before these three: see log.h */
+    /* 0: COP_LOG_INFO. The environment goes before these three: see log.h */
+    cop_log_level log_level;
     bool log_json;
     unsigned log_limit;     /* lines of one kind in five seconds; 0: 100; COP_LOG_NO_LIMIT */
     bool no_fault_handlers; /* leave SIGSEGV and its like alone: no report, no containment */
@@ -55,8 +55,8 @@ typedef struct cop_config {
      */
     void (*observe)(const cop_event *event, void *env);
     void *observe_env;
-    const char
-        *recorder; /* where the flight recorder's file is to be: coppice/recorder.h; NULL: none */
+    /* Where the flight recorder's file is to be: coppice/recorder.h; NULL: none */
+    const char *recorder;
     unsigned recorder_rings;   /* so many processes are in it; 0: 1,024 */
     unsigned recorder_records; /* so many records of each, rounded up to a power of 2; 0: 64 */
     /*

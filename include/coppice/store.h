@@ -74,8 +74,8 @@ typedef struct cop_durable_record {
     cop_owner owner;
     cop_time lease_left;             /* 0: nobody holds it */
     unsigned attempts, max_attempts; /* 0: any number */
-    bool
-        is_duplicate; /* of a create or a settle: it said the same as one before, and changed nothing */
+    /* Of a create or a settle: it said the same as one before, and changed nothing */
+    bool is_duplicate;
     bool is_overdue; /* a backend's: pending in the data, and the deadline has passed */
     bool is_damaged; /* found beside others: nothing but `id` counts, and users never see it */
     void *held;      /* cop_durable_release's */

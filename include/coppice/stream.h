@@ -164,9 +164,9 @@ typedef struct cop_stream_opts {
     void (*drop_env)(void *env); /* once, with the last handle on the stage */
     size_t size;                 /* cop_stream_map: of what the function makes; or COP_ANY */
     void (*drop)(void *element); /* the same: for those that own memory */
-    bool
-        takes; /* cop_stream_map, cop_stream_for_each: the function takes each element over, also when
-                   it fails, and drops it itself. Only with a drop function there is something to take */
+    /* cop_stream_map, cop_stream_for_each: the function takes each element over, also when it fails,
+     * and drops it itself. Only with a drop function there is something to take */
+    bool takes;
     bool eager_error; /* cop_stream_merge, cop_stream_batch: an error drops what is queued */
     void *reserved[4];
     const char *file;
@@ -245,9 +245,9 @@ COP_API cop_stream *cop_stream_buffer_at(cop_stream *stream, size_t most, size_t
 
 typedef struct cop_share_opts {
     size_t bound; /* elements that wait for each consumer; 0: 64 */
-    cop_stream_full
-        when_full;    /* of a consumer that is slower than others by more than that: all wait for
-                                  it; elements are dropped for it; or it fails with -EOVERFLOW, alone */
+    /* Of a consumer that is slower than others by more than that: all wait for it; elements are dropped
+     * for it; or it fails with -EOVERFLOW, alone */
+    cop_stream_full when_full;
     size_t consumers; /* it begins when so many consume it; 0: with the first */
     /* Elements with a drop function: makes another of the same, 0 or a code, with which the stream fails.
      * Called in the library's processes. */
@@ -312,15 +312,15 @@ COP_API int cop_stream_next(cop_stream *stream, void *out, size_t size, cop_time
 
 /* What is told of a stream, in the library's processes; any may be NULL but on_element. */
 typedef struct cop_subscriber {
-    void (*on_subscribed)(cop_subscription *subscription,
-                          void *env); /* the first; held until the end */
+    /* The first; the subscription is held until the end */
+    void (*on_subscribed)(cop_subscription *subscription, void *env);
     void (*on_element)(void *element, void *env);
     void (*on_error)(cop_reason why, void *env);
     void (*on_complete)(void *env);
     void *env;
     void (*drop_env)(void *env); /* once, when no function is called any more; also on failure */
-    bool
-        manual; /* elements come as cop_subscription_request asks for them, and not before; else all do */
+    /* Elements come as cop_subscription_request asks for them, and not before; else all do */
+    bool manual;
     bool takes; /* on_element takes each over */
     void *reserved[4];
     const char *file;

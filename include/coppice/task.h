@@ -125,8 +125,8 @@ typedef struct cop_async_stream_opts {
     size_t count;
     bool (*next)(cop_bytes *item, void *env); /* false: that was all. *item need only last until the
                                                  next call */
-    void (*close)(
-        void *env); /* once: at the end of the input, or when the stream is freed before */
+    /* Once: at the end of the input, or when the stream is freed before */
+    void (*close)(void *env);
     void *env;
 
     size_t limit;         /* tasks at a time; 0: as many as there are processors */
