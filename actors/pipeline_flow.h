@@ -25,9 +25,8 @@ struct copi_flow_stage {
     size_t width, bound;
     bool is_unordered;
     struct copi_flow_list queue; /* at most `bound` */
-    struct copi_flow_list
-        window;    /* in the order in which they go on: as they were taken, or as they
-                                     were done */
+    /* In the order in which they go on: as they were taken, or as they were done */
+    struct copi_flow_list window;
     size_t inside; /* taken, and neither gone on nor out: at most `width` */
     size_t most_queued;
 };

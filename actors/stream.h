@@ -142,8 +142,8 @@ struct cop_subscription {
     copi_atomic32 wakes; /* what it has not looked at yet; > 0: a worker has it */
     copi_atomic64 demand;
     copi_atomic32 is_cancelled, is_refused;
-    copi_atomic32
-        branches; /* other subscriptions that have not closed, without which it does not end */
+    /* Other subscriptions that have not closed, without which it does not end */
+    copi_atomic32 branches;
     copi_atomic64 runner;  /* the pid of the worker that is in it */
     copi_atomic32 grip;    /* who may signal */
     copi_atomic32 is_told; /* `over` was called */

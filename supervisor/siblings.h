@@ -20,15 +20,15 @@ enum copi_child_state {
 struct copi_child {
     struct copi_child *older, *younger;
     const struct copi_child_spec *spec;
-    struct copi_child_spec
-        *own;              /* the same, if it is the child's to free; NULL: its supervisor's */
+    /* The same, if it is the child's to free; NULL: its supervisor's */
+    struct copi_child_spec *own;
     struct copi_owned arg; /* an instance's, whole; NULL: the specification's will do */
     enum copi_child_state state;
     cop_pid pid; /* while it runs; between two attempts: what it was, or COP_NOBODY */
     size_t restarts;
     uint64_t number; /* of those that were added, itself included: siblings.c's */
-    uint64_t
-        ticket; /* between two attempts: what the message for the next one comes with; else 0 */
+    /* Between two attempts: what the message for the next one comes with; else 0 */
+    uint64_t ticket;
     /* with a backoff */
     cop_time started;  /* when */
     unsigned attempts; /* pauses in a row, without a healthy life in between */

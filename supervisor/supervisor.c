@@ -286,9 +286,9 @@ copi_supervisor_start(cop_pid *out, struct copi_spec *spec, const cop_start_opts
 int
 cop_supervisor_start(cop_pid *out, const cop_supervisor_spec *spec)
 {
-    struct copi_process
-        *self; /* a thread without one would forget why a specification is refused */
+    struct copi_process *self;
     struct copi_spec *copy;
+    /* First: a thread without a process would forget why a specification is refused. */
     int r = copi_enter(&self);
     if (r == 0) {
         r = copi_spec_new(&copy, spec);

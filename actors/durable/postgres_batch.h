@@ -14,8 +14,8 @@ struct copi_postgres_question;
 
 /* Zeroed, it is empty. Its memory is kept for the next batch. */
 struct copi_postgres_batch {
-    struct copi_postgres_item
-        *items; /* `count`, in the order of ids, those of one id in the batch's */
+    /* `count`, in the order of ids, those of one id in the batch's */
+    struct copi_postgres_item *items;
     struct copi_postgres_item **members;      /* of the questions, one behind the other */
     struct copi_postgres_question *questions; /* under way */
     size_t count, room, asked, used;

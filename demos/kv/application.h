@@ -12,8 +12,8 @@ struct application {
     cop_socket listener;
     const char *const *buckets; /* names of those that are there from the start, besides "0" */
     size_t bucket_count;
-    const cop_child_spec
-        *watchers; /* what shows the tree to people: started first, and stopped last */
+    /* What shows the tree to people: started first, and stopped last */
+    const cop_child_spec *watchers;
     size_t watcher_count;
 };
 
