@@ -123,7 +123,7 @@ call(struct copi_process *self, const struct copi_message *message)
     if (!on->handle_call) {
         return missing(self, "handle_call");
     }
-    copi_callback_begin(self, "handle_call");
+    copi_callback_next(self, "handle_call");
     return on->handle_call(self->state, (cop_from){message->from, message->ref},
                            copi_message_view(message));
 }
@@ -136,7 +136,7 @@ cast(struct copi_process *self, const struct copi_message *message)
     if (!on->handle_cast) {
         return missing(self, "handle_cast");
     }
-    copi_callback_begin(self, "handle_cast");
+    copi_callback_next(self, "handle_cast");
     return on->handle_cast(self->state, copi_message_view(message));
 }
 
@@ -148,7 +148,7 @@ info(struct copi_process *self, const struct copi_message *message)
     if (!on->handle_info) {
         return unexpected(self, message);
     }
-    copi_callback_begin(self, "handle_info");
+    copi_callback_next(self, "handle_info");
     return on->handle_info(self->state, copi_message_view(message));
 }
 

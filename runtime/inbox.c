@@ -241,6 +241,7 @@ copi_take_in_signals(struct copi_process *self)
     struct copi_taken taken =
         copi_mailbox_take_all(&self->mailbox, copi_load_relaxed_32(&self->generation));
     set_pace(self, &taken);
+    self->not_dated = 0;
     if (taken.first && is_for_inbox(self, &taken)) {
         append_all(self, &taken);
     } else if (taken.first) {

@@ -177,6 +177,7 @@ clear(struct copi_process *process, const struct copi_behaviour *behaviour)
     copi_store_relaxed_ptr(&process->waits_in, NULL);
     copi_store_relaxed_32(&process->is_suspended, 0);
     copi_store_relaxed_64(&process->since, 0);
+    process->not_dated = 0;
     copi_store_relaxed_64(&process->handled, 0);
     copi_store_relaxed_64(&process->inside, 0);
     copi_store_relaxed_64(&process->owned_bytes, 0);

@@ -170,6 +170,7 @@ struct copi_process {
     struct copi_message *outgoing; /* waits for room in a mailbox */
     uint64_t next_ref, last_ref;   /* a block of references */
     unsigned pace, patience;       /* how long messages are let gather, and when next: inbox.c */
+    unsigned not_dated;            /* so many of its next callbacks: copi_callback_next */
     uint32_t evicts_at;            /* its limit, if it drops the oldest; 0: it does not */
     enum copi_pending pending;
     bool has_gathered;
@@ -361,15 +362,45 @@ bool copi_process_disown(struct copi_process *process);
 
 /* In a callback of the user's from here to copi_callback_end: for cop_inspect and for containment. */
 static inline void
-copi_callback_begin(struct copi_process *self, const char *name)
+copi_callback_show(struct copi_process *self, const char *name)
 {
     union {
         const char *in;
         void *out;
     } text = {.in = name};
-    copi_store_relaxed_64(&self->since, (uint64_t)copi_clock_coarse());
     copi_store_relaxed_ptr(&self->callback, text.out);
     self->in_user_code = name != NULL;
+}
+
+static inline void
+copi_callback_begin(struct copi_process *self, const char *name)
+{
+    copi_store_relaxed_64(&self->since, (uint64_t)copi_clock_coarse());
+    copi_callback_show(self, name);
+}
+
+/*
+ * The same for one of many messages that a server has taken in together. To ask what time it is costs as much
+ * as to send a small message. So where the clock has stood still since it was asked last, because callbacks
+ * are quick, the next few are not dated, and count as begun when that one did; but the first after each
+ * taking is. Of slow callbacks behind quick ones the first few are so shown as longer, by those before them.
+ * `since` is never later than it should be, and `handled` tells one callback from the next: whoever must be
+ * sure looks twice (watchdog.c).
+ */
+static inline void
+copi_callback_next(struct copi_process *self, const char *name)
+{
+    enum {
+        NOT_DATED = 7
+    };
+    if (self->not_dated > 0) {
+        self->not_dated--;
+    } else {
+        uint64_t now = (uint64_t)copi_clock_coarse();
+        self->not_dated = now == copi_load_relaxed_64(&self->since) ? NOT_DATED : 0;
+        copi_store_relaxed_64(&self->since, now);
+    }
+    copi_callback_show(self, name);
 }
 
 static inline void

@@ -47,7 +47,7 @@ struct round {
 };
 
 static void
-tell(const struct copi_subscriber *listener, void *env)
+tell(struct copi_subscriber *listener, void *env)
 {
     struct round *round = env;
     if (round->only.id != 0 && !cop_pid_eq(round->only, listener->pid)) {

@@ -68,7 +68,7 @@ copi_subscribers_add(struct copi_subscribers *list, cop_pid pid, int64_t word)
     if (known) {
         known->word = word;
     } else if (r == 0) {
-        list->all[list->count++] = (struct copi_subscriber){pid, word};
+        list->all[list->count++] = (struct copi_subscriber){.pid = pid, .word = word};
     }
     copi_lock_give(&list->lock);
     return r;
@@ -88,8 +88,7 @@ copi_subscribers_remove(struct copi_subscribers *list, cop_pid pid)
 
 void
 copi_subscribers_visit(struct copi_subscribers *list,
-                       void (*visit)(const struct copi_subscriber *subscriber, void *env),
-                       void *env)
+                       void (*visit)(struct copi_subscriber *subscriber, void *env), void *env)
 {
     copi_lock_take(&list->lock);
     forget_dead_locked(list);

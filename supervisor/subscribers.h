@@ -13,6 +13,9 @@
 struct copi_subscriber {
     cop_pid pid;
     int64_t word;
+    /* what a visitor keeps of it; 0 at first */
+    uint64_t handled;
+    cop_time seen;
 };
 
 struct copi_subscribers {
@@ -33,7 +36,7 @@ void copi_subscribers_remove(struct copi_subscribers *list, cop_pid pid);
 
 /* For each that lives; under the lock, so `visit` neither blocks nor comes back here. */
 void copi_subscribers_visit(struct copi_subscribers *list,
-                            void (*visit)(const struct copi_subscriber *subscriber, void *env),
+                            void (*visit)(struct copi_subscriber *subscriber, void *env),
                             void *env);
 
 #endif

@@ -7,6 +7,11 @@
  * the limit, or a message that has waited for longer, is none. So nobody has to say "I am alive", which
  * a thread does well that does nothing else; and one that has nothing to do is content.
  *
+ * Not every callback of a busy server is dated (copi_callback_next): one may be shown as begun when another
+ * before it did. But how many messages were handled changes with each. So one whose number was not there at the
+ * last look has begun since then, and counts from the look that finds it: nobody is taken to hang for what he did
+ * before, and who hangs is found one look later at most.
+ *
  * Who has ended is not watched any more: its supervisor is at it, and the next incarnation asks anew.
  */
 #include "supervisor/watchdog.h"
@@ -62,15 +67,27 @@ say(cop_pid pid, const cop_process_info *info, cop_time busy)
     }
 }
 
+/* Since when it is known to be in the callback that it is in. */
+static cop_time
+busy_since(struct copi_subscriber *subscriber, const cop_process_info *info, cop_time now)
+{
+    if (subscriber->handled != info->messages_handled) {
+        subscriber->handled = info->messages_handled;
+        subscriber->seen = now;
+    }
+    return info->since > subscriber->seen ? info->since : subscriber->seen;
+}
+
 static void
-look_at(const struct copi_subscriber *subscriber, void *env)
+look_at(struct copi_subscriber *subscriber, void *env)
 {
     struct look *look = env;
     cop_process_info info;
     if (cop_inspect(subscriber->pid, &info) != 0) {
         return; /* it has just ended */
     }
-    cop_time busy = info.callback && info.since ? look->now - info.since : 0;
+    cop_time since = busy_since(subscriber, &info, look->now);
+    cop_time busy = info.callback && info.since ? look->now - since : 0;
     if (busy > subscriber->word || info.oldest > subscriber->word) {
         if (was_content) {
             say(subscriber->pid, &info, busy);

@@ -16,9 +16,10 @@ typedef struct cop_process_info {
     char name[64];        /* empty: none */
     char label[64];       /* what it was started with; empty: none */
     const char *callback; /* in which callback; NULL: waiting for a message */
-    cop_time since;       /* in this state since: to a few milliseconds; 0: not known */
-    cop_time oldest;      /* an upper bound of the oldest message's age; 0: the mailbox is empty */
-    size_t mailbox;       /* messages waiting; exact to a million not yet looked at */
+    cop_time since;  /* in this state since: to a few milliseconds; 0: not known. Of slow callbacks
+                              behind quick ones the first few may count from the beginning of those */
+    cop_time oldest; /* an upper bound of the oldest message's age; 0: the mailbox is empty */
+    size_t mailbox;  /* messages waiting; exact to a million not yet looked at */
     size_t messages_handled, owned_bytes;
     size_t dropped;    /* by a full mailbox */
     cop_pid waits_for; /* whom it waits for in a call, a start, a stop or a blocking send */

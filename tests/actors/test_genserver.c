@@ -4,6 +4,7 @@
  * Room: tests/. The numbers (GEN-…) are those of the behaviours of OTP's gen_server and Elixir's
  * GenServer that hold here.
  */
+#include "runtime/thread.h"
 #include "tests/actors/deeds.h"
 
 /* ---------------------------------------------------------------- stopping */
@@ -498,6 +499,107 @@ TEST(terminate_comes_between_the_deferred_calls_of_the_callback_and_of_the_proce
     ck_assert_int_eq(cast(pid, defer_and_exit), 0);
     test_down(ended);
     assert_said("callback terminate process");
+}
+
+/* ---------------------------------------------------------------- since when it is in a callback */
+
+enum {
+    FEW = 8, /* callbacks may count as begun with those before them */
+    CALLBACKS = 3 * FEW
+};
+static struct {
+    cop_time since, end; /* by the coarse clock */
+} callbacks[CALLBACKS];
+static atomic_uint callbacks_over;
+
+static void
+until_the_clock_moves(void)
+{
+    cop_time before = copi_clock_coarse();
+    while (copi_clock_coarse() == before) {
+    }
+}
+
+static cop_step
+note_since(bool is_slow)
+{
+    cop_process_info info;
+    unsigned i = atomic_load(&callbacks_over);
+    ck_assert_int_eq(cop_inspect(cop_self(), &info), 0);
+    callbacks[i].since = info.since;
+    if (is_slow) {
+        until_the_clock_moves();
+    }
+    callbacks[i].end = copi_clock_coarse();
+    atomic_store(&callbacks_over, i + 1);
+    return cop_ok();
+}
+
+static cop_step
+be_slow(cop_from from)
+{
+    (void)from;
+    return note_since(true);
+}
+
+static cop_step
+be_quick(cop_from from)
+{
+    (void)from;
+    return note_since(false);
+}
+
+static cop_step
+wait_for_a_message(cop_from from)
+{
+    cop_msg go;
+    (void)from;
+    ck_assert_int_eq(cop_receive(&go, SOON), 0);
+    return cop_ok();
+}
+
+static bool
+sleeps(cop_pid pid)
+{
+    cop_process_info info;
+    return cop_inspect(pid, &info) == 0 && info.waits_in && strcmp(info.waits_in, "receive") == 0;
+}
+
+TEST(a_callback_after_a_pause_counts_from_its_beginning)
+{
+    cop_pid pid = start();
+    for (unsigned quick = 1; quick <= FEW; quick++) {
+        atomic_store(&callbacks_over, 0);
+        ck_assert_int_eq(cast(pid, wait_for_a_message), 0); /* so that they come at once */
+        for (unsigned i = 0; i < quick; i++) {
+            ck_assert_int_eq(cast(pid, be_quick), 0);
+        }
+        ck_assert_int_eq(cop_send(pid, COP_TAG(NUMBER)), 0);
+        EVENTUALLY(atomic_load(&callbacks_over) == quick && sleeps(pid));
+        until_the_clock_moves();
+        cop_time before = copi_clock_coarse();
+        ck_assert_int_eq(cast(pid, be_quick), 0);
+        EVENTUALLY(atomic_load(&callbacks_over) == quick + 1);
+        ck_assert_int_ge(callbacks[quick].since, before);
+    }
+}
+
+TEST(of_slow_callbacks_without_a_pause_all_but_a_few_count_from_their_beginning)
+{
+    cop_pid pid = start();
+    ck_assert_int_eq(cast(pid, wait_for_a_message), 0); /* so that they come without a pause */
+    for (unsigned i = 0; i < CALLBACKS; i++) {
+        ck_assert_int_eq(cast(pid, i < FEW ? be_quick : be_slow), 0);
+    }
+    ck_assert_int_eq(cop_send(pid, COP_TAG(NUMBER)), 0);
+    EVENTUALLY(atomic_load(&callbacks_over) == CALLBACKS);
+    for (unsigned i = 0; i < CALLBACKS; i++) {
+        ck_assert_int_gt(callbacks[i].since, 0);
+        ck_assert_int_le(callbacks[i].since, callbacks[i].end);
+    }
+    for (unsigned i = 2 * FEW; i < CALLBACKS; i++) {
+        ck_assert_int_ge(callbacks[i].since, callbacks[i - 1].end);
+    }
 }
 
 SUITE("genserver")

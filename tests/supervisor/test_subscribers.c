@@ -12,7 +12,7 @@
 static struct copi_subscribers list = COPI_SUBSCRIBERS_INIT;
 
 static void
-add_up(const struct copi_subscriber *subscriber, void *sum)
+add_up(struct copi_subscriber *subscriber, void *sum)
 {
     *(int64_t *)sum += subscriber->word;
 }

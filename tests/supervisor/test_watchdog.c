@@ -139,13 +139,46 @@ TEST(who_is_not_watched_any_more_may_hang)
 }
 
 static bool is_gone;
+static const cop_process_info *pretended;
 
 int real_inspect(cop_pid pid, cop_process_info *info) REAL(cop_inspect);
-int inspect_unless_gone(cop_pid pid, cop_process_info *info) WRAP(cop_inspect);
+int inspect_otherwise(cop_pid pid, cop_process_info *info) WRAP(cop_inspect);
 int
-inspect_unless_gone(cop_pid pid, cop_process_info *info)
+inspect_otherwise(cop_pid pid, cop_process_info *info)
 {
+    if (pretended) {
+        *info = *pretended;
+        return 0;
+    }
     return is_gone ? -ESRCH : real_inspect(pid, info);
+}
+
+TEST(who_handles_one_message_after_the_other_is_not_taken_to_hang_by_the_date_of_the_first)
+{
+    cop_process_info info = {.callback = "handle_cast", .since = cop_now() - COP_SEC(60)};
+    pretended = &info;
+    ck_assert_int_eq(cop_watchdog(COP_MS(1)), 0);
+    for (int i = 0; i < 3; i++) {
+        info.messages_handled++;
+        ck_assert(copi_watchdog_is_content());
+        cop_sleep(COP_MS(2));
+    }
+    pretended = NULL;
+}
+
+TEST(who_is_found_in_the_same_callback_for_too_long_hangs_whenever_that_is_said_to_have_begun)
+{
+    cop_process_info info = {.callback = "handle_cast", .since = 1, .messages_handled = 7};
+    pretended = &info;
+    ck_assert_int_eq(cop_watchdog(COP_MS(1)), 0);
+    ck_assert(copi_watchdog_is_content());
+    cop_sleep(COP_MS(2));
+    test_catch_stderr();
+    ck_assert(!copi_watchdog_is_content());
+    free(test_caught_stderr());
+    info.messages_handled++;
+    ck_assert(copi_watchdog_is_content());
+    pretended = NULL;
 }
 
 TEST(who_ends_while_it_is_looked_at_is_no_reason_to_be_discontent)
