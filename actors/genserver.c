@@ -119,6 +119,7 @@ static inline cop_step
 call(struct copi_process *self, const struct copi_message *message)
 {
     const cop_genserver *on = callbacks(self);
+    copi_request_begins(message);
     note_message(self, COP_SYS_CALL, message);
     if (!on->handle_call) {
         return missing(self, "handle_call");

@@ -55,6 +55,7 @@ copi_mailbox_count(uint64_t word)
 static inline enum copi_push
 copi_mailbox_push(struct copi_mailbox *mailbox, struct copi_message *message, uint64_t *count)
 {
+    copi_prefetch_to_write(mailbox); /* or it would come twice: to be read, and to be written */
     uint64_t old = copi_load_relaxed_64(&mailbox->word), new;
     do {
         if (old & COPI_MAILBOX_CLOSED) {
@@ -79,6 +80,19 @@ static inline bool
 copi_mailbox_has_news(const struct copi_mailbox *mailbox)
 {
     return (copi_load_relaxed_64(&mailbox->word) & COPI_MAILBOX_NODE_MASK) != 0;
+}
+
+/* Receiver only: the same. Where there is something, its lines are on their way while he comes to take it. */
+static inline bool
+copi_mailbox_look(struct copi_mailbox *mailbox)
+{
+    uint64_t word = copi_load_relaxed_64(&mailbox->word);
+    if (!(word & COPI_MAILBOX_NODE_MASK)) {
+        return false;
+    }
+    copi_prefetch_to_write(copi_mailbox_node(word));
+    copi_prefetch_to_write(mailbox);
+    return true;
 }
 
 /* What has been taken, and what was to be seen of it on the way. */

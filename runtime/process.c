@@ -142,8 +142,11 @@ copi_callback_over_slow(struct copi_process *self)
 
 /* ---------------------------------------------------------------- the record */
 
-_Static_assert(offsetof(struct copi_process, signals) == 64, "a line behind that of the senders");
-_Static_assert(offsetof(struct copi_process, life) > 64, "the owner reads it whenever he sends");
+_Static_assert(offsetof(struct copi_process, mailbox) == 0, "copi_send_soon");
+_Static_assert(offsetof(struct copi_process, waits_for) == 64, "a line behind that of the senders");
+_Static_assert(offsetof(struct copi_process, id) == 128, "a line behind that of who asks");
+_Static_assert(offsetof(struct copi_process, reasons) < 192,
+               "the owner reads it whenever he sends");
 
 /* One that nobody has written stays untouched. */
 static void

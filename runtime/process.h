@@ -115,35 +115,43 @@ struct copi_reasons {
 };
 
 struct copi_process {
-    /* --- any thread, atomic: what senders touch. Each send takes this line away from its owner, who must
+    /* --- any thread, atomic: what senders write. Each send takes this line away from its owner, who must
      * therefore need nothing of it while he has messages: reading one field here for each of them made
-     * a cast 15 ns dearer for him, and as much for the sender */
-    _Alignas(64) copi_atomic64 id; /* its pid; 0: nobody lives here */
-    struct copi_mailbox mailbox;
+     * a cast 15 ns dearer for him, and as much for the sender. Nor does a sender read anything here before he
+     * sends: who waits for a message looks here all the time, and the line would come twice */
+    _Alignas(64) struct copi_mailbox mailbox;
     struct copi_parker parker;
-    copi_atomic64 waits_for; /* the reference it waits under, which names the other; 0: nobody */
-    copi_atomic64 counted;   /* application messages in a bounded mailbox: see send.c */
-    uint32_t limit;          /* 0: unbounded. Written before the id; the owner has evicts_at */
-    uint32_t when_full;
+    copi_atomic64 counted; /* application messages in a bounded mailbox: see send.c */
 
-    /* --- any thread, atomic: news that is not in the mailbox; on a line that senders leave alone */
-    _Alignas(64)
-        copi_atomic32 signals; /* signals are in the mailbox: take in before the next message */
+    /* --- any thread, atomic: written when it asks, and by whoever answers. Not where it looks for the
+     * answer, so that who is about to answer can have the line by then. With it, what is rarely written */
+    _Alignas(64) copi_atomic64
+        waits_for; /* the reference it waits under, which names the other; 0: nobody */
+    copi_atomic64 waits_for_pid; /* by the owner */
+    copi_atomic64 noticed;       /* the reference under which notices are waited for: notice.c */
+    copi_atomic64 longest;       /* mailbox that was reported */
+    copi_atomic64 asked_to_end;  /* the pid of the tenant that cop_shutdown has asked */
+
+    /* --- any thread, atomic: read for each message and seldom written. News that is not in the mailbox,
+     * and what a sender has to know */
+    _Alignas(64) copi_atomic64 id; /* its pid; 0: nobody lives here */
+    uint32_t limit; /* 0: unbounded. Written before the id; the owner has evicts_at */
+    uint32_t when_full;
+    copi_atomic32 signals; /* signals are in the mailbox: take in before the next message */
     copi_atomic32 blocked_senders;
     copi_atomic32 life;               /* enum copi_life */
     copi_atomic32 traps, uncancelled; /* set by the owner; the ladder looks */
     copi_atomic32 generation;         /* written before the id */
     uint32_t index;                   /* of the slot: constant */
     copi_atomic32 nature;             /* COPI_IS_FOREIGN and so on; written before the id */
-    struct copi_reasons *reasons;     /* the same */
-    struct copi_title *title;         /* the same */
     cop_pid pid; /* its own, also when nobody finds it any more; written before the id */
+    struct copi_reasons *reasons; /* of the slot, constant */
+    struct copi_title *title;     /* the same */
 
     /* --- any thread, atomic; written before the id, but for the last */
     copi_atomic64 parent;     /* the pid of who started it, if linked */
     copi_atomic64 started;    /* when */
     copi_atomic_ptr strategy; /* a supervisor's, in words; NULL: it is none. Written by the owner */
-    copi_atomic64 asked_to_end; /* the pid of the tenant that cop_shutdown has asked */
 
     /* --- read by anybody, written under signal.c's lock: cop_inspect */
     copi_atomic32 links, monitors, monitored_by;
@@ -152,10 +160,7 @@ struct copi_process {
     copi_atomic32 is_suspended;
     copi_atomic_ptr callback, waits_in; /* words; NULL: in none */
     copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
-    copi_atomic_ptr ring;  /* of the flight recorder; NULL: it is not recorded */
-    copi_atomic64 longest; /* mailbox that was reported */
-    copi_atomic64 waits_for_pid;
-    copi_atomic64 noticed; /* the reference under which notices are waited for: notice.c */
+    copi_atomic_ptr ring; /* of the flight recorder; NULL: it is not recorded */
 
     /* --- owner thread only */
     struct copi_list inbox;        /* taken in, not yet received */

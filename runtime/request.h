@@ -8,6 +8,7 @@
 
 #include "runtime/message.h"
 #include "runtime/process.h"
+#include "runtime/table.h"
 #include "runtime/wait.h"
 
 /*
@@ -41,6 +42,17 @@ void copi_request_arrived(struct copi_process *self, struct copi_message *messag
 
 /* Whether a DOWN is what copi_request_await waits for; then it is taken. */
 bool copi_request_is_awaited(struct copi_process *self, struct copi_message *message);
+
+/* A request is about to be handled: whatever an answer will touch of the caller's is asked for. A hint. */
+static inline void
+copi_request_begins(const struct copi_message *request)
+{
+    struct copi_process *caller = copi_table_at(copi_pid_index(request->from));
+    if (caller) {
+        copi_prefetch_to_write(&caller->waits_for);
+        copi_prefetch_to_write(&caller->mailbox);
+    }
+}
 
 /* Answer the request that `pid` waits for under `ref`. Takes `answer`. */
 void copi_request_answer(struct copi_process *self, cop_pid pid, cop_ref ref,

@@ -7,7 +7,15 @@
 #define COPI_RUNTIME_SEND_H
 
 #include "runtime/process.h"
+#include "runtime/table.h"
 #include "runtime/wait.h"
+
+/* It will be sent to in a moment: its mailbox's line is asked for. A hint; any pid will do. */
+static inline void
+copi_send_soon(cop_pid to)
+{
+    copi_prefetch_to_write(copi_table_at(copi_pid_index(to)));
+}
 
 /* Put a message into the mailbox of a process: 0, or -ESRCH and the message is still the caller's. */
 int copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *message);

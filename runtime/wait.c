@@ -53,7 +53,7 @@ static bool
 has_news(void *process)
 {
     struct copi_process *self = process;
-    return copi_mailbox_has_news(&self->mailbox) || copi_parker_use(&self->parker);
+    return copi_mailbox_look(&self->mailbox) || copi_parker_use(&self->parker);
 }
 
 /* What has to be so before it may wait: 0, or why not. */

@@ -184,6 +184,21 @@ TEST(an_empty_mailbox_gives_nothing)
     ck_assert_ptr_null(copi_mailbox_take(&mailbox));
 }
 
+TEST(who_looks_for_a_message_sees_what_anybody_sees)
+{
+    copi_mailbox_open(&mailbox);
+    ck_assert(!copi_mailbox_look(&mailbox));
+    ck_assert(copi_mailbox_sleep(&mailbox));
+    ck_assert(!copi_mailbox_look(&mailbox)); /* that it sleeps is no message */
+    push(1, 2);
+    ck_assert(copi_mailbox_look(&mailbox));
+    ck_assert(copi_mailbox_look(&mailbox)); /* and it has taken nothing */
+    ck_assert_uint_eq(free_all(copi_mailbox_take(&mailbox)), 1);
+    ck_assert(!copi_mailbox_look(&mailbox));
+    copi_mailbox_close(&mailbox);
+    ck_assert(!copi_mailbox_look(&mailbox));
+}
+
 TEST(a_take_of_nothing_says_so)
 {
     copi_mailbox_open(&mailbox);
