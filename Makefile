@@ -180,7 +180,7 @@ $(call object,$(TOP_SRC)): $(BUILD)/obj/%.o: %.c $(BUILD)/flags | deps-top
 	@mkdir -p $(@D) && echo "  CC    $<"
 	$(Q)$(COMPILE) $(INSIDE) -c -o $@ $<
 
-$(TOP): $(call object,$(TOP_SRC))
+$(TOP): $(call object,$(TOP_SRC) runtime/thread_clock.c)
 	@echo "  LD    $@"
 	$(Q)$(LINK) -o $@ $^ -lncursesw -ltinfo
 

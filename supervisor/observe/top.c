@@ -6,7 +6,7 @@
  *
  * It asks for a picture once in an interval, draws what comes, and does what keys say. The daemon may leave at
  * any time: then the last picture stays, a line says so, and it looks once in a second whether somebody is
- * back. Nothing of the library is linked, so a daemon of another version is as good.
+ * back. Of the library nothing is linked but its clock, so a daemon of another version is as good.
  */
 #include "supervisor/observe/top_events.h"
 #include "supervisor/observe/top_link.h"
@@ -15,6 +15,8 @@
 #include "supervisor/observe/top_screen.h"
 #include "supervisor/observe/top_text.h"
 
+#include <coppice/base.h>
+
 #include <curses.h>
 #include <errno.h>
 #include <locale.h>
@@ -22,7 +24,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* NOLINTBEGIN(concurrency-mt-unsafe): one thread */
@@ -58,9 +59,7 @@ on_end(int signal)
 static int64_t
 now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * SECOND_MS + now.tv_nsec / 1000000;
+    return cop_now() / COP_MS(1);
 }
 
 /* ---------------------------------------------------------------- the daemon */
