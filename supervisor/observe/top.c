@@ -32,6 +32,7 @@ enum {
     SECOND_MS = 1000,
     ONCE_PATIENCE_MS = 10000,
     SILENCE_MS = 3000, /* that is worth a word */
+    ESCAPE = 27,
 };
 
 static struct top {
@@ -244,17 +245,44 @@ move_by(ptrdiff_t rows)
 }
 
 static void
-sort_by(enum top_order order)
+move_rows(int rows)
 {
-    top.view.order = order;
-    top_picture_sort(&top.picture, order);
+    move_by(rows);
+}
+
+static void
+move_pages(int pages)
+{
+    move_by(pages * (ptrdiff_t)top_screen_rows());
+}
+
+static void
+move_to_first(int unused)
+{
+    (void)unused;
+    move_by(-(ptrdiff_t)(top.picture.count + top.view.skipped));
+}
+
+static void
+move_to_last(int unused)
+{
+    (void)unused;
+    move_by(top.view.is_open ? 0 : (ptrdiff_t)top.picture.count);
+}
+
+static void
+sort_by(int order)
+{
+    top.view.order = (enum top_order)order;
+    top_picture_sort(&top.picture, top.view.order);
     select_row(0);
 }
 
 /* The next one below whose name has it, and around. */
 static void
-search_on(void)
+search_on(int unused)
 {
+    (void)unused;
     size_t count = top.picture.count;
     for (size_t i = 1; i <= count; i++) {
         size_t at = (top.view.at + i) % count;
@@ -266,13 +294,21 @@ search_on(void)
 }
 
 static void
+begin_search(int unused)
+{
+    (void)unused;
+    top.view.is_searching = true;
+    top.view.search[0] = '\0';
+}
+
+static void
 type(int key)
 {
     size_t used = strlen(top.view.search);
     if (key == '\r' || key == '\n' || key == KEY_ENTER) {
         top.view.is_searching = false;
-        search_on();
-    } else if (key == 27) {
+        search_on(0);
+    } else if (key == ESCAPE) {
         top.view.is_searching = false;
     } else if ((key == KEY_BACKSPACE || key == 127 || key == '\b') && used > 0) {
         top.view.search[used - 1] = '\0';
@@ -283,8 +319,9 @@ type(int key)
 }
 
 static void
-open_selected(void)
+open_selected(int unused)
 {
+    (void)unused;
     if (top.view.at < top.picture.count) {
         select_row(top.view.at);
         top.view.is_open = true;
@@ -295,84 +332,63 @@ open_selected(void)
 }
 
 static void
-go_back(void)
+close_it(int unused)
 {
+    (void)unused;
     if (top.view.is_open) {
         top.view.is_open = false;
         find_selected();
-    } else {
-        top.is_over = true;
     }
 }
 
 static void
+go_back(int unused)
+{
+    top.is_over = !top.view.is_open;
+    close_it(unused);
+}
+
+static const struct {
+    int key;
+    void (*act)(int argument);
+    int argument;
+} keys[] = {
+    {'q', go_back, 0},
+    {ESCAPE, close_it, 0},
+    {KEY_BACKSPACE, close_it, 0},
+    {KEY_LEFT, close_it, 0},
+    {'\r', open_selected, 0},
+    {'\n', open_selected, 0},
+    {KEY_ENTER, open_selected, 0},
+    {KEY_RIGHT, open_selected, 0},
+    {KEY_UP, move_rows, -1},
+    {'k', move_rows, -1},
+    {KEY_DOWN, move_rows, 1},
+    {'j', move_rows, 1},
+    {KEY_PPAGE, move_pages, -1},
+    {KEY_NPAGE, move_pages, 1},
+    {' ', move_pages, 1},
+    {KEY_HOME, move_to_first, 0},
+    {'g', move_to_first, 0},
+    {KEY_END, move_to_last, 0},
+    {'G', move_to_last, 0},
+    {'t', sort_by, TOP_BY_TREE},
+    {'m', sort_by, TOP_BY_MAILBOX},
+    {'s', sort_by, TOP_BY_RATE},
+    {'r', sort_by, TOP_BY_RESTARTS},
+    {'a', sort_by, TOP_BY_AGE},
+    {'/', begin_search, 0},
+    {'n', search_on, 0},
+};
+
+/* Others are none, KEY_RESIZE, too: what that changes is drawn anyway. */
+static void
 press(int key)
 {
-    ptrdiff_t page = (ptrdiff_t)top_screen_rows();
-    switch (key) {
-    case 'q':
-        go_back();
-        break;
-    case 27: /* escape */
-    case KEY_BACKSPACE:
-    case KEY_LEFT:
-        if (top.view.is_open) {
-            go_back();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (keys[i].key == key) {
+            keys[i].act(keys[i].argument);
         }
-        break;
-    case '\r':
-    case '\n':
-    case KEY_ENTER:
-    case KEY_RIGHT:
-        open_selected();
-        break;
-    case KEY_UP:
-    case 'k':
-        move_by(-1);
-        break;
-    case KEY_DOWN:
-    case 'j':
-        move_by(1);
-        break;
-    case KEY_PPAGE:
-        move_by(-page);
-        break;
-    case KEY_NPAGE:
-    case ' ':
-        move_by(page);
-        break;
-    case KEY_HOME:
-    case 'g':
-        move_by(-(ptrdiff_t)(top.picture.count + top.view.skipped));
-        break;
-    case KEY_END:
-    case 'G':
-        move_by(top.view.is_open ? 0 : (ptrdiff_t)top.picture.count);
-        break;
-    case 't':
-        sort_by(TOP_BY_TREE);
-        break;
-    case 'm':
-        sort_by(TOP_BY_MAILBOX);
-        break;
-    case 's':
-        sort_by(TOP_BY_RATE);
-        break;
-    case 'r':
-        sort_by(TOP_BY_RESTARTS);
-        break;
-    case 'a':
-        sort_by(TOP_BY_AGE);
-        break;
-    case '/':
-        top.view.is_searching = true;
-        top.view.search[0] = '\0';
-        break;
-    case 'n':
-        search_on();
-        break;
-    default:
-        break; /* KEY_RESIZE, too: what it changes is drawn anyway */
     }
 }
 

@@ -322,59 +322,103 @@ whom(const struct top_picture *picture, const char *pid, char out[TOP_CELL])
     return out;
 }
 
+static void
+detail_who(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    (void)picture;
+    (void)snprintf(out, TOP_CELL, "%s %s", top_name(row), row->words[TOP_PID]);
+}
+
+static void
+detail_kind(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    const char *strategy = row->words[TOP_STRATEGY];
+    (void)picture;
+    (void)snprintf(out, TOP_CELL, "kind        %s%s%s", row->words[TOP_KIND],
+                   strategy[0] ? ", " : "", strategy);
+}
+
+static void
+detail_state(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    char state[TOP_CELL];
+    top_state(row, picture, state);
+    (void)snprintf(out, TOP_CELL, "state       %.200s", state);
+}
+
+static void
+detail_wait(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    char other[TOP_CELL];
+    (void)snprintf(out, TOP_CELL, "waits for   %.200s",
+                   whom(picture, row->words[TOP_WAITS_FOR], other));
+}
+
+static void
+detail_child(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    char supervisor[TOP_CELL];
+    const char *id = row->words[TOP_ID];
+    (void)snprintf(out, TOP_CELL, "child       %.80s%sof %.150s", id, id[0] ? " " : "",
+                   whom(picture, row->words[TOP_SUPERVISOR], supervisor));
+}
+
+static void
+detail_start(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    char age[TOP_SHORT], count[TOP_SHORT];
+    (void)snprintf(out, TOP_CELL, "started     %s ago, restarted %s times",
+                   top_duration(time_since(picture->taken, top_number(row, TOP_STARTED)), age),
+                   top_count(top_number(row, TOP_RESTARTS), count));
+}
+
+static void
+detail_mailbox(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    char count[TOP_SHORT], age[TOP_SHORT];
+    (void)picture;
+    (void)snprintf(out, TOP_CELL, "mailbox     %s messages, the oldest for %s",
+                   top_count(top_number(row, TOP_MAILBOX), count),
+                   top_duration(top_number(row, TOP_OLDEST), age));
+}
+
+static void
+detail_messages(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    (void)picture;
+    (void)snprintf(out, TOP_CELL, "messages    %s handled, %.1f/s, %s dropped",
+                   row->words[TOP_HANDLED], row->rate, row->words[TOP_DROPPED]);
+}
+
+static void
+detail_memory(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    (void)picture;
+    (void)snprintf(out, TOP_CELL, "memory      %s bytes owned", row->words[TOP_OWNED]);
+}
+
+static void
+detail_ties(const struct top_row *row, const struct top_picture *picture, char out[TOP_CELL])
+{
+    (void)picture;
+    (void)snprintf(out, TOP_CELL, "ties        %s links, %s monitors, monitored by %s",
+                   row->words[TOP_LINKS], row->words[TOP_MONITORS], row->words[TOP_MONITORED_BY]);
+}
+
 bool
 top_detail(int line, const struct top_row *row, const struct top_picture *picture,
            char out[TOP_CELL])
 {
-    char text[TOP_CELL], duration[TOP_SHORT], count[TOP_SHORT];
-    const char *strategy = row->words[TOP_STRATEGY];
-    switch (line) {
-    case 0:
-        (void)snprintf(out, TOP_CELL, "%s %s", top_name(row), row->words[TOP_PID]);
-        return true;
-    case 1:
-        (void)snprintf(out, TOP_CELL, "kind        %s%s%s", row->words[TOP_KIND],
-                       strategy[0] ? ", " : "", strategy);
-        return true;
-    case 2:
-        top_state(row, picture, text);
-        (void)snprintf(out, TOP_CELL, "state       %.200s", text);
-        return true;
-    case 3:
-        (void)snprintf(out, TOP_CELL, "waits for   %.200s",
-                       whom(picture, row->words[TOP_WAITS_FOR], text));
-        return true;
-    case 4:
-        (void)snprintf(out, TOP_CELL, "child       %.80s%sof %.150s", row->words[TOP_ID],
-                       row->words[TOP_ID][0] ? " " : "",
-                       whom(picture, row->words[TOP_SUPERVISOR], text));
-        return true;
-    case 5:
-        (void)snprintf(out, TOP_CELL, "started     %s ago, restarted %s times",
-                       top_duration(time_since(picture->taken, top_number(row, TOP_STARTED)),
-                                    duration),
-                       top_count(top_number(row, TOP_RESTARTS), count));
-        return true;
-    case 6:
-        (void)snprintf(out, TOP_CELL, "mailbox     %s messages, the oldest for %s",
-                       top_count(top_number(row, TOP_MAILBOX), count),
-                       top_duration(top_number(row, TOP_OLDEST), duration));
-        return true;
-    case 7:
-        (void)snprintf(out, TOP_CELL, "messages    %s handled, %.1f/s, %s dropped",
-                       row->words[TOP_HANDLED], row->rate, row->words[TOP_DROPPED]);
-        return true;
-    case 8:
-        (void)snprintf(out, TOP_CELL, "memory      %s bytes owned", row->words[TOP_OWNED]);
-        return true;
-    case 9:
-        (void)snprintf(out, TOP_CELL, "ties        %s links, %s monitors, monitored by %s",
-                       row->words[TOP_LINKS], row->words[TOP_MONITORS],
-                       row->words[TOP_MONITORED_BY]);
-        return true;
-    default:
-        return false;
+    static void (*const details[])(const struct top_row *row, const struct top_picture *picture,
+                                   char out[TOP_CELL]) = {
+        detail_who,   detail_kind,    detail_state,    detail_wait,   detail_child,
+        detail_start, detail_mailbox, detail_messages, detail_memory, detail_ties,
+    };
+    bool is_line = line >= 0 && (size_t)line < sizeof details / sizeof *details;
+    if (is_line) {
+        details[line](row, picture, out);
     }
+    return is_line;
 }
 
 const char *
