@@ -242,48 +242,67 @@ struct names {
 
 /* What was received: "call deposit from client: reply". */
 static void
-say_message(const cop_record *record, const struct names *names, const char *what, char *out,
-            size_t size)
+say_message(const cop_record *record, const struct names *names, char *out, size_t size)
 {
+    static const char *const whats[] = {
+        [COP_RECORD_MESSAGE] = "message",   [COP_RECORD_CALL] = "call",
+        [COP_RECORD_CAST] = "cast",         [COP_RECORD_INFO] = "info",
+        [COP_RECORD_CONTINUE] = "continue",
+    };
     bool is_sent = record->other.id != 0;
-    (void)snprintf(out, size, "%s %s%s%s%s", what, names->tag, is_sent ? " from " : "",
-                   is_sent ? names->other : "", verdict_in_words(record->code));
+    (void)snprintf(out, size, "%s %s%s%s%s", whats[record->kind], names->tag,
+                   is_sent ? " from " : "", is_sent ? names->other : "",
+                   verdict_in_words(record->code));
 }
 
 /* What a supervisor has decided: "child db <7.1> ended". */
 static void
-say_child(const cop_record *record, const struct names *names, const char *what, char *out,
-          size_t size)
+say_child(const cop_record *record, const struct names *names, char *out, size_t size)
 {
+    static const char *const whats[] = {
+        [COP_RECORD_CHILD_ENDED] = "ended",
+        [COP_RECORD_CHILD_RESTARTS] = "is to be restarted",
+        [COP_RECORD_START_FAILED] = "did not start",
+        [COP_RECORD_STOP_FAILED] = "did not stop as asked",
+        [COP_RECORD_GAVE_UP] = "was restarted too often, giving up",
+    };
     bool is_known = record->other.id != 0;
     (void)snprintf(out, size, "child %s%s%s %s", record->text, is_known ? " " : "",
-                   is_known ? names->other : "", what);
+                   is_known ? names->other : "", whats[record->kind]);
 }
 
+/* What has a reason, or a code that says why. */
 static void
-say(const cop_record *record, const struct names *names, char *out, size_t size)
+say_why(const cop_record *record, const struct names *names, char *out, size_t size)
 {
     char words[sizeof((cop_reason *)0)->text];
+    if (record->kind == COP_RECORD_CALL_FAILED) {
+        (void)snprintf(out, size, "its call %s to %s failed: %s", names->tag, names->other,
+                       cop_strerror(record->code));
+    } else if (record->kind == COP_RECORD_SIGNAL) {
+        (void)snprintf(out, size, "exit signal from %s: %s", names->other,
+                       reason_in_words(record, words, sizeof words));
+    } else {
+        (void)snprintf(out, size, "ends: %s", reason_in_words(record, words, sizeof words));
+    }
+}
+
+/* "started by root"; "waits in call for db". */
+static void
+say_with_whom(const cop_record *record, const struct names *names, char *out, size_t size)
+{
+    bool is_wait = record->kind == COP_RECORD_WAIT, is_known = record->other.id != 0;
+    const char *preposition = is_wait ? " for " : " by ";
+    (void)snprintf(out, size, "%s%s%s%s", is_wait ? "waits in " : "started",
+                   is_wait ? record->text : "", is_known ? preposition : "",
+                   is_known ? names->other : "");
+}
+
+/* Each of these is alone in what it has. */
+static void
+say_single(const cop_record *record, const struct names *names, char *out, size_t size)
+{
     switch (record->kind) {
-    case COP_RECORD_STARTED:
-        (void)snprintf(out, size, "started%s%s", record->other.id ? " by " : "",
-                       record->other.id ? names->other : "");
-        return;
-    case COP_RECORD_MESSAGE:
-        say_message(record, names, "message", out, size);
-        return;
-    case COP_RECORD_CALL:
-        say_message(record, names, "call", out, size);
-        return;
-    case COP_RECORD_CAST:
-        say_message(record, names, "cast", out, size);
-        return;
-    case COP_RECORD_INFO:
-        say_message(record, names, "info", out, size);
-        return;
-    case COP_RECORD_CONTINUE:
-        say_message(record, names, "continue", out, size);
-        return;
     case COP_RECORD_TIMEOUT:
         (void)snprintf(out, size, "timeout%s", verdict_in_words(record->code));
         return;
@@ -293,45 +312,53 @@ say(const cop_record *record, const struct names *names, char *out, size_t size)
     case COP_RECORD_SYSTEM:
         (void)snprintf(out, size, "system request from %s", names->other);
         return;
-    case COP_RECORD_WAIT:
-        (void)snprintf(out, size, "waits in %s%s%s", record->text, record->other.id ? " for " : "",
-                       record->other.id ? names->other : "");
-        return;
-    case COP_RECORD_CALL_FAILED:
-        (void)snprintf(out, size, "its call %s to %s failed: %s", names->tag, names->other,
-                       cop_strerror(record->code));
-        return;
-    case COP_RECORD_SIGNAL:
-        (void)snprintf(out, size, "exit signal from %s: %s", names->other,
-                       reason_in_words(record, words, sizeof words));
-        return;
-    case COP_RECORD_EXIT:
-        (void)snprintf(out, size, "ends: %s", reason_in_words(record, words, sizeof words));
-        return;
     case COP_RECORD_FAULT:
         (void)snprintf(out, size, "fault: %s", copi_fault_name(record->code));
-        return;
-    case COP_RECORD_CHILD_ENDED:
-        say_child(record, names, "ended", out, size);
-        return;
-    case COP_RECORD_CHILD_RESTARTS:
-        say_child(record, names, "is to be restarted", out, size);
-        return;
-    case COP_RECORD_START_FAILED:
-        say_child(record, names, "did not start", out, size);
-        return;
-    case COP_RECORD_STOP_FAILED:
-        say_child(record, names, "did not stop as asked", out, size);
-        return;
-    case COP_RECORD_GAVE_UP:
-        say_child(record, names, "was restarted too often, giving up", out, size);
         return;
     case COP_RECORD_LONG_MAILBOX:
         (void)snprintf(out, size, "the mailbox of %s holds %u messages or more", names->other,
                        record->tag);
         return;
-    case COP_RECORD_LOGGED:
+    default:
         (void)snprintf(out, size, "error: %s", record->text);
+        return;
+    }
+}
+
+static void
+say(const cop_record *record, const struct names *names, char *out, size_t size)
+{
+    switch (record->kind) {
+    case COP_RECORD_MESSAGE:
+    case COP_RECORD_CALL:
+    case COP_RECORD_CAST:
+    case COP_RECORD_INFO:
+    case COP_RECORD_CONTINUE:
+        say_message(record, names, out, size);
+        return;
+    case COP_RECORD_CHILD_ENDED:
+    case COP_RECORD_CHILD_RESTARTS:
+    case COP_RECORD_START_FAILED:
+    case COP_RECORD_STOP_FAILED:
+    case COP_RECORD_GAVE_UP:
+        say_child(record, names, out, size);
+        return;
+    case COP_RECORD_CALL_FAILED:
+    case COP_RECORD_SIGNAL:
+    case COP_RECORD_EXIT:
+        say_why(record, names, out, size);
+        return;
+    case COP_RECORD_STARTED:
+    case COP_RECORD_WAIT:
+        say_with_whom(record, names, out, size);
+        return;
+    case COP_RECORD_TIMEOUT:
+    case COP_RECORD_STOP:
+    case COP_RECORD_SYSTEM:
+    case COP_RECORD_FAULT:
+    case COP_RECORD_LONG_MAILBOX:
+    case COP_RECORD_LOGGED:
+        say_single(record, names, out, size);
         return;
     }
     (void)snprintf(out, size, "?");
