@@ -96,9 +96,10 @@ TEST(a_computation_whose_lock_is_lost_is_asked_to_stop_and_another_begins)
     cop_pid tree = start_client(&(cop_redis_opts){0});
     ck_assert_int_eq(cop_shared_new(&shared, .lock_ttl = COP_MS(300), .poll = COP_MS(20)), 0);
     cop_future *future = cop_shared_start(shared, "lost", answer_at_the_gate, nothing, SOON);
-    EVENTUALLY(running == 1);
+    EVENTUALLY(running > 0);
+    int before = running; /* again, if the machine stood still for longer than the lock lasts */
     ck_assert(is_ok(say("SET {lost}l somebody PX 200")));
-    EVENTUALLY(running == 2); /* when that one's time is over */
+    EVENTUALLY(running > before); /* when that one's time is over */
     ck_assert_int_eq(asked_to_stop, -ESTALE);
     gate = true;
     is_answer(future);
@@ -115,7 +116,7 @@ TEST(without_a_server_to_ask_trust_ends_before_the_lock_does)
     cop_pid tree = start_client(&(cop_redis_opts){.gone_after = SOON});
     ck_assert_int_eq(cop_shared_new(&shared, .lock_ttl = ttl, .poll = COP_MS(20)), 0);
     cop_future *future = cop_shared_start(shared, "paused", answer_at_the_gate, nothing, SOON);
-    EVENTUALLY(running == 1);
+    EVENTUALLY(running > 0);
     server_pause(&redis);
     EVENTUALLY(asked_to_stop == -ESTALE);
     server_continue(&redis);

@@ -40,7 +40,7 @@ TEST(a_job_whose_promise_another_has_settled_is_cancelled_with_the_reason)
     EVENTUALLY(running == 1);
     ck_assert_int_eq(cop_durable_resolve(store, ID, COP_STR("elsewhere")), 0);
     EVENTUALLY(running == 0);
-    ck_assert_uint_eq(stale, 1);
+    ck_assert_uint_ge(stale, 1); /* once more, if the machine stood still for longer than a lease */
     EVENTUALLY(counts_of(worker).held == 0);
     ck_assert_uint_ge(counts_of(worker).stale, 1);
     check_resolved(store, ID, "elsewhere");
@@ -55,7 +55,7 @@ TEST(a_job_is_cancelled_when_the_lease_cannot_be_renewed_in_time)
     EVENTUALLY(running == 1);
     ck_assert_int_eq(cop_sys_suspend(store, SOON), 0);
     EVENTUALLY(running == 0);
-    ck_assert_uint_eq(stale, 1);
+    ck_assert_uint_ge(stale, 1); /* once more, if the machine stood still for longer than a lease */
     ck_assert_int_eq(cop_sys_resume(store, SOON), 0);
     (void)worker;
     may_return = true;
