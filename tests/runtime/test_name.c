@@ -379,4 +379,36 @@ TEST(of_many_that_want_a_name_one_gets_it)
     }
 }
 
+/* Whoever finds the name taken takes it away; whoever has started somebody with it ends that. */
+static int
+give_and_take(cop_bytes arg)
+{
+    (void)arg;
+    cop_process_info info;
+    for (int i = 0; i < ROUNDS; i++) {
+        cop_pid pid;
+        if (cop_spawn(&pid, wait_for_message, .name = "given") == 0) {
+            (void)cop_unregister("given");
+            (void)cop_register("given", pid);
+            stop(pid);
+        }
+        (void)cop_inspect(cop_whereis("given"), &info);
+        (void)cop_unregister("given");
+    }
+    return 0;
+}
+
+TEST(names_are_given_and_taken_while_their_holders_end)
+{
+    cop_ref monitors[CLAIMANTS];
+    for (int i = 0; i < CLAIMANTS; i++) {
+        cop_spawn(NULL, give_and_take, .monitor = &monitors[i]);
+    }
+    for (int i = 0; i < CLAIMANTS; i++) {
+        ck_assert_int_eq(test_down(monitors[i]).kind, COP_NORMAL);
+    }
+    cop_pid last = start("given");
+    ck_assert(cop_pid_eq(cop_whereis("given"), last));
+}
+
 SUITE("name")
