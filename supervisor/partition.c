@@ -318,7 +318,11 @@ take_last_away(const char *name, cop_pid supervisor, unsigned last)
     char id[ID_SIZE];
     write_id(id, last);
     int r = tell(name, supervisor, last);
-    return r ? r : cop_supervisor_terminate_child(supervisor, id);
+    r = r ? r : cop_supervisor_terminate_child(supervisor, id);
+    if (r == -ENOMEM) {
+        (void)copi_name_note(name, supervisor, last + 1); /* it was not even asked, and runs */
+    }
+    return r;
 }
 
 static int

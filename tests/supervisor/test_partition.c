@@ -4,8 +4,10 @@
  * Room: tests/. Case ids (PSU-001) are those of the conformance list.
  */
 #include "runtime/alloc.h"
+#include "runtime/process.h"
 #include "runtime/thread.h"
 #include "tests/supervisor/tree.h"
+#include "tests/support/wrap.h"
 
 #include <pthread.h>
 
@@ -542,6 +544,29 @@ TEST(with_no_partition_left_no_key_belongs_to_anybody) /* PSU-010 */
     ck_assert_str_eq(listed(pid), "1=down 0=down");
     ck_assert_int_eq(cop_partition_resize("x", 1), 0);
     ck_assert_int_eq(ask(cop_partition("x", COP_STR("key")), ADD), 1);
+    stop_tree(pid);
+}
+
+static atomic_bool cannot_ask;
+
+int real_terminate(cop_pid supervisor, const char *id) REAL(cop_supervisor_terminate_child);
+int terminate_if_it_can(cop_pid supervisor, const char *id) WRAP(cop_supervisor_terminate_child);
+int
+terminate_if_it_can(cop_pid supervisor, const char *id)
+{
+    return cannot_ask ? copi_fail(-ENOMEM) : real_terminate(supervisor, id);
+}
+
+TEST(a_partition_that_cannot_be_stopped_for_want_of_memory_stays_counted)
+{
+    cop_pid pid = start(PARTITIONS(.name = "x", .child = &a_counter, .partitions = 3));
+    cannot_ask = true;
+    ck_assert_int_eq(cop_partition_resize("x", 1), -ENOMEM);
+    ck_assert_int_eq(cop_why().code, -ENOMEM);
+    cannot_ask = false;
+    ck_assert_uint_eq(cop_partition_count("x"), 3);
+    ck_assert_int_eq(cop_partition_resize("x", 1), 0);
+    ck_assert_str_eq(listed(pid), "2=down 1=down 0=up");
     stop_tree(pid);
 }
 
