@@ -1,7 +1,7 @@
 /*
  * supervisor/child.h - starting and stopping one child, of any kind.
  *
- * Room: supervisor/. The supervisor only.
+ * Room: supervisor/. The supervisor only, but for copi_child_signal, by which a daemon's main() asks the root, too.
  */
 #ifndef COPI_SUPERVISOR_CHILD_H
 #define COPI_SUPERVISOR_CHILD_H

@@ -15,6 +15,7 @@
 #include "runtime/report.h"
 #include "runtime/spawner.h"
 #include "runtime/wait.h"
+#include "supervisor/child.h"
 #include "supervisor/hangup.h"
 #include "supervisor/manager.h"
 #include "supervisor/status.h"
@@ -254,7 +255,8 @@ pause_for_news(struct copi_process *self)
 
 /*
  * The root is asked to stop as OTP asks one, by its parent's exit signal, so that its end is waited
- * for like any other, with orphans reaped and signals heard.
+ * for like any other, with orphans reaped and signals heard. A stop that finds no memory waits for some, as those of
+ * children do: it would else be no stop, but an end of everything at once.
  */
 static int
 pass_on_request(cop_pid root, bool *asked)
@@ -264,7 +266,7 @@ pass_on_request(cop_pid root, bool *asked)
     }
     *asked = true;
     copi_manager_stopping();
-    return cop_exit_signal(root, COP_REASON_SHUTDOWN);
+    return copi_child_signal(root, COP_REASON_SHUTDOWN);
 }
 
 static void

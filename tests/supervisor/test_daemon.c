@@ -4,7 +4,9 @@
  * Room: tests/. The daemon is a child of the test, forked before the library is touched; what runs in
  * it tells the test through a pipe, which is also its commands' standard output.
  */
+#include "runtime/process.h"
 #include "tests/supervisor/daemon.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -289,6 +291,35 @@ TEST(kills_what_does_not_stop_in_its_time)
         run(TREE(COP_CHILDREN({.id = "hang", .worker = hang, .shutdown = COP_MS(20)})));
     ck_assert_int_eq(hear(&daemon), 'u');
     ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+}
+
+static int signals_without_memory; /* so many of the next */
+
+int real_signal(cop_pid to, cop_reason reason) REAL(cop_exit_signal);
+int signal_if_there_is_memory(cop_pid to, cop_reason reason) WRAP(cop_exit_signal);
+int
+signal_if_there_is_memory(cop_pid to, cop_reason reason)
+{
+    if (signals_without_memory > 0) {
+        signals_without_memory--;
+        return copi_fail(-ENOMEM);
+    }
+    return real_signal(to, reason);
+}
+
+static void
+be_short_of_memory(void)
+{
+    signals_without_memory = 3;
+}
+
+TEST(stops_the_tree_in_order_although_there_is_no_memory_to_ask_it)
+{
+    struct daemon daemon =
+        run_after(be_short_of_memory, TREE(COP_CHILDREN({.id = "s", .worker = serve})));
+    ck_assert_int_eq(hear(&daemon), 'u');
+    ck_assert_int_eq(status_after(&daemon, SIGTERM), 0);
+    ck_assert_int_eq(hear(&daemon), 'd');
 }
 
 TEST(stops_the_tree_when_SIGTERM_came_while_it_started)
