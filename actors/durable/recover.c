@@ -87,7 +87,7 @@ read_page(struct walk *walk)
                           },
                           &(struct copi_ask_opts){0}, opts->timeout ? opts->timeout : COP_FOREVER);
     if (r == 0 && last && next->op.last && strcmp(next->op.last->id, last->id) <= 0) {
-        r = -EBADMSG; /* it ends where it began: by a damaged id there is no way on */
+        r = copi_fail(-EBADMSG); /* it ends where it began: by a damaged id there is no way on */
     }
     turn_page(walk, next);
     return r;

@@ -64,6 +64,7 @@ TEST(an_id_behind_which_nothing_can_be_found_ends_a_recovery)
     execute("UPDATE promise SET id='p'||char(0)||'q' WHERE id='" ID "'");
     test_catch_stderr();
     ck_assert_int_eq(cop_durable_recover_all(store, see, &seen, .page = 1), -EBADMSG);
+    ck_assert_int_eq(cop_why().code, -EBADMSG);
     free(test_caught_stderr());
     stop(store);
 }
