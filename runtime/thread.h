@@ -8,9 +8,9 @@
  * knows how the current process is found, so that light threads or a simulated machine can be put
  * under all actors here.
  *
- * Six files behind it: thread.c (threads and their cache), thread_stack.c (what they run on),
+ * Seven files behind it: thread.c (threads and their cache), thread_stack.c (what they run on),
  * thread_clean.c (what a job starts from), thread_park.c (waiting), thread_look.c (looking before
- * waiting) and thread_clock.c (clocks, randomness, cores).
+ * waiting), thread_keep.c (keeping a core awake) and thread_clock.c (clocks, randomness, cores).
  */
 #ifndef COPI_RUNTIME_THREAD_H
 #define COPI_RUNTIME_THREAD_H
@@ -175,6 +175,9 @@ bool copi_spin_for(struct copi_spin *spin, bool (*is_there)(void *arg), void *ar
 /* No more threads are awake than there are cores, the caller included. */
 bool copi_spin_allowed(void);
 uint32_t copi_threads_awake(void);
+
+/* As many as there were at the first look; 0: nobody is to look. */
+uint32_t copi_spin_cores(void);
 
 /* From here on nobody looks. */
 void copi_spin_decline(void);

@@ -94,6 +94,12 @@ count_cores(void)
     return n;
 }
 
+uint32_t
+copi_spin_cores(void)
+{
+    return copi_load_relaxed_32(&declined) ? 0 : count_cores();
+}
+
 bool
 copi_spin_allowed(void)
 {

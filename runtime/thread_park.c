@@ -21,31 +21,24 @@
  * What a wake-up costs is where it leads. The kernel looks for an idle core for whoever is woken. On a
  * virtual machine an idle core is halted, and it takes 12 us to get it going. So a chain, in which one
  * thread wakes the next and parks, pays that at each step: a ring of 100 bare threads needs 13.5 us a hop
- * on two cores and 3.7 us on one. It was tried to keep a chain on one core:
+ * on two cores and 3.7 us on one. What helps is that who parks keeps its core awake while a chain is on, which is
+ * thread_keep.c. What else was tried to keep a chain on one core:
  *
  *   pipes, eventfds, sockets, whose wake-ups say that the waker is about to sleep   no difference
  *   a sleeper's affinity narrowed to its waker's core, and left so                  4.3 us a hop
  *   the same, and given back before user code runs                                  8.5 us
  *   a thread that does nothing but yield, or spin, on the other core                4 to 9 us
- *   who parks looks, and yields, for longer, as long as there is a chain            6 to 9 us
  *   a thread of SCHED_IDLE that spins, which the kernel takes for an idle core      6.7 us
  *   one on each core                                                                5.2 to 5.9 us
  *
- * None is here. An affinity that stays narrow is inherited by every thread and program that the user's
- * code starts meanwhile, where nobody could give it back; and setting it costs 2 us each time, which is
- * half of what is to be saved. A thread that keeps the other core busy is of use on two cores only; it
- * made a ring of processes a third faster, and restarts of a supervisor's children, which are more than a
- * chain, no faster at all.
- *
- * Threads of SCHED_IDLE are the best of these. They slow nobody down, need no right, and in a chain they cost no
- * more than they save: 9.3 us of processor time a hop with one on each core, 10.8 us without, for who wakes
- * a halted core spends as much. With one on each of two cores a ring of processes took 6.8 us a hop
- * instead of 11 to 13, and a restart 21 us instead of 48; with a single one 7.4 to 9.1, and 28 to 31. But the
- * restart of a hundred children took as long as before (7.0 ms beside 6.9), it needs one for each core, and
- * between two chains each has to be stopped and started, by a wake-up of a halted core. A virtual machine whose
- * host polls before it halts (or idle=poll) has all of it, for every program.
+ * An affinity that stays narrow is inherited by every thread and program that the user's code starts meanwhile,
+ * where nobody could give it back; and setting it costs 2 us each time, which is half of what is to be saved.
+ * Threads that keep cores busy have to be started and stopped between two chains, each by a wake-up of a halted core;
+ * those of SCHED_IDLE helped in some hours only. A virtual machine whose host polls before it halts (or idle=poll)
+ * has all of it, for every program.
  */
 #include "runtime/thread.h"
+#include "runtime/thread_keep.h"
 
 #include <coppice/base.h>
 
@@ -158,6 +151,7 @@ copi_park(struct copi_parker *parker, cop_time deadline)
 {
     int kept = errno;
     bool woken = true;
+    copi_keep_core(parker, deadline);
     if (go_to_sleep(parker, PARKED)) {
         futex_wait(&parker->state, PARKED, deadline);
         woken = get_up(parker);
@@ -173,6 +167,7 @@ copi_unpark(struct copi_parker *parker)
     if (was == PARKED || was == POLLING) {
         int kept = errno;
         count_awake(1);
+        copi_keep_count();
         if (was == PARKED) {
             syscall(SYS_futex, &parker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
         } else {
