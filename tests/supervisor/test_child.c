@@ -674,8 +674,9 @@ TEST(who_is_disowned_watches_nobody)
     ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
     test_down(monitor);
     hears_again = true;
-    EVENTUALLY(cop_disowned() == 0);
+    EVENTUALLY(watched != 0);
     ck_assert_int_eq(watched, -ECANCELED);
+    EVENTUALLY(cop_disowned() == 0);
     free(test_caught_stderr());
 }
 
