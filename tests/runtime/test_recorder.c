@@ -7,6 +7,7 @@
 #include "runtime/live_kinds.h"
 #include "runtime/recorder.h"
 #include "runtime/recording.h"
+#include "runtime/table.h"
 #include "runtime/thread.h"
 #include "tests/support/support.h"
 #include "tests/support/wrap.h"
@@ -278,6 +279,36 @@ TEST(a_request_is_recorded_with_what_became_of_it)
     ck_assert_int_le(slept->when + slept->took, cop_now() + COP_MS(10));
     ck_assert_str_eq(must(pid, COP_RECORD_WAIT)->text, "sleep");
     ck_assert_int_ge(must(pid, COP_RECORD_WAIT)->took, least);
+}
+
+static int
+sleep_call_and_wait(cop_bytes arg)
+{
+    int r = cop_sleep(COP_MS(1));
+    cop_call(COP_NOBODY, COP_TAG(0), NULL, 0, SOON);
+    return r ? r : test_wait_for_end(arg);
+}
+
+/* Records of processes are handed out in turn. The last one found nothing more to do when it had written its start,
+ * a wait and a call. This one, when it begins to wait, has written its start, a wait and a call that failed. */
+TEST(a_wait_is_recorded_whatever_the_last_process_in_the_record_did)
+{
+    begin();
+    cop_pid last_one = start(), next;
+    EVENTUALLY(look(last_one, COP_RECORD_WAIT));
+    ck_assert_int_eq(ask(last_one, DEPOSIT), 0);
+    EVENTUALLY(look(last_one, COP_RECORD_CALL) && must(last_one, COP_RECORD_CALL)->took >= 0);
+    cop_ref monitor = cop_monitor(last_one);
+    cop_exit_signal(last_one, COP_REASON_SHUTDOWN);
+    test_down(monitor);
+    do {
+        ck_assert_int_eq(cop_spawn(&next, sleep_call_and_wait, .monitor = &monitor), 0);
+        if ((next.id & COPI_INDEX_MASK) == (last_one.id & COPI_INDEX_MASK)) {
+            EVENTUALLY(count(next, COP_RECORD_WAIT) == 2);
+        }
+        cop_exit_signal(next, COP_REASON_KILLED);
+        test_down(monitor);
+    } while ((next.id & COPI_INDEX_MASK) != (last_one.id & COPI_INDEX_MASK));
 }
 
 static bool has_no_ticks;
