@@ -21,6 +21,10 @@
  * stops starting leaves it there. It does not count among those awake before it has something to do: nobody is
  * to park because of it. It looks for its job for as long as whoever waits for a thread does.
  *
+ * What is left of a start is the kernel's. Of the time of who starts, one half is clone, and two fifths of that
+ * to map and zero the stack that the thread has in the kernel; 7 % are page faults, 4 % the guard of the stack,
+ * a tenth is waiting for the other core.
+ *
  * A thread that comes into the cache looks about for its next job before it parks (thread_look.c). One
  * that is about to finish its job is counted (`finishing`), and whoever needs a thread then looks for it,
  * no longer than making one would take: a supervisor that restarts a child usually gets the thread that
@@ -389,12 +393,9 @@ create(struct copi_thread *thread, void *(*main)(void *self))
         return -ENOMEM;
     }
     int r = copi_stack_describe(&thread->stack, &attributes);
-
     /* Born with its signals blocked, so that none is delivered before it is ready. */
-    sigset_t mine;
-    pthread_sigmask(SIG_SETMASK, &threads.job_signals, &mine);
+    r = r ? r : pthread_attr_setsigmask_np(&attributes, &threads.job_signals);
     r = r ? r : pthread_create(&thread->id, &attributes, main, thread);
-    pthread_sigmask(SIG_SETMASK, &mine, NULL);
     pthread_attr_destroy(&attributes);
     return r == 0 ? 0 : -EAGAIN;
 }
