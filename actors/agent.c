@@ -141,7 +141,9 @@ handle_call(void *state, cop_from from, cop_msg request)
         copi_request_fail(self, from.pid, from.ref, -ENOMEM);
         return cop_ok();
     }
-    memset(out, 0, size);
+    if (size > 0) {
+        memset(out, 0, size);
+    }
     self->outgoing = reply; /* found there if the function does not come back */
     run_visit(agent, request, out);
     self->outgoing = NULL;

@@ -130,7 +130,7 @@ int
 copi_request_submit(struct copi_process *self, struct copi_process *server, cop_pid pid,
                     struct copi_message *message, struct copi_wait *wait)
 {
-    bool is_counted = (message->flags & COPI_SYSTEM) == 0;
+    bool is_counted = server->limit > 0 && (message->flags & COPI_SYSTEM) == 0;
     int r = is_counted ? copi_send_admit(self, server, pid, message, wait) : 0;
     if (r == 0) {
         r = copi_deliver(server, copi_pid_generation(pid), message);
@@ -332,11 +332,11 @@ static void
 send_answer(cop_pid pid, cop_ref ref, struct copi_message *answer)
 {
     struct copi_process *caller = copi_table_find(pid);
+    answer->ref = ref;
     if (caller) {
         copi_cycle_release(caller, ref);
     }
-    answer->ref = ref;
-    copi_post(pid, answer);
+    copi_post_to(caller, copi_pid_generation(pid), answer);
 }
 
 void

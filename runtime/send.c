@@ -78,12 +78,17 @@ copi_deliver(struct copi_process *to, uint32_t generation, struct copi_message *
 }
 
 void
-copi_post(cop_pid to, struct copi_message *message)
+copi_post_to(struct copi_process *to, uint32_t generation, struct copi_message *message)
 {
-    struct copi_process *process = copi_table_find(to);
-    if (!process || copi_deliver(process, copi_pid_generation(to), message) != 0) {
+    if (!to || deliver(to, generation, message) != 0) {
         copi_refuse(message, -ESRCH);
     }
+}
+
+void
+copi_post(cop_pid to, struct copi_message *message)
+{
+    copi_post_to(copi_table_find(to), copi_pid_generation(to), message);
 }
 
 /*

@@ -23,6 +23,9 @@ int copi_deliver(struct copi_process *to, uint32_t generation, struct copi_messa
 /* The same by pid, and the message is let go when nobody is there. Of the library's own messages. */
 void copi_post(cop_pid to, struct copi_message *message);
 
+/* The same by whoever has found the process; NULL: nobody is there. */
+void copi_post_to(struct copi_process *to, uint32_t generation, struct copi_message *message);
+
 /* A signal: looked at before the messages that wait. */
 void copi_post_signal(cop_pid to, struct copi_message *message);
 

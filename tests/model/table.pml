@@ -3,7 +3,7 @@
  *
  * Models: runtime/table.c give_pid copi_table_publish copi_table_withdraw
  * Models: runtime/table.h copi_table_find
- * Models: runtime/send.c deliver copi_deliver copi_post
+ * Models: runtime/send.c deliver copi_deliver copi_post copi_post_to
  * Models: runtime/inbox.c sort is_for_inbox
  * Models: runtime/process.c serve_end
  *
