@@ -60,10 +60,5 @@ extern inline int cop_cast(cop_pid server, cop_msg msg);
 int
 cop_cast_by(cop_pid server, const cop_msg *msg)
 {
-    int r = copi_send(server, COPI_CAST, msg);
-    if (r == -ESRCH) {
-        copi_message_let_go(msg); /* to nobody: as in OTP, not an error */
-        r = 0;
-    }
-    return r;
+    return copi_send(server, COPI_CAST, msg);
 }

@@ -282,13 +282,24 @@ take_back(struct copi_message *message, int code)
     return code == -ECANCELED || code == -ETIMEDOUT || code == -EDEADLK ? code : copi_fail(code);
 }
 
+/* As in OTP: to send to a name that nobody has is an error, to cast is none. */
+static COPI_COLD int
+nobody_has_the_name(struct copi_message *message)
+{
+    if (message->kind != COPI_CAST) {
+        return take_back(message, -ESRCH);
+    }
+    copi_message_free(message);
+    return 0;
+}
+
 /* In copi_send, too: a function of its own there would keep the same things once more. */
 static inline __attribute__((always_inline)) int
 send_message(struct copi_process *self, cop_pid to, struct copi_message *message)
 {
     cop_pid pid = copi_resolve(to);
     if (pid.id == 0 && to.id != 0) {
-        return take_back(message, -ESRCH);
+        return nobody_has_the_name(message);
     }
     message->from = self->pid;
     struct copi_process *process = copi_table_find(pid);
