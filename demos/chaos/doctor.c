@@ -5,7 +5,9 @@
  *
  * A supervisor sees who ends. Who hangs does not end, and so somebody has to look: from outside, since who
  * hangs answers nothing. What is in one callback for too long is killed, and then it is the supervisor's
- * affair. A cell that is merely busy, with a full mailbox say, is in none for long, and is left alone.
+ * affair. A cell that is merely busy, with a full mailbox say, is in none for long, and is left alone: its
+ * callbacks take microseconds. Where they may take long, too, look whether messages_handled has moved as well,
+ * as `since` may count from some quick callbacks before (coppice/inspect.h).
  */
 #include "demos/chaos/doctor.h"
 
