@@ -30,7 +30,7 @@
  * no longer than making one would take: a supervisor that restarts a child usually gets the thread that
  * the child has just left, and a task that is started when the one before has just been awaited needs no
  * wake-up. Before that (a parked thread was preferred to one that is about to finish) two threads took
- * turns, and each was woken for each task: 26 us a task, and 5.4 us now.
+ * turns, and each was woken for each task: 26 us a task instead of 5.4.
  *
  * tests/model/cache.pml is searched for every order in which a job can be handed over.
  *
