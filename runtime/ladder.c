@@ -63,10 +63,11 @@ disown(struct copi_process *process)
     copi_label(process, name);
     const char *callback = copi_load_relaxed_ptr(&process->callback);
     cop_time since = (cop_time)copi_load_relaxed_64(&process->since);
+    unsigned count = copi_fetch_add_32(&ladder.disowned, 1) + 1; /* before anybody hears of it */
     if (!copi_process_disown(process)) {
-        return; /* it ended by itself after all */
+        copi_fetch_add_32(&ladder.disowned, (uint32_t)-1); /* it ended by itself after all */
+        return;
     }
-    unsigned count = copi_fetch_add_32(&ladder.disowned, 1) + 1;
     copi_report(COPI_ERROR,
                 "%s did not stop and was disowned: in %s for %lld ms; %u threads are disowned now",
                 name, callback ? callback : "a wait",

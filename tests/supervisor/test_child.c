@@ -673,6 +673,7 @@ TEST(who_is_disowned_watches_nobody)
     EVENTUALLY(is_deaf);
     ck_assert_int_eq(cop_exit_signal(pid, COP_REASON_KILLED), 0);
     test_down(monitor);
+    ck_assert_uint_eq(cop_disowned(), 1);
     hears_again = true;
     EVENTUALLY(watched != 0);
     ck_assert_int_eq(watched, -ECANCELED);
