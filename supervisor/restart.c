@@ -14,6 +14,13 @@
  * whose own attempt was still to come, a request has ended the attempts. So what a message says is
  * only: if this child is still restarting, try. It says so by a ticket, which the child has as long as it
  * is between two attempts, and which a pause that is cut short takes with it.
+ *
+ * To stop and start a hundred is to wake each twice and to be woken as often. On one core a stop takes 8 us, a
+ * start 10 and a call of the new one 5: eight switches of threads, 12,000 instructions, and 2 us of system calls
+ * that make the thread clean. On two it is 18, 24 and 12, as wake-ups lead to a halted core. What did not help,
+ * in runs in turns: to wake whoever is stopped or started next while the one before is at work (9.4 ms beside
+ * 8.2, and 3.1 beside 2.3 on one core, for he looks for his turn meanwhile), to look longer for an end, and to
+ * be told of an end by the link first, so that nothing has to be unlinked.
  */
 #include "supervisor/restart.h"
 
