@@ -57,16 +57,15 @@ copi_ladder_configure(cop_time kill_grace, unsigned max_disowned)
 }
 
 static void
-disown(struct copi_process *process)
+disown(struct copi_process *process, cop_pid pid)
 {
     char name[COPI_LABEL_SIZE];
     copi_label(process, name);
     const char *callback = copi_load_relaxed_ptr(&process->callback);
     cop_time since = (cop_time)copi_load_relaxed_64(&process->since);
-    unsigned count = copi_fetch_add_32(&ladder.disowned, 1) + 1; /* before anybody hears of it */
-    if (!copi_process_disown(process)) {
-        copi_fetch_add_32(&ladder.disowned, (uint32_t)-1); /* it ended by itself after all */
-        return;
+    unsigned count = copi_process_disown(process, pid);
+    if (count == 0) {
+        return; /* it ended by itself after all */
     }
     copi_report(COPI_ERROR,
                 "%s did not stop and was disowned: in %s for %lld ms; %u threads are disowned now",
@@ -77,6 +76,12 @@ disown(struct copi_process *process)
                     ladder.max_disowned);
         _exit(STATUS_TOO_MANY_DISOWNED);
     }
+}
+
+unsigned
+copi_ladder_left(void)
+{
+    return copi_fetch_add_32(&ladder.disowned, 1) + 1;
 }
 
 void
@@ -155,7 +160,7 @@ step(uint64_t id)
     }
     copi_lock_give(&process->lock);
     if (late) {
-        disown(process);
+        disown(process, pid);
     }
 }
 

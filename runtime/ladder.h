@@ -17,7 +17,8 @@ void copi_ladder_tell(cop_pid pid);
 /* How it goes about it: 0 is the default. */
 void copi_ladder_configure(cop_time kill_grace, unsigned max_disowned);
 
-/* A disowned thread has come back and ended. */
+/* One more is disowned: how many are now. And one has come back and ended. */
+unsigned copi_ladder_left(void);
 void copi_ladder_returned(void);
 
 #endif

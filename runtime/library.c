@@ -251,7 +251,7 @@ cop_shutdown(cop_time timeout)
     }
     copi_lock_take(&library.ending); /* threads are joined by one of those who shut down */
     copi_spawner_stop();
-    /* A process is gone before its disowning is counted: so the count is read again and again. */
+    /* Who is disowned may come back at any time, and is joined then: so the count is read again and again. */
     while (!copi_thread_drained(cop_disowned(), copi_deadline(COP_MS(50)))) {
     }
     copi_timer_stop();

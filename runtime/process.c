@@ -346,7 +346,9 @@ end(struct copi_process *self)
         copi_thread_finishing();
         serve_end(self, &self->reasons->end, true);
     } else {
+        copi_lock_take(&self->lock); /* it has been counted by who disowned it */
         copi_ladder_returned();
+        copi_lock_give(&self->lock);
         copi_thread_retire();
         copi_request_refuse_in_hand(self);
         copi_refuse_all(self->inbox.first, -ESRCH, NULL);
@@ -355,15 +357,23 @@ end(struct copi_process *self)
     give_record_back(self);
 }
 
-bool
-copi_process_disown(struct copi_process *process)
+/* Under its lock, which nobody moves in without, so that it is this one, and is counted before its thread can count
+ * itself back and before anybody hears of it. */
+unsigned
+copi_process_disown(struct copi_process *process, cop_pid pid)
 {
     uint32_t alive = COPI_ALIVE;
-    if (!copi_cas_32(&process->life, &alive, COPI_DISOWNED)) { /* pairs with end */
-        return false;
+    unsigned count = 0;
+    copi_lock_take(&process->lock);
+    if (copi_pid(process).id == pid.id
+        && copi_cas_32(&process->life, &alive, COPI_DISOWNED)) { /* pairs with end */
+        count = copi_ladder_left();
     }
-    serve_end(process, &COP_REASON_KILLED, false);
-    return true;
+    copi_lock_give(&process->lock);
+    if (count > 0) {
+        serve_end(process, &COP_REASON_KILLED, false);
+    }
+    return count;
 }
 
 /* ---------------------------------------------------------------- running */

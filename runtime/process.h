@@ -362,8 +362,9 @@ void copi_process_show_name(struct copi_process *self);
 /* The thread of an adopted process ends. */
 void copi_process_foreign_ended(struct copi_process *self);
 
-/* End `process` from outside: its thread will not. Only ladder.c. */
-bool copi_process_disown(struct copi_process *process);
+/* End `process` from outside: its thread will not. How many are disowned now; 0: it has ended by itself. Only
+ * ladder.c. */
+unsigned copi_process_disown(struct copi_process *process, cop_pid pid);
 
 /* In a callback of the user's from here to copi_callback_end: for cop_inspect and for containment. */
 static inline void

@@ -500,6 +500,21 @@ TEST(who_ends_at_the_last_moment_is_not_disowned)
     free(report);
 }
 
+TEST(who_has_come_where_another_was_to_be_disowned_lives)
+{
+    cop_ref ended;
+    cop_pid pid = spawn(spin_in_process, &ended), other = {pid.id ^ (uint64_t)1 << 63};
+    struct copi_process *process = copi_table_find(pid);
+    ck_assert_uint_eq(copi_process_disown(process, other), 0);
+    ck_assert(cop_alive(pid));
+    ck_assert_uint_eq(cop_disowned(), 0);
+    ck_assert_uint_eq(copi_process_disown(process, pid), 1);
+    ck_assert_uint_eq(copi_process_disown(process, pid), 0);
+    ck_assert_int_eq(test_down(ended).kind, COP_KILLED);
+    ck_assert_uint_eq(cop_disowned(), 1);
+    let_go();
+}
+
 TEST(who_could_not_be_disowned_for_want_of_memory_is_disowned_when_it_is_killed_again)
 {
     cop_ref ended;
