@@ -297,7 +297,7 @@ run_functions(struct copi_process *self, const cop_sys_event *event)
 {
     struct copi_debug *debug = self->debug;
     const char *callback = copi_load_relaxed_ptr(&self->callback);
-    uint64_t since = copi_load_relaxed_64(&self->since);
+    uint64_t since = copi_load_relaxed_64(&self->since), dated = copi_load_relaxed_64(&self->dated);
     struct installed **link = &debug->newest;
     copi_callback_begin(self, "debug");
     debug->busy = true;
@@ -313,6 +313,7 @@ run_functions(struct copi_process *self, const cop_sys_event *event)
     debug->busy = false;
     copi_callback_begin(self, callback);
     copi_store_relaxed_64(&self->since, since);
+    copi_store_relaxed_64(&self->dated, dated);
 }
 
 static cop_bytes

@@ -53,7 +53,8 @@ typedef struct cop_web_opts {
     cop_time patience;
     /* Connections at a time. One more, and that one ends which has been waiting longest. 0: 128 */
     unsigned max_connections;
-    cop_time stuck_after; /* a callback that has run for so long is shown as stuck. 0: 1 s */
+    /* A callback that has run for so long, by `since` of coppice/inspect.h, is shown as stuck. 0: 1 s */
+    cop_time stuck_after;
 } cop_web_opts;
 
 /*

@@ -273,12 +273,16 @@ cop_inspect(cop_pid pid, cop_process_info *out)
     }
     size_t inside = copi_load_relaxed_64(&process->inside);
     size_t outside = copi_mailbox_count(copi_load_relaxed_64(&process->mailbox.word));
+    uint64_t dated = copi_load_acquire_64(
+        &process->dated); /* before `since` and `handled`: else it is not exact */
+    uint64_t handled = copi_load_relaxed_64(&process->handled);
     cop_process_info info = {
         .callback = copi_load_relaxed_ptr(&process->callback),
         .since = (cop_time)copi_load_relaxed_64(&process->since),
+        .since_is_exact = dated == handled,
         .mailbox = inside + outside,
         .oldest = age_of_oldest(process, inside, outside),
-        .messages_handled = copi_load_relaxed_64(&process->handled),
+        .messages_handled = handled,
         .owned_bytes = copi_load_relaxed_64(&process->owned_bytes),
         .dropped = copi_load_relaxed_64(&process->dropped),
         .waits_for = {copi_load_relaxed_64(&process->waits_for_pid)},

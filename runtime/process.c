@@ -180,6 +180,7 @@ clear(struct copi_process *process, const struct copi_behaviour *behaviour)
     copi_store_relaxed_ptr(&process->waits_in, NULL);
     copi_store_relaxed_32(&process->is_suspended, 0);
     copi_store_relaxed_64(&process->since, 0);
+    copi_store_relaxed_64(&process->dated, 0);
     process->not_dated = 0;
     copi_store_relaxed_64(&process->handled, 0);
     copi_store_relaxed_64(&process->inside, 0);
@@ -407,8 +408,8 @@ run_deferred(struct copi_process *self, struct copi_jump *start)
 }
 
 /*
- * Who is killed has no say in it, however far its own end had come: its links are told of the kill, also where
- * terminate was told another reason, as in OTP. A contained fault is told as what it was.
+ * Who is killed has no say in it, however far its own end had come: its links are told of the kill, or of the
+ * exit signal that came before it, also where terminate was told another reason, as in OTP. A contained fault is told as what it was.
  */
 static void
 heed_kill(struct copi_process *self)

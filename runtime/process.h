@@ -159,7 +159,8 @@ struct copi_process {
     /* --- written by the owner, read by anybody: cop_inspect */
     copi_atomic32 is_suspended;
     copi_atomic_ptr callback, waits_in; /* words; NULL: in none */
-    copi_atomic64 since, handled, inside, inside_since, owned_bytes, dropped;
+    copi_atomic64 since, dated;         /* and what `handled` was when that was written */
+    copi_atomic64 handled, inside, inside_since, owned_bytes, dropped;
     copi_atomic_ptr ring; /* of the flight recorder; NULL: it is not recorded */
 
     /* --- owner thread only */
@@ -379,9 +380,16 @@ copi_callback_show(struct copi_process *self, const char *name)
 }
 
 static inline void
+copi_callback_date(struct copi_process *self, uint64_t now)
+{
+    copi_store_relaxed_64(&self->since, now);
+    copi_store_relaxed_64(&self->dated, copi_load_relaxed_64(&self->handled));
+}
+
+static inline void
 copi_callback_begin(struct copi_process *self, const char *name)
 {
-    copi_store_relaxed_64(&self->since, (uint64_t)copi_clock_coarse());
+    copi_callback_date(self, (uint64_t)copi_clock_coarse());
     copi_callback_show(self, name);
 }
 
@@ -390,8 +398,8 @@ copi_callback_begin(struct copi_process *self, const char *name)
  * as to send a small message. So where the clock has stood still since it was asked last, because callbacks
  * are quick, the next few are not dated, and count as begun when that one did; but the first after each
  * taking is. Of slow callbacks behind quick ones the first few are so shown as longer, by those before them.
- * `since` is never later than it should be, and `handled` tells one callback from the next: whoever must be
- * sure looks twice (watchdog.c).
+ * `since` is never later than it should be, and it is this callback's if nothing has been handled since it was
+ * written. Where it is not, whoever must be sure looks twice (watchdog.c).
  */
 static inline void
 copi_callback_next(struct copi_process *self, const char *name)
@@ -404,7 +412,7 @@ copi_callback_next(struct copi_process *self, const char *name)
     } else {
         uint64_t now = (uint64_t)copi_clock_coarse();
         self->not_dated = now == copi_load_relaxed_64(&self->since) ? NOT_DATED : 0;
-        copi_store_relaxed_64(&self->since, now);
+        copi_callback_date(self, now);
     }
     copi_callback_show(self, name);
 }

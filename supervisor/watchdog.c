@@ -8,9 +8,9 @@
  * a thread does well that does nothing else; and one that has nothing to do is content.
  *
  * Not every callback of a busy server is dated (copi_callback_next): one may be shown as begun when another
- * before it did. But how many messages were handled changes with each. So one whose number was not there at the
- * last look has begun since then, and counts from the look that finds it: nobody is taken to hang for what he did
- * before, and who hangs is found one look later at most.
+ * before it did. But how many messages were handled changes with each. So one that has no date of its own, and
+ * whose number was not there at the last look, has begun since then, and counts from the look that finds it:
+ * nobody is taken to hang for what he did before, and who hangs is found one look later at most.
  *
  * Who has ended is not watched any more: its supervisor is at it, and the next incarnation asks anew.
  */
@@ -75,7 +75,7 @@ busy_since(struct copi_subscriber *subscriber, const cop_process_info *info, cop
         subscriber->handled = info->messages_handled;
         subscriber->seen = now;
     }
-    return info->since > subscriber->seen ? info->since : subscriber->seen;
+    return info->since_is_exact || info->since > subscriber->seen ? info->since : subscriber->seen;
 }
 
 static void

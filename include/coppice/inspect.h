@@ -16,8 +16,10 @@ typedef struct cop_process_info {
     char name[64];        /* empty: none */
     char label[64];       /* what it was started with; empty: none */
     const char *callback; /* in which callback; NULL: waiting for a message */
-    cop_time since;  /* in this state since: to a few milliseconds; 0: not known. Of slow callbacks
-                              behind quick ones the first few may count from the beginning of those */
+    cop_time since;       /* in this state since: to a few milliseconds; 0: not known */
+    /* false: of slow callbacks behind quick ones this is one of the first, and `since` may be the beginning of
+     * those. Whoever must know looks again: it is in the same one if messages_handled has not moved */
+    bool since_is_exact;
     cop_time oldest; /* an upper bound of the oldest message's age; 0: the mailbox is empty */
     size_t mailbox;  /* messages waiting; exact to a million not yet looked at */
     size_t messages_handled, owned_bytes;

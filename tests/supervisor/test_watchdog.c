@@ -166,6 +166,21 @@ TEST(who_handles_one_message_after_the_other_is_not_taken_to_hang_by_the_date_of
     pretended = NULL;
 }
 
+TEST(whose_callback_has_a_date_of_its_own_hangs_at_the_first_look)
+{
+    cop_process_info info = {
+        .callback = "handle_cast", .since = cop_now() - COP_SEC(60), .since_is_exact = true};
+    pretended = &info;
+    ck_assert_int_eq(cop_watchdog(COP_SEC(30)), 0);
+    test_catch_stderr();
+    for (int i = 0; i < 3; i++) {
+        info.messages_handled++;
+        ck_assert(!copi_watchdog_is_content());
+    }
+    free(test_caught_stderr());
+    pretended = NULL;
+}
+
 TEST(who_is_found_in_the_same_callback_for_too_long_hangs_whenever_that_is_said_to_have_begun)
 {
     cop_process_info info = {.callback = "handle_cast", .since = 1, .messages_handled = 7};
