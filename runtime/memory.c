@@ -22,13 +22,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-# include <sanitizer/lsan_interface.h>
-# define IS_KEPT(block) __lsan_ignore_object(block)
-#else
-# define IS_KEPT(block) ((void)(block))
-#endif
-
 enum {
     FEW = 4
 };
@@ -204,8 +197,12 @@ copi_memory_free_all(struct copi_process *self)
 void
 copi_memory_keep_all(struct copi_process *self)
 {
-    IS_KEPT(self->first_owned.start);
+    struct copi_block first = self->first_owned;
     self->first_owned = (struct copi_block){0};
+    if (first.start) {
+        (void)own_one_more(self, first.start,
+                           first.size); /* without memory it is kept, but not reachable */
+    }
     struct copi_memory *memory = self->memory;
     if (memory) {
         copi_lock_take(&kept.lock);

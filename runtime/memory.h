@@ -16,7 +16,7 @@ void *copi_memory_new(struct copi_process *self, size_t size);
 /* The process ends: free all that it owns. */
 void copi_memory_free_all(struct copi_process *self);
 
-/* It ended by a contained fault: keep it, which is no leak, for good. */
+/* It ended by a contained fault: keep it, reachable, for good. */
 void copi_memory_keep_all(struct copi_process *self);
 
 #endif

@@ -258,9 +258,7 @@ static ASIDE void
 release_first(const struct slab *slab, struct copi_message *node)
 {
     struct copi_pool *mine = copi_here.process ? make_pool() : NULL;
-    if (mine) {
-        borrow(mine, slab->class, node);
-    } else {
+    if (!mine || !borrow(mine, slab->class, node)) {
         struct batch batch = {slab->pool, node, node, slab->class, 1};
         give_back(&batch);
     }

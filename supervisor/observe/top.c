@@ -344,7 +344,7 @@ close_it(int unused)
 static void
 go_back(int unused)
 {
-    top.is_over = !top.view.is_open;
+    top.is_over = top.is_over || !top.view.is_open;
     close_it(unused);
 }
 
