@@ -307,7 +307,7 @@ cop_agent_cast(cop_pid agent, cop_agent_update_fn fn, cop_bytes arg)
     struct visit visit = {.fn.update = fn};
     struct copi_message *message = make_visit(COPI_CAST, UPDATE, &visit, arg);
     r = message ? copi_send_message(self, agent, message) : copi_fail(-ENOMEM);
-    return r == -ESRCH ? 0 : r; /* to nobody: as in OTP, not an error */
+    return r; /* 0 also where there is nobody: as in OTP, not an error */
 }
 
 int

@@ -66,8 +66,7 @@ set_pending(struct copi_process *self, enum copi_pending pending, const cop_reas
     if (self->pending < COPI_EXITING) { /* of two exit signals the first decides */
         self->reasons->pending = *reason;
     }
-    if (self->pending
-        < pending) { /* but a kill that comes behind is one: nothing is to block any more */
+    if (self->pending < pending) { /* but after a kill nothing is to block any more */
         self->pending = pending;
     }
 }

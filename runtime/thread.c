@@ -9,8 +9,9 @@
  * waking one costs a few. A new thread is made clean before its first job, too: what a job starts from
  * must not hang on whether there was a thread in the cache.
  *
- * A thread's stack (thread_stack.c), with its record, is unmapped by whoever joins it: each thread that ends joins the one that
- * ended before it, so at most one ended thread waits to be joined, and nobody has to be there to do it.
+ * A thread's stack (thread_stack.c), with its record, is unmapped by whoever joins it: each thread that ends
+ * joins the one that ended before it, so at most one ended thread waits to be joined, and nobody has to be
+ * there to do it.
  *
  * When starts come quickly one after another and each needs a new thread, the next one is made ahead: whoever
  * starts a process gives it the spare thread, which is just being born on another core, and makes the next

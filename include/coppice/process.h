@@ -13,7 +13,8 @@
  *
  * SHUTDOWN asks: in a process that does not trap exits, blocking calls return -ECANCELED from then
  * on; returning 0 or -ECANCELED then counts as SHUTDOWN. A kill cannot be refused, and comes before
- * every other reason until the last deferred call has returned: also of terminate's. A thread that
+ * every other reason but that of an exit signal that came before it, until the last deferred call has
+ * returned: also of terminate's. A thread that
  * reaches no exit point is interrupted (its system calls return EINTR), and past a grace it is
  * disowned: its process is dead to everybody, its memory is left alone, and it ends when it next
  * enters the library.

@@ -62,7 +62,9 @@ typedef struct cop_config {
     /*
      * A thread that has nothing to do sleeps at once. Otherwise it looks about while a core is free, for at
      * most 20 us, or 100 where a process is to begin or to end, and lets others that are ready go first, as
-     * long as that saves wake-ups, which cost more. For a battery, or a quota of processor time.
+     * long as that saves wake-ups, which cost more. On two cores, while threads wake one another in a chain,
+     * up to three that have nothing to do go on letting others go first for as long as the chain lasts. For a
+     * battery, or a quota of processor time.
      */
     bool no_busy_waiting;
 } cop_config;
