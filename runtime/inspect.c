@@ -273,8 +273,8 @@ cop_inspect(cop_pid pid, cop_process_info *out)
     }
     size_t inside = copi_load_relaxed_64(&process->inside);
     size_t outside = copi_mailbox_count(copi_load_relaxed_64(&process->mailbox.word));
-    uint64_t dated = copi_load_acquire_64(
-        &process->dated); /* before `since` and `handled`: else it is not exact */
+    /* Before `handled`, which has moved if another callback has begun between the two. */
+    uint64_t dated = copi_load_acquire_64(&process->dated);
     uint64_t handled = copi_load_relaxed_64(&process->handled);
     cop_process_info info = {
         .callback = copi_load_relaxed_ptr(&process->callback),

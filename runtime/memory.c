@@ -200,8 +200,8 @@ copi_memory_keep_all(struct copi_process *self)
     struct copi_block first = self->first_owned;
     self->first_owned = (struct copi_block){0};
     if (first.start) {
-        (void)own_one_more(self, first.start,
-                           first.size); /* without memory it is kept, but not reachable */
+        /* Without memory it is kept, but not reachable. */
+        (void)own_one_more(self, first.start, first.size);
     }
     struct copi_memory *memory = self->memory;
     if (memory) {

@@ -101,8 +101,8 @@ copi_keeps(void)
 bool
 copi_chain_is_on(struct copi_chain *chain, uint32_t wakes, cop_time now)
 {
-    int32_t count =
-        (int32_t)(wakes - copi_load_relaxed_32(&chain->counted)); /* < 0: counted meanwhile */
+    /* Less than none, if somebody has begun anew since `wakes` was read. */
+    int32_t count = (int32_t)(wakes - copi_load_relaxed_32(&chain->counted));
     cop_time passed = now - (cop_time)copi_load_relaxed_64(&chain->since);
     if (count >= CHAIN || passed > CHAIN * STEP_MOST) {
         copi_store_relaxed_64(&chain->since, (uint64_t)now);
